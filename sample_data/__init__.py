@@ -1,0 +1,1 @@
+"""Small ready-made data: synthetic patients for a first look."""

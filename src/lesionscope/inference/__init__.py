@@ -1,0 +1,1 @@
+"""A crop of a CT into a frozen Reading: device, calibration, familiarity, scope."""

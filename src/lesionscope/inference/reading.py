@@ -1,0 +1,79 @@
+"""What a model answered for one lesion, frozen, with everything that made it.
+
+This file imports neither torch nor ONNX Runtime: sessions and reports read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class NodeScore:
+    """One node of a class tree.
+
+    ``conditional`` is P(node | its parent), the leak left out, summing to 1 over
+    a head; ``probability`` is the product along the path from the root, so never
+    above the parent's. Both in 0…1.
+    """
+
+    tag: str
+    name: str
+    parent: str | None
+    conditional: float
+    probability: float
+
+
+@dataclass(frozen=True)
+class PathologyAnswer:
+    """A tree of model scores; ``leak`` is each head's "none of these" (head → 0…1)."""
+
+    nodes: tuple[NodeScore, ...]
+    leak: Mapping[str, float]
+    familiarity: float
+    """Conformal p-value, 0…1: small = unlike anything the model was trained on."""
+    unfamiliar: bool
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The model won't answer; ``sentence`` says why and what to do."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made a reading."""
+
+    model: str
+    """Package name and version, as the card has them."""
+    package_sha256: str
+    software: str
+    device: str
+    """``cpu``, ``cuda:0``…, with the runtime: ``cpu (onnxruntime 1.2)``."""
+    precision: str
+    lesion_fingerprint: str
+    series_uid: str
+    demonstration: bool = True
+    notes: tuple[str, ...] = ()
+    """For example: the GPU's memory was full, so the CPU answered."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One lesion read by one model package; never changed after it is made."""
+
+    id: str
+    lesion_id: str
+    created: str
+    """ISO 8601, UTC."""
+    provenance: Provenance
+    pathology: PathologyAnswer | Refusal | None
+    embedding: tuple[float, ...] = field(default=(), repr=False)
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+    def is_stale(self, lesion_fingerprint: str) -> bool:
+        """Whether the lesion was edited after this reading was made."""
+        return self.provenance.lesion_fingerprint != lesion_fingerprint

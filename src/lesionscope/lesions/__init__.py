@@ -1,0 +1,1 @@
+"""A lesion: a click or RECIST diameters, in patient space."""

@@ -1,0 +1,1 @@
+"""A synthetic clinic whose complete truth is known."""

@@ -1,0 +1,1 @@
+"""A session into documents that people and other systems read."""

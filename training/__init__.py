@@ -1,0 +1,1 @@
+"""Training and evaluation of the models that the package ships or a user makes."""

@@ -1,0 +1,1 @@
+"""Pulmonary-RadPath (paper 000): data, losses, metrics, trainer."""

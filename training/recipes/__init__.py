@@ -1,0 +1,1 @@
+"""Named recipes: one YAML a published table row or bundled package."""
