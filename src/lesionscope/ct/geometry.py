@@ -115,7 +115,7 @@ class Geometry:
         along = np.stack(
             [
                 index[..., 2] * self.spacing_mm[0],
-                index[..., 1] * self.spacing_mm[1],  # type: ignore[operator]
+                index[..., 1] * self.spacing_mm[1],
                 self._offset(index[..., 0]),
             ],
             axis=-1,

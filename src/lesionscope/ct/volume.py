@@ -70,6 +70,6 @@ class CTVolume:
         """HU of the voxel nearest to an LPS point; ``None`` outside the volume."""
         if not self.geometry.contains(lps):
             return None
-        k, j, i = (int(round(float(v))) for v in self.geometry.to_voxel(lps))
+        k, j, i = (round(float(v)) for v in self.geometry.to_voxel(lps))
         nk, nj, ni = self.hu.shape
         return float(self.hu[min(max(k, 0), nk - 1), min(max(j, 0), nj - 1), min(max(i, 0), ni - 1)])

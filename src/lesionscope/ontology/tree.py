@@ -87,9 +87,7 @@ class PathologyTree:
         """Heads that decide the ancestors of ``head``'s nodes, the top one first."""
         if head.parent is None:
             return ()
-        return tuple(
-            next(h for h in self.heads if tag in h.nodes) for tag in self.path(head.parent)
-        )
+        return tuple(next(h for h in self.heads if tag in h.nodes) for tag in self.path(head.parent))
 
     def as_dict(self) -> dict[str, Any]:
         """Return the tree in the form that :func:`tree_from_dict` reads."""
@@ -115,19 +113,25 @@ def tree_from_dict(data: Mapping[str, Any], origin: str = "the class tree") -> P
     """
     try:
         nodes = tuple(
-            Node(str(n["tag"]), str(n["name"]), n["parent"], int(n.get("train_dev", 0)), int(n.get("test", 0)))
+            Node(
+                str(n["tag"]), str(n["name"]), n["parent"], int(n.get("train_dev", 0)), int(n.get("test", 0))
+            )
             for n in data["nodes"]
         )
         heads_by_name: dict[str, str | None] = dict(data["heads"])
         leaky = set(data.get("leaky", ()))
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{origin} is not a class tree ({error!r}): see pulmonary_radpath.json for the form.") from error
+        raise InputError(
+            f"{origin} is not a class tree ({error!r}): see pulmonary_radpath.json for the form."
+        ) from error
     seen: set[str] = set()
     for node in nodes:
         if node.tag in seen:
             raise InputError(f"{origin} names the node {node.tag} twice: give each its own tag.")
         if node.parent is not None and node.parent not in seen:
-            raise InputError(f"{origin}: {node.tag} stands before its parent {node.parent}, or that one is missing.")
+            raise InputError(
+                f"{origin}: {node.tag} stands before its parent {node.parent}, or that one is missing."
+            )
         seen.add(node.tag)
     heads = tuple(
         Head(name, parent, tuple(n.tag for n in nodes if n.parent == parent), name in leaky)
@@ -139,7 +143,9 @@ def tree_from_dict(data: Mapping[str, Any], origin: str = "the class tree") -> P
         raise InputError(f"{origin}: the heads must cover each parent's children exactly once.")
     order = {None: -1} | {node.tag: index for index, node in enumerate(nodes)}
     return PathologyTree(
-        str(data["name"]), str(data.get("title", data["name"])), nodes,
+        str(data["name"]),
+        str(data.get("title", data["name"])),
+        nodes,
         tuple(sorted(heads, key=lambda head: order[head.parent])),
     )
 
