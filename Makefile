@@ -1,0 +1,35 @@
+# Two commands on a fresh machine: make demo, make test. Each installs what it needs and says so.
+VENV ?= .venv
+BIN := $(VENV)/bin
+export VENV
+
+.PHONY: install demo test test-slow lint types demo-model clean
+
+install: $(VENV)/.ready  ## a ready virtual environment in .venv
+
+$(VENV)/.ready: pyproject.toml constraints.txt scripts/install.sh
+	bash scripts/install.sh
+
+demo: install  ## open a phantom CT, click a lesion, read its tree; without a screen: demo/ gets a screenshot and a report
+	scripts/with_display.sh $(BIN)/lesionscope demo --out demo
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy src/lesionscope training
+
+test: lint types  ## everything but the slow checks
+	$(BIN)/python -m pytest -q -n 2 -m "not window and not slow"
+	scripts/with_display.sh --virtual $(BIN)/python -m pytest -q -m "window and not slow"
+
+test-slow: install  ## the minutes-long checks
+	scripts/with_display.sh --virtual $(BIN)/python -m pytest -q -m slow
+
+demo-model: install  ## re-make the bundled model package (about 40 minutes on two cores)
+	$(BIN)/lesionscope train radpath-demo --out runs/radpath-demo
+	$(BIN)/lesionscope evaluate radpath-demo --checkpoint runs/radpath-demo --out runs/radpath-demo
+
+clean:
+	rm -rf build dist demo .cache src/*.egg-info
