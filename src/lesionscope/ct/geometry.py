@@ -89,7 +89,7 @@ class Geometry:
             return float(np.median(np.diff(self.offsets_mm)))
         return self.slice_thickness_mm or 1.0
 
-    def _offset(self, k: Floats) -> Floats:
+    def slice_offset(self, k: Floats) -> Floats:
         """Millimetres along the third axis for (fractional) slice indices."""
         if self.offsets_mm is None:
             return k * self.slice_step_mm
@@ -99,8 +99,8 @@ class Geometry:
         below, above = np.minimum(k, 0.0), np.maximum(k - (len(known) - 1), 0.0)
         return np.asarray(inside + (below + above) * step)
 
-    def _slice_index(self, offset: Floats) -> Floats:
-        """Invert :meth:`_offset`."""
+    def slice_index(self, offset: Floats) -> Floats:
+        """(Fractional) slice indices for millimetres along the third axis; inverts :meth:`slice_offset`."""
         if self.offsets_mm is None:
             return offset / self.slice_step_mm
         known = np.array(self.offsets_mm)
@@ -116,7 +116,7 @@ class Geometry:
             [
                 index[..., 2] * self.spacing_mm[0],
                 index[..., 1] * self.spacing_mm[1],
-                self._offset(index[..., 0]),
+                self.slice_offset(index[..., 0]),
             ],
             axis=-1,
         )
@@ -128,7 +128,7 @@ class Geometry:
         along = relative @ self._inverse_axes.T
         return np.stack(
             [
-                self._slice_index(along[..., 2]),
+                self.slice_index(along[..., 2]),
                 along[..., 1] / self.spacing_mm[1],
                 along[..., 0] / self.spacing_mm[0],
             ],

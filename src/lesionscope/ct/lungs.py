@@ -1,0 +1,303 @@
+"""A coarse lung region: is this point in a lung, whatever fills it there?
+
+A model for lung lesions must know whether a click lies in a lung, even in the
+middle of a mass so big that no air is near. The region is found on a strided
+view of the volume (about 4 mm; the volume itself is never resampled):
+
+1. **body**: tissue above −300 HU, freed of table and blankets by an opening,
+   the big components, filled slice by slice, so that it includes the lungs;
+2. **lungs**: large low-density components inside the body that are not nearly
+   pure gas (bowel, trachea, the gap between arm and chest);
+3. **filled**: each lung is closed with a 30 mm ball. Beyond that, a point counts
+   when it lies in the convex outline of a lung in its own axial slice *and* lung
+   lies below it. The second condition is what parts a mass in a lung from the
+   dome of the liver, which a lung surrounds just as completely, but from above.
+   Where the scan ends inside a lung, the end counts as lung if lung fills most
+   of its outline there.
+
+What follows from that, on purpose: a hilar or pleural mass counts as lung; the
+mediastinum and the heart do not, save where they lie in a hollow of one lung's
+outline with lung below. A mass over 6 cm that rests on the diaphragm may be
+missed, as may a lung without any air left; the caller can read those anyway.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import weakref
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lesionscope.ct.geometry import Geometry
+from lesionscope.ct.volume import CTVolume
+
+Mask = NDArray[np.bool_]
+
+STEP_MM = 4.0
+BODY_HU = -300.0
+LUNG_HU = -400.0
+GAS_HU = -970.0
+"""At or below this a voxel is gas, not lung: air reads −1000, lung mostly −900…−700."""
+CLOSING_MM = 30.0
+MAIN_AREA_MM2 = 2500.0
+"""A lung covers at least this much of some axial slice; gas-filled bowel rarely does."""
+BASE_AREA_MM2 = 800.0
+"""Enough for the lowest part of a lung in a scan that begins there."""
+CUT_SOLIDITY = 0.6
+"""Where the scan ends, lung must fill this share of its outline for the end to count as lung."""
+RIM_MM = 4.0
+
+
+@dataclass(frozen=True, eq=False)
+class LungRegion:
+    """Coarse masks of body and lungs on a strided grid, asked by LPS points.
+
+    ``body`` and ``lungs`` are (z, y, x) with axes along +z, +y, +x as nearly as
+    the volume's own axes allow; ``aerated`` is the part of ``lungs`` with air.
+    """
+
+    body: Mask
+    lungs: Mask
+    aerated: Mask
+    spacing_mm: tuple[float, float, float]
+    geometry: Geometry
+    strides: tuple[int, int, int]
+    order: tuple[int, int, int]
+    """Which volume axis (k, j, i = 0, 1, 2) runs along z, y and x."""
+    flips: tuple[bool, bool, bool]
+
+    @property
+    def has_lungs(self) -> bool:
+        """Whether any lung was found in the volume."""
+        return bool(self.lungs.any())
+
+    @property
+    def lung_volume_ml(self) -> float:
+        """Volume of the filled lungs in mL, to the accuracy of the coarse grid."""
+        return float(self.lungs.sum() * np.prod(self.spacing_mm) / 1000.0)
+
+    def _lookup(self, mask: Mask, lps: ArrayLike) -> bool:
+        if not self.geometry.contains(lps):
+            return False
+        kji = self.geometry.to_voxel(lps) / np.array(self.strides)
+        index = []
+        for axis, flip, count in zip(self.order, self.flips, mask.shape, strict=True):
+            at = min(max(round(float(kji[axis])), 0), count - 1)
+            index.append(count - 1 - at if flip else at)
+        return bool(mask[tuple(index)])
+
+    def contains(self, lps: ArrayLike) -> bool:
+        """Whether an LPS point (mm) lies in a lung, closed and filled; False outside the volume."""
+        return self._lookup(self.lungs, lps)
+
+    def in_body(self, lps: ArrayLike) -> bool:
+        """Whether an LPS point (mm) lies in the body, lungs included; False outside the volume."""
+        return self._lookup(self.body, lps)
+
+
+_cache: weakref.WeakKeyDictionary[CTVolume, LungRegion] = weakref.WeakKeyDictionary()
+_cache_lock = threading.Lock()
+
+
+def lung_region(volume: CTVolume) -> LungRegion:
+    """Find body and lungs of a volume; kept for as long as the volume lives."""
+    with _cache_lock:
+        known = _cache.get(volume)
+    if known is None:
+        known = find_lungs(volume)
+        with _cache_lock:
+            _cache[volume] = known
+    return known
+
+
+def find_lungs(volume: CTVolume) -> LungRegion:
+    """Find body and lungs of a volume, afresh (see the module's text for how)."""
+    geometry = volume.geometry
+    steps = (geometry.slice_step_mm, geometry.spacing_mm[1], geometry.spacing_mm[0])
+    strides = tuple(max(1, int(STEP_MM / step + 1e-6)) for step in steps)
+    order, flips = _patient_order(geometry)
+    coarse = volume.hu[:: strides[0], :: strides[1], :: strides[2]].astype(np.float32)
+    coarse = np.nan_to_num(coarse, nan=-1024.0, posinf=3071.0, neginf=-1024.0)
+    coarse = coarse.transpose(order)
+    coarse = coarse[tuple(slice(None, None, -1) if flip else slice(None) for flip in flips)]
+    spacing = tuple(float(steps[axis] * strides[axis]) for axis in order)
+    body = _body(coarse, spacing)
+    aerated = _aerated_lungs(coarse, body, spacing)
+    lungs = np.zeros_like(aerated)
+    for side in _sides(aerated, spacing):
+        lungs |= _filled(side, spacing)
+    if lungs.any():
+        from scipy import ndimage
+
+        # A tumour on the chest wall may be wider than the closing: the coarse grid's own rim is added.
+        near = ndimage.distance_transform_edt(~lungs, sampling=spacing) <= RIM_MM
+        lungs = near & body
+    return LungRegion(body, lungs, aerated, spacing, geometry, strides, order, flips)  # type: ignore[arg-type]
+
+
+def _patient_order(geometry: Geometry) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
+    """Which volume axes (k, j, i) run most nearly along z, y, x, and which must be flipped."""
+    along = geometry.axes[:, ::-1]  # rows x, y, z; columns k, j, i
+    best = max(
+        itertools.permutations(range(3)),
+        key=lambda p: sum(abs(along[2 - n, axis]) for n, axis in enumerate(p)),
+    )
+    flips = tuple(bool(along[2 - n, axis] < 0) for n, axis in enumerate(best))
+    return (best[0], best[1], best[2]), (flips[0], flips[1], flips[2])
+
+
+def _body(hu: NDArray[np.float32], spacing: tuple[float, ...]) -> Mask:
+    """Tissue without table and clothes, filled in each axial slice: the lungs are inside."""
+    from scipy import ndimage
+
+    tissue = hu > BODY_HU
+    # A table top and blankets are sheets under about 1.5 cm thick: an in-plane opening parts them off.
+    core = np.stack([_eroded(plane, spacing[1:], 6.0) for plane in tissue])
+    labels, count = ndimage.label(core)
+    if count == 0:
+        return tissue
+    sizes = np.bincount(labels.ravel())[1:]
+    keep = np.isin(labels, 1 + np.flatnonzero(sizes >= 0.05 * sizes.max()))
+    body = np.stack([~_eroded(~plane, spacing[1:], 7.0) for plane in keep]) & tissue
+    filled = np.stack([ndimage.binary_fill_holes(plane) for plane in body])
+    return filled | _lung_at_the_rim(hu, filled, spacing)
+
+
+def _eroded(plane: Mask, spacing: tuple[float, ...], radius_mm: float) -> Mask:
+    """Erode by a disc; beyond the picture counts as more of the same."""
+    from scipy import ndimage
+
+    if plane.all() or not plane.any():
+        return plane
+    return np.asarray(ndimage.distance_transform_edt(plane, sampling=spacing) > radius_mm)
+
+
+def _lung_at_the_rim(hu: NDArray[np.float32], body: Mask, spacing: tuple[float, ...]) -> Mask:
+    """Lung that the picture's edge cuts open, in targeted reconstructions that show no outer air."""
+    from scipy import ndimage
+
+    found = np.zeros_like(body)
+    pixel = spacing[1] * spacing[2]
+    for k, plane in enumerate(hu):
+        outside = ~body[k]
+        if not outside.any() or np.mean(plane <= GAS_HU) > 0.25:
+            continue
+        labels, count = ndimage.label(outside & (plane < LUNG_HU))
+        for index in range(1, count + 1):
+            part = labels == index
+            if part.sum() * pixel >= BASE_AREA_MM2 and np.median(plane[part]) > GAS_HU + 20:
+                found[k] |= part
+    return found
+
+
+def _aerated_lungs(hu: NDArray[np.float32], body: Mask, spacing: tuple[float, ...]) -> Mask:
+    """Low-density components in the body that are large and not gas alone."""
+    from scipy import ndimage
+
+    lungs = np.zeros_like(body)
+    # Median over a slice's neighbours: lung-kernel noise would make gas of single lung voxels.
+    smooth = ndimage.median_filter(hu, size=(1, 3, 3), mode="nearest")
+    labels, count = ndimage.label(body & (hu < LUNG_HU))
+    if count == 0:
+        return lungs
+    pixel = spacing[1] * spacing[2]
+    boxes = ndimage.find_objects(labels)
+    parts: list[tuple[int, float]] = []
+    for index, box in enumerate(boxes, start=1):
+        part = labels[box] == index
+        area = float(part.sum(axis=(1, 2)).max()) * pixel
+        if area < BASE_AREA_MM2 / 4:
+            continue
+        gas = float(np.mean(smooth[box][part] <= GAS_HU))
+        # Emphysema and hyperinflation may read like gas in places, but then over a whole lung.
+        if gas > (0.85 if area > 4 * MAIN_AREA_MM2 else 0.4):
+            continue
+        parts.append((index, area))
+    main = [index for index, area in parts if area >= MAIN_AREA_MM2]
+    if main:
+        bottom = min(boxes[index - 1][0].start for index in main)
+        kept = main + [
+            index
+            for index, _ in parts
+            if index not in main and boxes[index - 1][0].stop > bottom  # no faeces below the lungs
+        ]
+    else:  # a scan that begins in the lowest part of the lungs
+        kept = [i for i, area in parts if area >= BASE_AREA_MM2 and boxes[i - 1][0].stop == len(hu)]
+    return np.asarray(np.isin(labels, kept))
+
+
+def _sides(aerated: Mask, spacing: tuple[float, ...]) -> tuple[Mask, ...]:
+    """Part the two lungs, which airways join, so that what lies between them is not filled."""
+    from scipy import ndimage
+
+    if not aerated.any():
+        return ()
+    depth = ndimage.distance_transform_edt(np.pad(aerated, 1, mode="edge"), sampling=spacing)
+    depth = depth[1:-1, 1:-1, 1:-1]
+    for radius in (0.0, 6.0, 9.0, 12.0, 15.0):
+        labels, count = ndimage.label(depth > radius)
+        sizes = np.bincount(labels.ravel())[1:]
+        seeds = 1 + np.flatnonzero(sizes >= 0.15 * sizes.sum()) if count else np.array([], dtype=int)
+        if len(seeds) < 2:
+            continue
+        cores = np.where(np.isin(labels, seeds), labels, 0)
+        nearest = ndimage.distance_transform_edt(
+            cores == 0, sampling=spacing, return_distances=False, return_indices=True
+        )
+        owner = cores[tuple(nearest)]
+        return tuple(aerated & (owner == seed) for seed in seeds)
+    return (aerated,)
+
+
+def _filled(side: Mask, spacing: tuple[float, ...]) -> Mask:
+    """Close one lung, then fill its outline wherever lung lies below."""
+    from scipy import ndimage
+
+    where = ndimage.find_objects(side.astype(np.uint8))[0]
+    lung = side[where]
+    depth = int(np.ceil(2 * CLOSING_MM / spacing[0]))
+    margins = [int(np.ceil(2 * CLOSING_MM / step)) for step in spacing]
+    ends = (
+        depth if where[0].start == 0 else 0,
+        depth if where[0].stop == len(side) else 0,
+    )
+    # Where the scan ends within the lung it goes on unseen: repeat the last slice for the closing.
+    padded = np.pad(lung, (ends, (0, 0), (0, 0)), mode="edge")
+    padded = np.pad(padded, [(m, m) for m in margins])
+    grown = ndimage.distance_transform_edt(~padded, sampling=spacing) <= CLOSING_MM
+    closed = ndimage.distance_transform_edt(grown, sampling=spacing) > CLOSING_MM
+    closed = ndimage.binary_fill_holes(closed | padded)
+    start = [margins[0] + ends[0], margins[1], margins[2]]
+    closed = closed[tuple(slice(s, s + n) for s, n in zip(start, lung.shape, strict=True))]
+
+    outlines = np.stack([_outline(plane) for plane in lung])
+    support = closed.copy()
+    if where[0].start == 0 and lung[0].sum() >= CUT_SOLIDITY * outlines[0].sum():
+        support[0] |= outlines[0]
+    below = np.logical_or.accumulate(support, axis=0)
+    above = np.logical_or.accumulate(closed[::-1], axis=0)[::-1]
+    lung_below = np.logical_or.accumulate(closed, axis=0)
+    filled = np.zeros_like(side)
+    filled[where] = closed | (outlines & below) | (above & lung_below)
+    return filled
+
+
+def _outline(plane: Mask) -> Mask:
+    """Convex hull of one slice's lung, as a mask of the pixels whose centres it holds."""
+    from scipy.spatial import ConvexHull, QhullError
+
+    points = np.argwhere(plane)
+    if len(points) < 3:
+        return plane
+    try:
+        hull = ConvexHull(points)
+    except QhullError:  # all on one line
+        return plane
+    rows, columns = np.indices(plane.shape)
+    inside = np.ones(plane.shape, dtype=bool)
+    for a, b, c in hull.equations:
+        inside &= a * rows + b * columns + c <= 1e-6
+    return inside
