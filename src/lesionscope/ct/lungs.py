@@ -41,6 +41,8 @@ BODY_HU = -300.0
 LUNG_HU = -400.0
 GAS_HU = -970.0
 """At or below this a voxel is gas, not lung: air reads −1000, lung mostly −900…−700."""
+RIM_LUNG_HU = -930.0
+"""At the picture's edge, where outer air is the other possibility, lung must be this dense."""
 CLOSING_MM = 30.0
 MAIN_AREA_MM2 = 2500.0
 """A lung covers at least this much of some axial slice; gas-filled bowel rarely does."""
@@ -181,14 +183,14 @@ def _lung_at_the_rim(hu: NDArray[np.float32], body: Mask, spacing: tuple[float, 
 
     found = np.zeros_like(body)
     pixel = spacing[1] * spacing[2]
+    if np.mean(ndimage.uniform_filter(hu, size=(1, 3, 3), mode="nearest") <= GAS_HU) > 0.05:
+        return found
     for k, plane in enumerate(hu):
         outside = ~body[k]
-        if not outside.any() or np.mean(plane <= GAS_HU) > 0.25:
-            continue
         labels, count = ndimage.label(outside & (plane < LUNG_HU))
         for index in range(1, count + 1):
             part = labels == index
-            if part.sum() * pixel >= BASE_AREA_MM2 and np.median(plane[part]) > GAS_HU + 20:
+            if part.sum() * pixel >= BASE_AREA_MM2 and np.median(plane[part]) > RIM_LUNG_HU:
                 found[k] |= part
     return found
 
@@ -198,22 +200,27 @@ def _aerated_lungs(hu: NDArray[np.float32], body: Mask, spacing: tuple[float, ..
     from scipy import ndimage
 
     lungs = np.zeros_like(body)
-    # Median over a slice's neighbours: lung-kernel noise would make gas of single lung voxels.
-    smooth = ndimage.median_filter(hu, size=(1, 3, 3), mode="nearest")
+    # Averaged over neighbours: lung-kernel noise would make gas of single lung voxels.
+    smooth = ndimage.uniform_filter(hu, size=(1, 3, 3), mode="nearest")
     labels, count = ndimage.label(body & (hu < LUNG_HU))
     if count == 0:
         return lungs
     pixel = spacing[1] * spacing[2]
     boxes = ndimage.find_objects(labels)
+    cross = ndimage.generate_binary_structure(2, 1)[np.newaxis]
     parts: list[tuple[int, float]] = []
     for index, box in enumerate(boxes, start=1):
         part = labels[box] == index
         area = float(part.sum(axis=(1, 2)).max()) * pixel
         if area < BASE_AREA_MM2 / 4:
             continue
-        gas = float(np.mean(smooth[box][part] <= GAS_HU))
+        # Away from the walls, whose partial volume looks like lung, bowel holds gas and lungs don't.
+        core = ndimage.binary_erosion(part, cross, border_value=1)
+        if not core.any():
+            continue
+        gas = float(np.mean(smooth[box][core] <= GAS_HU))
         # Emphysema and hyperinflation may read like gas in places, but then over a whole lung.
-        if gas > (0.85 if area > 4 * MAIN_AREA_MM2 else 0.4):
+        if gas > (0.85 if area > 4 * MAIN_AREA_MM2 else 0.3):
             continue
         parts.append((index, area))
     main = [index for index, area in parts if area >= MAIN_AREA_MM2]
@@ -235,12 +242,13 @@ def _sides(aerated: Mask, spacing: tuple[float, ...]) -> tuple[Mask, ...]:
 
     if not aerated.any():
         return ()
-    depth = ndimage.distance_transform_edt(np.pad(aerated, 1, mode="edge"), sampling=spacing)
-    depth = depth[1:-1, 1:-1, 1:-1]
+    where = ndimage.find_objects(aerated.astype(np.uint8))[0]
+    lung = aerated[where]
+    depth = ndimage.distance_transform_edt(np.pad(lung, 1, mode="edge"), sampling=spacing)[1:-1, 1:-1, 1:-1]
     for radius in (0.0, 6.0, 9.0, 12.0, 15.0):
         labels, count = ndimage.label(depth > radius)
         sizes = np.bincount(labels.ravel())[1:]
-        seeds = 1 + np.flatnonzero(sizes >= 0.15 * sizes.sum()) if count else np.array([], dtype=int)
+        seeds = 1 + np.flatnonzero(sizes >= 0.1 * sizes.sum()) if count else np.array([], dtype=int)
         if len(seeds) < 2:
             continue
         cores = np.where(np.isin(labels, seeds), labels, 0)
@@ -248,7 +256,12 @@ def _sides(aerated: Mask, spacing: tuple[float, ...]) -> tuple[Mask, ...]:
             cores == 0, sampling=spacing, return_distances=False, return_indices=True
         )
         owner = cores[tuple(nearest)]
-        return tuple(aerated & (owner == seed) for seed in seeds)
+        sides = []
+        for seed in seeds:
+            side = np.zeros_like(aerated)
+            side[where] = lung & (owner == seed)
+            sides.append(side)
+        return tuple(sides)
     return (aerated,)
 
 
@@ -259,7 +272,7 @@ def _filled(side: Mask, spacing: tuple[float, ...]) -> Mask:
     where = ndimage.find_objects(side.astype(np.uint8))[0]
     lung = side[where]
     depth = int(np.ceil(2 * CLOSING_MM / spacing[0]))
-    margins = [int(np.ceil(2 * CLOSING_MM / step)) for step in spacing]
+    margins = [int(np.ceil(CLOSING_MM / step)) + 1 for step in spacing]
     ends = (
         depth if where[0].start == 0 else 0,
         depth if where[0].stop == len(side) else 0,
