@@ -1,0 +1,167 @@
+"""The edits of a session in memory: what they add up to, and what undo takes back.
+
+Nothing here touches a disk. An edit is planned first and recorded after it was
+written, so that a failed write leaves memory as it was; replaying the written
+entries in order rebuilds the same history. Entries are only ever appended: undo
+and redo are entries themselves, and a new edit after an undo leaves the undone
+branch in the log but out of reach.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from lesionscope.errors import UsageError
+from lesionscope.lesions.lesion import Lesion
+from lesionscope.session.commands import AddLesion, LesionCommand, RemoveLesion, ReplaceLesion
+
+Kind = Literal["add", "replace", "remove", "undo", "redo"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the log: a lesion before and after it (``None`` = not marked).
+
+    For ``undo`` and ``redo``, ``before`` and ``after`` are what that step changes,
+    in its own direction.
+    """
+
+    kind: Kind
+    lesion_id: str
+    before: Lesion | None
+    after: Lesion | None
+
+
+class History:
+    """Lesions, numbers given so far, and the stacks of undo and redo."""
+
+    def __init__(self) -> None:
+        self._lesions: dict[str, Lesion] = {}
+        self._numbers: dict[str, int] = {}
+        self._done: list[Entry] = []
+        self._undone: list[Entry] = []
+
+    @property
+    def lesions(self) -> tuple[Lesion, ...]:
+        """Lesions marked now, by number."""
+        return tuple(sorted(self._lesions.values(), key=lambda lesion: lesion.number))
+
+    @property
+    def undo_title(self) -> str | None:
+        """What undo would take back."""
+        return _title(self._done[-1]) if self._done else None
+
+    @property
+    def redo_title(self) -> str | None:
+        """What redo would repeat."""
+        return _title(self._undone[-1]) if self._undone else None
+
+    def __contains__(self, lesion_id: str) -> bool:
+        return lesion_id in self._lesions
+
+    def plan(self, command: LesionCommand) -> Entry | None:
+        """Return the entry that a command amounts to, ``None`` where it changes nothing.
+
+        Raises
+        ------
+        UsageError
+            A lesion added twice, one changed or removed that isn't there, or one
+            whose coordinates aren't finite.
+        """
+        match command:
+            case AddLesion(lesion=lesion):
+                if lesion.id in self._lesions:
+                    number = self._lesions[lesion.id].number
+                    raise UsageError(f"Lesion {number} is marked already: change it instead of adding it.")
+                _check_finite(lesion)
+                number = self._numbers.get(lesion.id, max(self._numbers.values(), default=0) + 1)
+                return Entry("add", lesion.id, None, replace(lesion, number=number))
+            case ReplaceLesion(lesion=lesion):
+                before = self._known(lesion.id)
+                _check_finite(lesion)
+                after = replace(lesion, number=before.number)
+                return None if after == before else Entry("replace", lesion.id, before, after)
+            case RemoveLesion(lesion_id=lesion_id):
+                return Entry("remove", lesion_id, self._known(lesion_id), None)
+
+    def plan_undo(self) -> Entry | None:
+        """Return the entry that takes back the last step, ``None`` where there is none."""
+        if not self._done:
+            return None
+        step = self._done[-1]
+        return Entry("undo", step.lesion_id, step.after, step.before)
+
+    def plan_redo(self) -> Entry | None:
+        """Return the entry that repeats the step last undone, ``None`` where there is none."""
+        if not self._undone:
+            return None
+        step = self._undone[-1]
+        return Entry("redo", step.lesion_id, step.before, step.after)
+
+    def record(self, entry: Entry) -> None:
+        """Take an entry that is on disk into account.
+
+        Raises
+        ------
+        ValueError
+            The entry does not follow from those before it: the log is damaged.
+        """
+        if self._lesions.get(entry.lesion_id) != entry.before:
+            raise ValueError(f"a {entry.kind} entry does not fit the lesion as the log has it")
+        if entry.kind in ("undo", "redo"):
+            expected = self.plan_undo() if entry.kind == "undo" else self.plan_redo()
+            if entry != expected:
+                raise ValueError(f"an {entry.kind} entry does not fit the step it should change")
+            source, target = self._done, self._undone
+            if entry.kind == "redo":
+                source, target = target, source
+            target.append(source.pop())
+        else:
+            self._done.append(entry)
+            self._undone.clear()
+        if entry.after is None:
+            del self._lesions[entry.lesion_id]
+        else:
+            self._lesions[entry.lesion_id] = entry.after
+            self._numbers[entry.lesion_id] = entry.after.number
+
+    def _known(self, lesion_id: str) -> Lesion:
+        if lesion_id not in self._lesions:
+            raise UsageError("That lesion is no longer marked: undo its removal first, or mark it again.")
+        return self._lesions[lesion_id]
+
+
+def _check_finite(lesion: Lesion) -> None:
+    ends = [p for d in (lesion.long, lesion.short) if d is not None for p in (d.start_lps_mm, d.end_lps_mm)]
+    if not all(map(math.isfinite, itertools.chain(lesion.centroid_lps_mm, lesion.box_lps_mm, *ends))):
+        raise UsageError("A lesion's coordinates must be finite numbers in LPS millimetres.")
+
+
+def _title(entry: Entry) -> str:
+    lesion = entry.after or entry.before
+    assert lesion is not None
+    if entry.kind == "add":
+        verb = "Mark"
+    elif entry.kind == "remove":
+        verb = "Remove"
+    elif entry.before is not None and _same_marks(entry.before, lesion):
+        verb = "Move"
+    elif entry.before is not None and (entry.before.long, entry.before.short) != (lesion.long, lesion.short):
+        verb = "Measure"
+    else:
+        verb = "Change"
+    return f"{verb} lesion {lesion.number}"
+
+
+def _same_marks(before: Lesion, after: Lesion) -> bool:
+    """Whether only the place changed: the same lengths and box edges within a micrometre."""
+
+    def shape(lesion: Lesion) -> tuple[float, ...]:
+        box = lesion.box_lps_mm
+        lengths = [d.length_mm if d is not None else -1.0 for d in (lesion.long, lesion.short)]
+        return (*(round(box[axis + 3] - box[axis], 3) for axis in range(3)), *(round(v, 3) for v in lengths))
+
+    return before.centroid_lps_mm != after.centroid_lps_mm and shape(before) == shape(after)

@@ -1,0 +1,157 @@
+"""The session file: its tables, its version, and how it is opened and checked.
+
+Version 1 holds ``meta``, an append-only log ``edits`` and immutable ``readings``.
+Rows are inserted and never changed or deleted.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    select,
+)
+from sqlalchemy.pool import StaticPool
+
+from lesionscope.errors import InputError
+
+VERSION = 1
+APPLICATION_ID = 0x4C53_4331
+"""``LSC1`` in the file's header (PRAGMA application_id): the file is ours."""
+BUSY_TIMEOUT_S = 5.0
+
+metadata = MetaData()
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+edits = Table(
+    "edits",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("lesion_id", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+)
+readings = Table(
+    "readings",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("id", Text, nullable=False, unique=True),
+    Column("lesion_id", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+Index("readings_by_mark", readings.c.lesion_id, readings.c.fingerprint, readings.c.seq)
+
+
+class DamagedFile(Exception):
+    """The file can't be read as a database; ``str()`` says what SQLite found."""
+
+
+def engine_for(path: Path, *, read_only: bool) -> Engine:
+    """Return an engine with one connection to the file, made where it is missing unless read-only.
+
+    ``synchronous=EXTRA`` with a rollback journal: a commit has reached the disk,
+    the folder's entry included, before it returns (sqlite.org/pragma.html).
+    """
+    uri = path.resolve().as_uri()
+    if not uri.startswith("file:///"):  # a Windows share: SQLite takes no host name in a URI
+        uri = uri.replace("file://", "file:////", 1)
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{uri}?mode={'ro' if read_only else 'rwc'}",
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            if not read_only:
+                connection.execute("PRAGMA synchronous=EXTRA")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=StaticPool)
+
+    # The driver's own transactions leave out DDL: begin them by hand, as its documentation advises.
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def prepare(connection: Connection, path: Path, series_uid: str, *, read_only: bool) -> None:
+    """Check an opened file and, where it is new, make its tables.
+
+    Raises
+    ------
+    DamagedFile
+        SQLite finds it malformed.
+    InputError
+        Another program's file, a newer version, another series, or nothing to read.
+    """
+    version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+    application = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
+    tables = inspect(connection).get_table_names()
+    if not tables and version == 0 and application == 0:
+        if read_only:
+            raise InputError(f"{path} holds no session yet: open it for writing first.")
+        _create(connection, series_uid)
+        return
+    if application != APPLICATION_ID:
+        raise InputError(f"{path} is a database of another program: choose a Lesionscope session file.")
+    if version > VERSION:
+        raise InputError(
+            f"{path} was written by a newer Lesionscope (file version {version}, this one knows {VERSION}): "
+            "update Lesionscope to open it; the file was left as it is."
+        )
+    problems = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+    if problems != "ok":
+        raise DamagedFile(str(problems))
+    if not set(metadata.tables) <= set(tables):
+        raise DamagedFile("a table is missing")
+    known = connection.execute(select(meta.c.value).where(meta.c.key == "series_uid")).scalar_one_or_none()
+    if known is None:
+        raise DamagedFile("the series is missing")
+    if known != series_uid:
+        raise InputError(
+            f"{path} belongs to another CT series: choose the session file of this series, or a new name."
+        )
+
+
+def now() -> str:
+    """Return the time as the log keeps it: ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _create(connection: Connection, series_uid: str) -> None:
+    metadata.create_all(connection)
+    connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
+    connection.execute(
+        insert(meta), [{"key": "series_uid", "value": series_uid}, {"key": "created", "value": now()}]
+    )

@@ -1,0 +1,59 @@
+"""What a session holds at one moment, frozen: the only thing that panels draw from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from lesionscope.inference.reading import Reading
+from lesionscope.lesions.lesion import Lesion
+
+
+@dataclass(frozen=True)
+class SessionState:
+    """Lesions in the order of their numbers, and the reading that each one shows.
+
+    Parameters
+    ----------
+    lesions
+        Those marked now.
+    readings
+        Lesion id → the latest reading of the lesion *as it is marked now*; where
+        it was never read like this, the latest of all, which then is stale. So an
+        undone edit brings back the reading that belongs to the mark.
+    undo_title, redo_title
+        What undo and redo would take back or repeat (``"Move lesion 2"``); ``None``
+        exactly where they can't.
+    revision
+        Number of changes written to disk so far; grows with each one.
+    """
+
+    lesions: tuple[Lesion, ...] = ()
+    readings: Mapping[str, Reading] = field(default_factory=lambda: MappingProxyType({}))
+    undo_title: str | None = None
+    redo_title: str | None = None
+    revision: int = 0
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to undo."""
+        return self.undo_title is not None
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a step to redo."""
+        return self.redo_title is not None
+
+    def lesion(self, lesion_id: str) -> Lesion | None:
+        """Return the lesion of that id, or ``None`` where it isn't marked (any more)."""
+        return next((lesion for lesion in self.lesions if lesion.id == lesion_id), None)
+
+    def reading(self, lesion_id: str) -> Reading | None:
+        """Return the reading to show for a lesion, or ``None`` where there is none."""
+        return self.readings.get(lesion_id)
+
+    def is_stale(self, lesion_id: str) -> bool:
+        """Whether the lesion was edited since the reading shown for it was made."""
+        lesion, reading = self.lesion(lesion_id), self.reading(lesion_id)
+        return lesion is not None and reading is not None and reading.is_stale(lesion.fingerprint)

@@ -1,0 +1,384 @@
+"""A reading session on disk: one SQLite file, written before anyone sees a change."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, func, insert, select
+from sqlalchemy.exc import DBAPIError
+
+from lesionscope.errors import InputError, LesionscopeError
+from lesionscope.inference.reading import Reading
+from lesionscope.lesions.lesion import Lesion
+from lesionscope.session import codec, schema
+from lesionscope.session.commands import AddReading, Command
+from lesionscope.session.history import Entry, History
+from lesionscope.session.lock import WriterLock
+from lesionscope.session.paths import default_path
+from lesionscope.session.state import SessionState
+
+__all__ = ["Session", "default_path"]
+
+Subscriber = Callable[[SessionState], None]
+_log = logging.getLogger(__name__)
+
+
+class Session:
+    """Lesions and readings of one CT series; open it with :meth:`Session.open`.
+
+    Every change goes through :meth:`apply`, :meth:`undo` or :meth:`redo`: it is
+    durable on disk before they return and before subscribers hear of it. When the
+    disk refuses, they raise and the state is as it was. Safe from any thread;
+    subscribers are called in the thread that made the change.
+
+    Attributes
+    ----------
+    path
+        The session file.
+    read_only
+        Whether changes are refused.
+    notices
+        Sentences for the person about how it was opened: why it is read-only, or
+        what became of a damaged file.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        engine: Engine,
+        contents: tuple[History, _Readings, int],
+        lock: WriterLock | None,
+        notices: tuple[str, ...],
+    ) -> None:
+        self.path = path
+        self.read_only = lock is None
+        self.notices = notices
+        self._engine = engine
+        self._writer = lock
+        self._history, self._readings, self._revision = contents
+        self._guard = threading.RLock()
+        self._subscribers: list[Subscriber] = []
+        self._closed = False
+        self._state = self._snapshot()
+
+    @classmethod
+    def open(cls, path: str | Path, *, series_uid: str, read_only: bool = False) -> Session:
+        """Open the session file of a series, or make it.
+
+        Where another window has it open for writing, or the folder can't be
+        written, an existing file opens read-only and ``notices`` says so. A
+        damaged file is renamed and kept, and a new session is begun.
+
+        Raises
+        ------
+        InputError
+            A newer file, another program's file, or one of another series.
+        LesionscopeError
+            The file can't be made or read.
+        """
+        path = Path(path)
+        notices: list[str] = []
+        lock: WriterLock | None = None
+        if not read_only:
+            lock = _writer_lock(path, notices)
+        try:
+            try:
+                engine, contents = _load(path, series_uid, read_only=lock is None)
+            except schema.DamagedFile as damage:
+                if lock is None:
+                    raise InputError(
+                        f"{path} is damaged ({damage}) and was left as it is: "
+                        "open it for writing to have it kept aside and begin a new session."
+                    ) from damage
+                kept = _keep_aside(path)
+                notices.append(
+                    f"{path.name} is damaged ({damage}): it was kept as {kept.name} and a new session was "
+                    "begun; restore the file from a backup if you need what it held."
+                )
+                engine, contents = _load(path, series_uid, read_only=False)
+        except BaseException:
+            if lock is not None:
+                lock.release()
+            raise
+        return cls(path, engine, contents, lock, tuple(notices))
+
+    @property
+    def state(self) -> SessionState:
+        """What the session holds now."""
+        return self._state
+
+    def apply(self, command: Command) -> SessionState:
+        """Make a change durable, then return the new state.
+
+        A command that changes nothing returns the state as it was, without an
+        undo step; so does a reading for a lesion that has gone.
+
+        Raises
+        ------
+        UsageError
+            The command doesn't fit (a lesion changed that isn't there).
+        LesionscopeError
+            The session is read-only or closed, or the disk refused.
+        """
+        with self._guard:
+            self._check_writable()
+            if isinstance(command, AddReading):
+                changed = self._keep_reading(command.reading)
+            else:
+                changed = self._keep_entry(self._history.plan(command))
+        if changed:
+            self._publish()
+        return self._state
+
+    def undo(self) -> SessionState:
+        """Take back the last step; without one, nothing happens. Raises as :meth:`apply`."""
+        return self._travel(lambda: self._history.plan_undo())
+
+    def redo(self) -> SessionState:
+        """Repeat the step last undone; without one, nothing happens. Raises as :meth:`apply`."""
+        return self._travel(lambda: self._history.plan_redo())
+
+    def subscribe(self, callback: Subscriber) -> Callable[[], None]:
+        """Call ``callback`` with the new state after each change; returns how to stop it."""
+        self._subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            if callback in self._subscribers:
+                self._subscribers.remove(callback)
+
+        return unsubscribe
+
+    def close(self) -> None:
+        """Let go of the file; safe more than once. The last state stays readable."""
+        with self._guard:
+            if self._closed:
+                return
+            self._closed = True
+            self._subscribers.clear()
+            self._engine.dispose()
+            if self._writer is not None:
+                self._writer.release()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _travel(self, plan: Callable[[], Entry | None]) -> SessionState:
+        with self._guard:
+            self._check_writable()
+            changed = self._keep_entry(plan())
+        if changed:
+            self._publish()
+        return self._state
+
+    def _keep_entry(self, entry: Entry | None) -> bool:
+        if entry is None:
+            return False
+        self._insert(
+            schema.edits,
+            kind=entry.kind,
+            lesion_id=entry.lesion_id,
+            before=_lesion_text(entry.before),
+            after=_lesion_text(entry.after),
+        )
+        self._history.record(entry)
+        self._changed()
+        return True
+
+    def _keep_reading(self, reading: Reading) -> bool:
+        if reading.lesion_id not in self._history or self._readings.holds(reading):
+            return False
+        self._insert(
+            schema.readings,
+            id=reading.id,
+            lesion_id=reading.lesion_id,
+            fingerprint=reading.provenance.lesion_fingerprint,
+            body=codec.to_text(codec.reading_to_dict(reading)),
+        )
+        self._readings.add(reading)
+        self._changed()
+        return True
+
+    def _insert(self, table: Table, **values: Any) -> None:
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(table).values(at=schema.now(), **values))
+        except DBAPIError as error:
+            raise LesionscopeError(
+                f"The session file {self.path} could not be written ({error.orig}), so the change was not "
+                "made: free some space or make the file writable, and try again."
+            ) from error
+
+    def _changed(self) -> None:
+        self._revision += 1
+        self._state = self._snapshot()
+
+    def _snapshot(self) -> SessionState:
+        lesions = self._history.lesions
+        shown = {lesion.id: self._readings.shown(lesion) for lesion in lesions}
+        return SessionState(
+            lesions=lesions,
+            readings=MappingProxyType({key: reading for key, reading in shown.items() if reading}),
+            undo_title=self._history.undo_title,
+            redo_title=self._history.redo_title,
+            revision=self._revision,
+        )
+
+    def _publish(self) -> None:
+        for callback in tuple(self._subscribers):
+            try:
+                # The newest state, also where an earlier listener has just made another change.
+                callback(self._state)
+            except Exception:
+                # The change is on disk: one listener's fault must neither deny it nor keep it from others.
+                _log.exception("A listener failed on a change of the session.")
+
+    def _check_writable(self) -> None:
+        if self._closed:
+            raise LesionscopeError("The session is closed, so the change was not made: open the CT again.")
+        if self.read_only:
+            raise LesionscopeError(
+                "The session is open read-only, so the change was not made: "
+                "close it in the other window (or make its folder writable) and open it again."
+            )
+
+
+class _Readings:
+    """The latest reading for each mark (fingerprint) of each lesion, oldest first."""
+
+    def __init__(self) -> None:
+        self._by_lesion: dict[str, dict[str, Reading]] = {}
+        self._ids: set[str] = set()
+
+    def holds(self, reading: Reading) -> bool:
+        return reading.id in self._ids
+
+    def add(self, reading: Reading) -> None:
+        marks = self._by_lesion.setdefault(reading.lesion_id, {})
+        marks.pop(reading.provenance.lesion_fingerprint, None)  # so that it comes last in the dict
+        marks[reading.provenance.lesion_fingerprint] = reading
+        self._ids.add(reading.id)
+
+    def know(self, identifiers: list[str]) -> None:
+        """Remember readings that are on disk but that no mark shows any more."""
+        self._ids.update(identifiers)
+
+    def shown(self, lesion: Lesion) -> Reading | None:
+        marks = self._by_lesion.get(lesion.id, {})
+        latest = next(reversed(marks.values()), None)
+        return marks.get(lesion.fingerprint, latest)
+
+
+def _writer_lock(path: Path, notices: list[str]) -> WriterLock | None:
+    """Take the writer's lock; where an existing file must do without it, add a notice."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Asked without opening it: POSIX drops a process's locks on a file when any handle to it closes.
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError("the file is read-only")
+        lock = WriterLock.acquire(path)
+    except (OSError, sqlite3.Error) as error:
+        if not _is_file(path):
+            raise LesionscopeError(
+                f"The session file {path} could not be made ({error}): choose a folder that can be written."
+            ) from error
+        notices.append(
+            f"{path} can't be written ({error}), so the session is open read-only: "
+            "make it and its folder writable and open it again to make changes."
+        )
+        return None
+    if lock is None:
+        if not _is_file(path):
+            raise LesionscopeError(
+                f"{path} is just being made in another window: wait a moment and open it again."
+            )
+        notices.append(
+            "This session is open in another window, so it is read-only here: "
+            "close it there and open it again to make changes."
+        )
+    return lock
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _load(path: Path, series_uid: str, *, read_only: bool) -> tuple[Engine, tuple[History, _Readings, int]]:
+    """Open, check and replay a session file."""
+    engine = schema.engine_for(path, read_only=read_only)
+    try:
+        with engine.begin() as connection:
+            schema.prepare(connection, path, series_uid, read_only=read_only)
+            return engine, _replay(connection)
+    except DBAPIError as error:
+        engine.dispose()
+        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise schema.DamagedFile(str(error.orig)) from error
+        raise LesionscopeError(
+            f"The session file {path} could not be opened ({error.orig}): check that it and its folder can "
+            "be read and written, and try again."
+        ) from error
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def _replay(connection: Connection) -> tuple[History, _Readings, int]:
+    history, readings = History(), _Readings()
+    log = connection.execute(select(schema.edits).order_by(schema.edits.c.seq)).all()
+    latest = select(func.max(schema.readings.c.seq)).group_by(
+        schema.readings.c.lesion_id, schema.readings.c.fingerprint
+    )
+    bodies = connection.scalars(
+        select(schema.readings.c.body)
+        .where(schema.readings.c.seq.in_(latest.scalar_subquery()))
+        .order_by(schema.readings.c.seq)
+    ).all()
+    identifiers = connection.scalars(select(schema.readings.c.id)).all()
+    try:
+        for row in log:
+            history.record(Entry(row.kind, row.lesion_id, _lesion(row.before), _lesion(row.after)))
+        for body in bodies:
+            readings.add(codec.reading_from_dict(codec.from_text(body)))
+    except (ValueError, TypeError, KeyError) as error:
+        raise schema.DamagedFile(f"its log makes no sense: {error}") from error
+    readings.know(list(identifiers))
+    return history, readings, len(log) + len(identifiers)
+
+
+def _lesion(text: str | None) -> Lesion | None:
+    return None if text is None else codec.lesion_from_dict(codec.from_text(text))
+
+
+def _lesion_text(lesion: Lesion | None) -> str | None:
+    return None if lesion is None else codec.to_text(codec.lesion_to_dict(lesion))
+
+
+def _keep_aside(path: Path) -> Path:
+    """Rename a damaged file, and the journal that belongs to it, so that nothing of it is lost."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    kept = path.with_name(f"{path.stem}.damaged-{stamp}{path.suffix}")
+    try:
+        for ending in ("-journal", "-wal", "-shm", ""):
+            beside = path.with_name(path.name + ending)
+            if beside.exists():
+                beside.rename(kept.with_name(kept.name + ending))
+    except OSError as error:
+        raise LesionscopeError(
+            f"{path} is damaged and could not be kept aside ({error}): move it away and open the CT again."
+        ) from error
+    return kept
