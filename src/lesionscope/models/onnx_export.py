@@ -1,0 +1,65 @@
+"""Writing a pathology network as an ONNX graph: one output a head, and the embedding."""
+
+from __future__ import annotations
+
+import copy
+import io
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from lesionscope.files import write_atomically
+from lesionscope.models.pathology_net import PathologyNet
+from lesionscope.ontology.tree import PathologyTree
+
+OPSET = 18
+INPUT = "cube"
+EMBEDDING = "embedding"
+
+
+class _Outputs(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
+    """The network with its outputs as a flat tuple, heads in the tree's order."""
+
+    def __init__(self, network: PathologyNet, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.network = network
+        self.names = names
+
+    def forward(self, cube: Tensor) -> tuple[Tensor, ...]:
+        logits, embedding = self.network(cube)
+        return (*(logits[name] for name in self.names), embedding)
+
+
+def output_names(tree: PathologyTree) -> tuple[str, ...]:
+    """Names of the graph's outputs in order: the heads, then the embedding."""
+    return (*(head.name for head in tree.heads), EMBEDDING)
+
+
+def export(
+    network: PathologyNet, tree: PathologyTree, path: Path, shape: tuple[int, int, int] = (48, 48, 48)
+) -> Path:
+    """Write ``network`` to ``path``; the batch axis stays free.
+
+    The graph takes ``cube`` ``(n, 1, *shape)`` float32 in [−1, 1].
+    """
+    names = output_names(tree)
+    # A copy, in eval mode as a whole: the exporter restores the mode it found.
+    wrapped = _Outputs(copy.deepcopy(network).cpu(), names[:-1]).eval()
+    buffer = io.BytesIO()
+    with torch.no_grad(), warnings.catch_warnings():
+        # The TorchScript exporter is announced as going; it needs no onnxscript and
+        # writes a graph with BN folded, which the newer one leaves apart.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            wrapped,
+            (torch.zeros(1, 1, *shape),),
+            buffer,
+            input_names=[INPUT],
+            output_names=list(names),
+            dynamic_axes={name: {0: "n"} for name in (INPUT, *names)},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    return write_atomically(path, buffer.getvalue())

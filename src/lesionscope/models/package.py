@@ -1,0 +1,160 @@
+"""A model package: a folder with a card, weights, an ONNX graph and a bank.
+
+======================= ======================================================
+``card.json``           what it is, how to feed and read it (see ``card.py``)
+``weights.safetensors`` the network's tensors (half precision on disk)
+``model.onnx``          the same network for ONNX Runtime
+``bank.safetensors``    embeddings of the training cubes, for familiarity
+======================= ======================================================
+
+Nothing here loads torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lesionscope.errors import InputError
+from lesionscope.models.card import Card, card_from_dict
+from lesionscope.models.familiarity import Bank, p_value
+from lesionscope.ontology.tree import PathologyTree
+
+__all__ = ["CARD", "FILES", "Card", "ModelPackage", "open_package", "sha256_of"]
+
+CARD = "card.json"
+FILES = {"weights": "weights.safetensors", "onnx": "model.onnx", "bank": "bank.safetensors"}
+"""File names by their key in the card's ``sha256`` section."""
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class ModelPackage:
+    """An opened package: its folder and its card, already checked for form."""
+
+    folder: Path
+    card: Card
+
+    @property
+    def name(self) -> str:
+        """Name by which the registry finds it."""
+        return self.card.name
+
+    @property
+    def tree(self) -> PathologyTree:
+        """The classes that it answers for."""
+        return self.card.tree
+
+    @property
+    def onnx_path(self) -> Path:
+        """The ONNX graph."""
+        return self.folder / FILES["onnx"]
+
+    @property
+    def weights_path(self) -> Path:
+        """The safetensors weights."""
+        return self.folder / FILES["weights"]
+
+    @property
+    def bank_path(self) -> Path:
+        """The safetensors bank."""
+        return self.folder / FILES["bank"]
+
+    @cached_property
+    def sha256(self) -> str:
+        """A digest of the whole package: the card's, which holds the other files' digests."""
+        return sha256_of(self.folder / CARD)
+
+    def verify(self) -> None:
+        """Compare every file with the digest in the card.
+
+        Raises
+        ------
+        InputError
+            A file is missing, unreadable, or not the one the card was made for.
+        """
+        for key, file_name in FILES.items():
+            path = self.folder / file_name
+            try:
+                digest = sha256_of(path)
+            except OSError as error:
+                raise InputError(
+                    f"{path} can't be read ({error.strerror or error}); install the model package again."
+                ) from error
+            if digest != self.card.sha256[key]:
+                raise InputError(
+                    f"{path} was changed or damaged: its SHA-256 is not the one in {CARD}. "
+                    "Install the model package again."
+                )
+
+    def bank(self) -> NDArray[np.float32]:
+        """Embeddings of the training cubes, float32 ``(n, d)``.
+
+        Stored as half-precision multiples of each channel's deviation, so that
+        rounding costs every channel the same.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        try:
+            stored = load_file(self.bank_path)
+            standard, mean, deviation = stored["standard"], stored["mean"], stored["deviation"]
+        except (OSError, SafetensorError, KeyError) as error:
+            raise InputError(
+                f"{self.bank_path} can't be read as a bank of embeddings ({error}); "
+                "install the model package again."
+            ) from error
+        return np.asarray(standard.astype(np.float32) * deviation + mean, dtype=np.float32)
+
+    @cached_property
+    def _familiarity_bank(self) -> Bank:
+        return Bank(self.bank(), self.card.familiarity.rule)
+
+    def familiarity(self, embedding: ArrayLike) -> NDArray[np.float64]:
+        """Conformal p-value of each embedding, ``(m, d)`` or ``(d,)`` → ``(m,)``; the bank is kept."""
+        distances = self._familiarity_bank.distance(embedding)
+        return p_value(distances, self.card.familiarity.calibration_distances)
+
+    def unfamiliar(self, p: float) -> bool:
+        """Whether a p-value says: unlike anything the model was trained on."""
+        return p < self.card.familiarity.threshold
+
+
+def open_package(folder: str | Path) -> ModelPackage:
+    """Open a package folder: read its card, check that its files are there.
+
+    Raises
+    ------
+    InputError
+        No folder, no card, a card that can't be understood, a missing file.
+    """
+    folder = Path(folder)
+    path = folder / CARD
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise InputError(
+            f"{folder} is not a model package: its {CARD} can't be read ({reason}). "
+            f"A package is a folder with {CARD}, {', '.join(FILES.values())}."
+        ) from error
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON ({error}); install the model package again.") from error
+    card = card_from_dict(data, str(path))
+    for file_name in FILES.values():
+        if not (folder / file_name).is_file():
+            raise InputError(f"{folder} lacks {file_name}; install the model package again.")
+    return ModelPackage(folder, card)

@@ -1,0 +1,174 @@
+"""A whole pathology network: cube → DenseNet-3D → hierarchy head, and an embedding.
+
+The embedding is not the paper's. It lets a package judge how familiar a cube is:
+the mean and standard deviation over space of each channel at chosen stages. The
+early ones carry noise, sharpness and texture, the late ones the look of a lesion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lesionscope.errors import InputError
+from lesionscope.models.densenet3d import BLOCKS, BOTTLENECK, GROWTH, STAGES, STEMS, DenseNet3d
+from lesionscope.models.leaky_dense import HIDDEN, LeakyDenseHierarchy
+from lesionscope.models.package import ModelPackage
+from lesionscope.ontology.tree import PathologyTree
+
+SYSTEMS: Mapping[str, Callable[[PathologyTree, int, int], nn.Module]] = {
+    "leaky-dense": LeakyDenseHierarchy,
+}
+"""Hierarchical systems by name (paper 000, Figure 2): ``build(tree, in_features, hidden)``."""
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """Everything that fixes a network's shape; stored in the card as ``network``."""
+
+    kind: str = "leaky-dense"
+    stem: str = "monai"
+    growth: int = GROWTH
+    blocks: tuple[int, ...] = BLOCKS
+    bottleneck: int = BOTTLENECK
+    hidden: int = HIDDEN
+    embedding_stages: tuple[str, ...] = ("block1", "block2")
+
+    def __post_init__(self) -> None:
+        if self.kind not in SYSTEMS:
+            raise InputError(
+                f"there is no hierarchical system {self.kind!r}: choose one of {', '.join(SYSTEMS)}."
+            )
+        if self.stem not in STEMS:
+            raise InputError(f"there is no stem {self.stem!r}: choose one of {', '.join(STEMS)}.")
+        stages = STAGES[: len(self.blocks) + 1]
+        if not self.embedding_stages or not set(self.embedding_stages) <= set(stages):
+            raise InputError(f"embedding_stages must name some of {', '.join(stages)}.")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the card's ``network`` section."""
+        return {
+            "kind": self.kind,
+            "stem": self.stem,
+            "growth": self.growth,
+            "blocks": list(self.blocks),
+            "bottleneck": self.bottleneck,
+            "hidden": self.hidden,
+            "embedding_stages": list(self.embedding_stages),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], origin: str = "the card") -> NetworkSpec:
+        """Read a card's ``network`` section.
+
+        Raises
+        ------
+        InputError
+            An unknown or missing key, or a value that no network has.
+        """
+        known = set(cls().as_dict())
+        if set(data) != known:
+            wrong = ", ".join(sorted(set(data) ^ known))
+            raise InputError(f"{origin}: the section 'network' has missing or unknown keys ({wrong}).")
+        try:
+            return cls(
+                kind=str(data["kind"]),
+                stem=str(data["stem"]),
+                growth=int(data["growth"]),
+                blocks=tuple(int(depth) for depth in data["blocks"]),
+                bottleneck=int(data["bottleneck"]),
+                hidden=int(data["hidden"]),
+                embedding_stages=tuple(str(stage) for stage in data["embedding_stages"]),
+            )
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{origin}: the section 'network' can't be read ({error}).") from error
+
+
+class PathologyNet(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
+    """Cubes ``(n, 1, 48, 48, 48)`` in [−1, 1] → logits by head, and embeddings ``(n, d)``.
+
+    Parameters
+    ----------
+    tree
+        The classes.
+    spec
+        Backbone, stem and hierarchical system.
+    """
+
+    def __init__(self, tree: PathologyTree, spec: NetworkSpec | None = None) -> None:
+        super().__init__()
+        self.spec = spec = NetworkSpec() if spec is None else spec
+        self.backbone = DenseNet3d(
+            spec.stem, growth=spec.growth, blocks=spec.blocks, bottleneck=spec.bottleneck
+        )
+        self.hierarchy = SYSTEMS[spec.kind](tree, self.backbone.width, spec.hidden)
+        self.embedding_width = 2 * sum(self.backbone.stage_channels[s] for s in spec.embedding_stages)
+
+    def forward(self, cube: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Return logits ``(n, head.width)`` by head, and the embedding ``(n, embedding_width)``."""
+        maps = self.backbone.stages(cube)
+        pooled = maps[f"block{len(self.spec.blocks)}"].mean(dim=(2, 3, 4))
+        return self.hierarchy(pooled), torch.cat(
+            [part for stage in self.spec.embedding_stages for part in _moments(maps[stage])], dim=1
+        )
+
+    def logits(self, cube: Tensor) -> dict[str, Tensor]:
+        """Return logits by head only, as training needs them."""
+        logits: dict[str, Tensor] = self.hierarchy(self.backbone(cube))
+        return logits
+
+
+def _moments(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation over space: ``(n, c, d, h, w)`` → two ``(n, c)``."""
+    mean = maps.mean(dim=(2, 3, 4))
+    centred = maps - mean[:, :, None, None, None]
+    return mean, (centred.square().mean(dim=(2, 3, 4)) + 1e-12).sqrt()
+
+
+def load(package: ModelPackage, device: str | torch.device = "cpu") -> PathologyNet:
+    """Build a package's network with its weights, ready to answer (``eval``) on ``device``.
+
+    The network is laid out without memory first and the stored tensors become
+    its parameters, so nothing is initialised in vain.
+
+    Raises
+    ------
+    InputError
+        The weights don't fit the network that the card describes.
+    """
+    spec = NetworkSpec.from_dict(package.card.network, str(package.folder))
+    with torch.device("meta"):
+        network = PathologyNet(package.tree, spec)
+    state = read_weights(package.weights_path)
+    try:
+        network.load_state_dict(state, strict=True, assign=True)
+    except RuntimeError as error:
+        raise InputError(
+            f"{package.weights_path} does not fit the network in its card; install the package again. "
+            f"({' '.join(str(error).split())[:300]})"
+        ) from error
+    ready: PathologyNet = network.to(device).eval()
+    return ready
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors state dict; half-precision tensors come back as float32.
+
+    Raises
+    ------
+    InputError
+        The file is missing or is not safetensors.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        state: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} can't be read as safetensors weights ({error}).") from error
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}

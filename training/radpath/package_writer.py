@@ -1,0 +1,126 @@
+"""Writing a model package: weights, ONNX graph, bank and card, as one folder or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from lesionscope.errors import LesionscopeError
+from lesionscope.models.card import Card
+from lesionscope.models.onnx_export import INPUT, OPSET, export, output_names
+from lesionscope.models.package import CARD, FILES, ModelPackage, open_package, sha256_of
+from lesionscope.models.pathology_net import PathologyNet
+from lesionscope.ontology.tree import PathologyTree
+
+
+def halve(network: PathologyNet) -> PathologyNet:
+    """Round weights of convolutions and linear layers to half precision, in place.
+
+    The package stores them in half the space; rounding *before* calibration,
+    bank and ONNX export means that all of them belong to the stored network.
+    Batch normalisation, whose variances may be tiny, keeps float32.
+    """
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim > 1:
+                parameter.copy_(parameter.half().float())
+    return network
+
+
+def onnx_section(tree: PathologyTree) -> dict[str, object]:
+    """Return the card's ``onnx`` section for graphs that this module writes."""
+    return {"input": INPUT, "outputs": list(output_names(tree)), "opset": OPSET}
+
+
+def bank_tensors(embeddings: ArrayLike) -> dict[str, NDArray[np.generic]]:
+    """Pack embeddings ``(n, d)``: half-precision multiples of each channel's deviation."""
+    bank = np.asarray(embeddings, dtype=np.float64)
+    mean, deviation = bank.mean(axis=0), bank.std(axis=0)
+    deviation = np.maximum(deviation, max(float(np.median(deviation)), 1e-12) * 1e-3)
+    return {
+        "standard": ((bank - mean) / deviation).astype(np.float16),
+        "mean": mean.astype(np.float32),
+        "deviation": deviation.astype(np.float32),
+    }
+
+
+def write_package(
+    folder: Path,
+    network: PathologyNet,
+    tree: PathologyTree,
+    embeddings: ArrayLike,
+    card: Callable[[dict[str, str]], Card],
+) -> ModelPackage:
+    """Write a package and open it again.
+
+    Everything is made in a temporary folder beside ``folder`` and moved there at
+    the end; a package that stood there before is replaced.
+
+    Parameters
+    ----------
+    folder
+        The package folder to make.
+    network
+        A network whose weights :func:`halve` has rounded.
+    tree
+        Its classes.
+    embeddings
+        ``(n, d)`` of training cubes.
+    card
+        Makes the card from the SHA-256 of the other files.
+    """
+    from safetensors.numpy import save_file as save_arrays
+    from safetensors.torch import save_file
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".package-", dir=folder.parent))
+    except OSError as error:
+        raise LesionscopeError(
+            f"{folder} could not be made ({error.strerror}); choose another folder."
+        ) from error
+    try:
+        work.chmod(0o755)
+        state = {
+            name: (tensor.half() if tensor.ndim > 1 else tensor).contiguous().cpu()
+            for name, tensor in network.state_dict().items()
+        }
+        save_file(state, work / FILES["weights"], metadata={"format": "pt"})
+        export(network, tree, work / FILES["onnx"])
+        save_arrays(bank_tensors(embeddings), work / FILES["bank"])
+        digests = {key: sha256_of(work / name) for key, name in FILES.items()}
+        (work / CARD).write_text(card(digests).as_json(), encoding="utf-8")
+        open_package(work).verify()
+        for file in work.iterdir():
+            file.chmod(0o644)
+        _replace(work, folder)
+    except OSError as error:
+        raise LesionscopeError(
+            f"{folder} could not be written ({error.strerror or error}); nothing was changed there: "
+            "free some space or choose another folder, and try again."
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return open_package(folder)
+
+
+def _replace(work: Path, folder: Path) -> None:
+    """Move ``work`` to ``folder``; an older folder goes only once the new one stands."""
+    if not folder.exists():
+        work.replace(folder)
+        return
+    older = Path(tempfile.mkdtemp(prefix=".older-", dir=folder.parent))
+    folder.replace(older / folder.name)
+    try:
+        work.replace(folder)
+    except OSError:
+        (older / folder.name).replace(folder)
+        raise
+    finally:
+        shutil.rmtree(older, ignore_errors=True)
