@@ -1,4 +1,4 @@
-"""A coarse lung region: is this point in a lung, whatever fills it there?
+"""A coarse lung region, which says whether a point lies in a lung whatever fills it there.
 
 A model for lung lesions must know whether a click lies in a lung, even in the
 middle of a mass so big that no air is near. The region is found on a strided

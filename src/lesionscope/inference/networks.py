@@ -1,0 +1,141 @@
+"""A package's network on one runtime: ONNX Runtime on the CPU, torch on a GPU.
+
+Both answer alike: cubes in, a dictionary of arrays out. Neither library is loaded
+before a network of its kind is made.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscope.errors import Cancelled, InputError, LesionscopeError
+from lesionscope.models.package import ModelPackage
+from lesionscope.progress import CancelToken
+
+Outputs = dict[str, NDArray[np.float32]]
+"""Raw logits ``(n, head.width)`` by head, and ``embedding`` ``(n, d)``."""
+
+
+class DeviceMemoryFull(LesionscopeError):
+    """The GPU has no room for the network or a cube; the CPU can answer instead."""
+
+
+class Network(Protocol):
+    """A network that is ready to answer."""
+
+    device: str
+    """What ``Provenance.device`` says: the processor, and the runtime with its version."""
+    precision: str
+
+    def run(self, cubes: NDArray[np.float32], cancel: CancelToken | None = None) -> Outputs:
+        """Answer for cubes ``(n, 1, z, y, x)`` as the package's preprocessing makes them."""
+        ...
+
+
+class OnnxNetwork:
+    """``model.onnx`` on the CPU by ONNX Runtime; safe to share between threads.
+
+    Parameters
+    ----------
+    package
+        The model package.
+    threads
+        Threads of one inference.
+    """
+
+    precision = "float32"
+
+    def __init__(self, package: ModelPackage, threads: int = 2) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Threads that spin while they wait would take the cores that scrolling needs.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        self._runtime = onnxruntime
+        self._input = str(package.card.onnx["input"])
+        self._outputs = list(package.card.onnx["outputs"])
+        self.device = f"cpu (onnxruntime {onnxruntime.__version__})"
+        errors = onnxruntime.capi.onnxruntime_pybind11_state
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(package.onnx_path), sess_options=options, providers=["CPUExecutionProvider"]
+            )
+        except (errors.Fail, errors.InvalidGraph, errors.InvalidProtobuf, errors.NoSuchFile) as error:
+            raise InputError(
+                f"{package.onnx_path} can't be used as a network ({' '.join(str(error).split())[:200]}); "
+                "install the model package again."
+            ) from error
+
+    def run(self, cubes: NDArray[np.float32], cancel: CancelToken | None = None) -> Outputs:
+        """Answer for cubes; a cancel ends the run between two of the graph's steps."""
+        options = self._runtime.RunOptions()
+
+        def terminate() -> None:
+            options.terminate = True
+
+        forget = cancel.on_cancel(terminate) if cancel is not None else None
+        try:
+            values: list[Any] = self._session.run(self._outputs, {self._input: cubes}, options)
+        except Exception as error:
+            if cancel is not None and cancel.cancelled:
+                raise Cancelled("Stopped at your request.") from error
+            raise
+        finally:
+            if forget is not None:
+                forget()
+        return {
+            name: np.asarray(value, dtype=np.float32)
+            for name, value in zip(self._outputs, values, strict=True)
+        }
+
+
+class TorchNetwork:
+    """The safetensors weights by torch, on any of its devices.
+
+    Raises
+    ------
+    DeviceMemoryFull
+        On making it or on running it.
+    """
+
+    precision = "float32"
+
+    def __init__(self, package: ModelPackage, device: str = "cpu") -> None:
+        import torch
+
+        from lesionscope.models.pathology_net import load
+
+        self._torch = torch
+        self._heads = [head.name for head in package.tree.heads]
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            raise LesionscopeError(f"torch can't use the device '{device}' (driver too old?).")
+        try:
+            self._device = torch.device(device)
+            self._network = load(package, self._device)
+        except torch.OutOfMemoryError as error:
+            raise DeviceMemoryFull(f"The memory of {device} is full.") from error
+        self.device = f"{device} (torch {torch.__version__})"
+
+    def run(self, cubes: NDArray[np.float32], cancel: CancelToken | None = None) -> Outputs:
+        """Answer for cubes; a cancel is heeded before and after the network."""
+        torch = self._torch
+        if cancel is not None:
+            cancel.check()
+        try:
+            # TF32 would leave three digits: a GPU's answer should be the CPU's.
+            with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+                logits, embedding = self._network(torch.from_numpy(cubes).to(self._device))
+                outputs = {name: logits[name].float().cpu().numpy() for name in self._heads}
+                outputs["embedding"] = embedding.float().cpu().numpy()
+        except torch.OutOfMemoryError as error:
+            torch.cuda.empty_cache()
+            raise DeviceMemoryFull(f"The memory of {self._device} is full.") from error
+        if cancel is not None:
+            cancel.check()
+        return outputs

@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+
+from lesionscope.config import Config, config_path, data_folder, load
+from lesionscope.errors import InputError
+
+
+def write(folder: Path, text: str) -> dict[str, str]:
+    path = folder / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    return {"LESIONSCOPE_CONFIG": str(path)}
+
+
+def test_defaults_without_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load({}) == Config(device="auto", threads=2)
+
+
+def test_file_then_environment(tmp_path: Path) -> None:
+    environ = write(tmp_path, 'device = "cpu"\nthreads = 3\nunfamiliar_below = 0.01\n')
+    assert load(environ) == Config("cpu", 3, None, None, 0.01)
+    environ |= {
+        "LESIONSCOPE_DEVICE": "cuda:1",
+        "LESIONSCOPE_THREADS": "5",
+        "LESIONSCOPE_UNFAMILIAR_BELOW": "0.2",
+    }
+    assert load(environ) == Config("cuda:1", 5, None, None, 0.2)
+
+
+def test_unknown_key_is_named(tmp_path: Path) -> None:
+    environ = write(tmp_path, 'devise = "cpu"\n')
+    with pytest.raises(InputError, match=r"config\.toml.*'devise'.*device"):
+        load(environ)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'device = "gpu"',
+        "device = 3",
+        "threads = 0",
+        "threads = true",
+        'threads = "two"',
+        "unfamiliar_below = 5",
+        "unfamiliar_below = nan",
+        'unfamiliar_below = "low"',
+        'pathology_model = ""',
+        'data = "relative/folder"',
+    ],
+)
+def test_senseless_values_are_refused_by_key(tmp_path: Path, line: str) -> None:
+    with pytest.raises(InputError, match=line.split(" = ")[0]):
+        load(write(tmp_path, line))
+
+
+def test_a_bad_variable_is_named() -> None:
+    with pytest.raises(InputError, match="LESIONSCOPE_DEVICE"):
+        load({"LESIONSCOPE_DEVICE": "tpu"})
+
+
+@pytest.mark.parametrize("content", [b"device = ", b"\xff\xfe\x00"])
+def test_not_toml(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="not valid TOML"):
+        load({"LESIONSCOPE_CONFIG": str(path)})
+
+
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        load({"LESIONSCOPE_CONFIG": str(tmp_path / "none.toml")})
+
+
+def test_folders(tmp_path: Path) -> None:
+    assert data_folder(Config(data=tmp_path)) == tmp_path
+    assert config_path({}).name == "config.toml"
