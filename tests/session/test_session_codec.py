@@ -1,0 +1,57 @@
+"""Anything a session stores comes back equal, to the last bit of every float."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lesionscope.inference.reading import NodeScore, PathologyAnswer, Provenance, Reading, Refusal
+from lesionscope.lesions.lesion import Diameter, Lesion
+from lesionscope.session import codec
+
+# Surrogates too: a name decoded with errors="surrogateescape" must not break the session.
+texts = st.text(st.characters(codec=None))
+floats = st.floats(allow_nan=False)
+points = st.tuples(floats, floats, floats)
+nodes = st.builds(NodeScore, texts, texts, st.none() | texts, floats, floats)
+answers = st.builds(
+    PathologyAnswer,
+    st.lists(nodes, max_size=4).map(tuple),
+    st.dictionaries(texts, floats, max_size=3),
+    floats,
+    st.booleans(),
+)
+provenances = st.builds(
+    Provenance, *[texts] * 7, demonstration=st.booleans(), notes=st.lists(texts, max_size=2).map(tuple)
+)
+readings = st.builds(
+    Reading,
+    id=texts,
+    lesion_id=texts,
+    created=texts,
+    provenance=provenances,
+    pathology=st.none() | answers | st.builds(Refusal, texts),
+    embedding=st.lists(floats, max_size=5).map(tuple),
+    timings_ms=st.dictionaries(texts, floats, max_size=3),
+)
+diameters = st.none() | st.builds(Diameter, points, points)
+lesions = st.builds(
+    Lesion, texts, texts, points, st.tuples(*[floats] * 6), diameters, diameters, st.booleans(), st.integers()
+)
+
+
+@given(readings)
+def test_a_reading_comes_back_as_it_was(reading: Reading) -> None:
+    text = codec.to_text(codec.reading_to_dict(reading))
+    back = codec.reading_from_dict(codec.from_text(text))
+    assert back == reading
+    assert repr(back) == repr(reading)  # tells -0.0 from 0.0
+    assert back.embedding == reading.embedding
+    text.encode("ascii")
+
+
+@given(lesions)
+def test_a_lesion_comes_back_as_it_was(lesion: Lesion) -> None:
+    back = codec.lesion_from_dict(codec.from_text(codec.to_text(codec.lesion_to_dict(lesion))))
+    assert back == lesion
+    assert repr(back) == repr(lesion)

@@ -1,0 +1,508 @@
+"""The session file: durable, undoable, single-writer, and honest when something is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from lesionscope.errors import InputError, LesionscopeError, UsageError
+from lesionscope.inference.reading import Reading
+from lesionscope.lesions.marking import lesion_from_click, moved
+from lesionscope.session.commands import AddLesion, AddReading, RemoveLesion, ReplaceLesion
+from lesionscope.session.paths import DATA_VARIABLE
+from lesionscope.session.state import SessionState
+from lesionscope.session.store import Session, default_path
+
+SERIES = "1.2.826.0.1.3680043.8.498.1"
+Reopen = Callable[[], Session]
+ReadingOf = Callable[..., Reading]
+
+
+def test_what_was_applied_is_there_again(reopen: Reopen, reading_of: ReadingOf) -> None:
+    lesion = lesion_from_click((1, 2, 3))
+    with reopen() as session:
+        session.apply(AddLesion(lesion))
+        state = session.apply(AddReading(reading_of(lesion)))
+        assert state is session.state
+        assert state.revision == 2
+    with reopen() as again:
+        assert again.state == state
+        assert again.notices == ()
+        assert not again.read_only
+
+
+def test_another_reader_sees_a_change_before_subscribers_hear_of_it(path: Path, reopen: Reopen) -> None:
+    seen: list[int] = []
+
+    def look(state: SessionState) -> None:
+        with sqlite3.connect(path) as other:
+            seen.append(other.execute("select count(*) from edits").fetchone()[0])
+        other.close()
+
+    with reopen() as session:
+        session.subscribe(look)
+        session.apply(AddLesion(lesion_from_click((1, 2, 3))))
+        session.undo()
+    assert seen == [1, 2]
+
+
+def test_numbers_start_at_1_and_are_never_used_again(reopen: Reopen) -> None:
+    first, second, third = (lesion_from_click((n, 0, 0)) for n in range(3))
+    with reopen() as session:
+        session.apply(AddLesion(first))
+        session.apply(AddLesion(dataclasses.replace(second, number=77)))
+        assert [lesion.number for lesion in session.state.lesions] == [1, 2]
+        session.apply(RemoveLesion(second.id))
+    with reopen() as session:
+        session.apply(AddLesion(third))
+        assert [lesion.number for lesion in session.state.lesions] == [1, 3]
+        session.undo()
+        session.undo()
+        assert [lesion.number for lesion in session.state.lesions] == [1, 2]
+        session.apply(AddLesion(lesion_from_click((9, 9, 9))))
+        assert session.state.lesions[-1].number == 4
+
+
+def test_undo_and_redo_survive_restarts(reopen: Reopen) -> None:
+    lesion = lesion_from_click((1, 2, 3))
+    states: list[SessionState] = []
+    with reopen() as session:
+        for command in (
+            AddLesion(lesion),
+            ReplaceLesion(moved(lesion, (4, 5, 6))),
+            RemoveLesion(lesion.id),
+        ):
+            states.append(session.apply(command))
+        assert states[-1].undo_title == "Remove lesion 1"
+    for state in (states[1], states[0]):
+        with reopen() as session:
+            assert session.undo().lesions == state.lesions
+    with reopen() as session:
+        assert session.state.undo_title == "Mark lesion 1"
+        assert session.state.redo_title == "Move lesion 1"
+        assert session.redo().lesions == states[1].lesions
+        assert session.redo().lesions == ()
+        assert not session.state.can_redo
+        before = session.state
+        assert session.redo() is before
+
+
+def test_a_new_step_after_undo_cuts_the_redo_branch_but_no_row_goes(path: Path, reopen: Reopen) -> None:
+    with reopen() as session:
+        session.apply(AddLesion(lesion_from_click((1, 2, 3))))
+        session.undo()
+        assert session.state.can_redo
+        session.apply(AddLesion(lesion_from_click((4, 5, 6))))
+        assert not session.state.can_redo
+    with reopen() as session:
+        assert not session.state.can_redo
+        assert len(session.state.lesions) == 1
+    rows = sqlite3.connect(path).execute("select kind from edits order by seq").fetchall()
+    assert [kind for (kind,) in rows] == ["add", "undo", "add"]
+
+
+def test_an_edit_makes_a_reading_stale_and_undo_makes_it_fresh(reopen: Reopen, reading_of: ReadingOf) -> None:
+    lesion = lesion_from_click((1, 2, 3))
+    with reopen() as session:
+        number_one = session.apply(AddLesion(lesion)).lesions[0]
+        first = reading_of(number_one)
+        session.apply(AddReading(first))
+        assert not session.state.is_stale(lesion.id)
+        edited = moved(number_one, (4, 5, 6))
+        session.apply(ReplaceLesion(edited))
+        assert session.state.is_stale(lesion.id)
+        assert session.state.reading(lesion.id) == first
+        second = reading_of(edited)
+        session.apply(AddReading(second))
+        assert session.state.reading(lesion.id) == second
+        assert session.state.undo_title == "Move lesion 1", "a reading is no undo step"
+        session.undo()
+        assert session.state.reading(lesion.id) == first, "the reading of this very mark"
+        assert not session.state.is_stale(lesion.id)
+    with reopen() as session:
+        assert session.state.reading(lesion.id) == first
+        session.redo()
+        assert session.state.reading(lesion.id) == second
+        third = reading_of(edited)
+        session.apply(AddReading(third))
+        assert session.state.reading(lesion.id) == third
+        before = session.state
+        assert session.apply(AddReading(second)) is before, "kept already"
+    with reopen() as session:
+        assert session.state.reading(lesion.id) == third
+        assert session.apply(AddReading(second)) is session.state
+
+
+def test_a_late_reading_of_a_vanished_lesion_is_dropped(
+    path: Path, reopen: Reopen, reading_of: ReadingOf
+) -> None:
+    lesion = lesion_from_click((1, 2, 3))
+    with reopen() as session:
+        session.apply(AddLesion(lesion))
+        session.apply(AddReading(reading_of(lesion)))
+        gone = session.apply(RemoveLesion(lesion.id))
+        assert gone.readings == {}
+        heard: list[SessionState] = []
+        session.subscribe(heard.append)
+        assert session.apply(AddReading(reading_of(lesion))) is gone
+        assert heard == []
+        assert session.undo().reading(lesion.id) is not None
+    assert sqlite3.connect(path).execute("select count(*) from readings").fetchone() == (1,)
+
+
+def test_commands_that_do_not_fit_say_so(reopen: Reopen) -> None:
+    lesion = lesion_from_click((1, 2, 3))
+    with reopen() as session:
+        state = session.apply(AddLesion(lesion))
+        with pytest.raises(UsageError, match="marked already"):
+            session.apply(AddLesion(lesion))
+        for command in (ReplaceLesion(lesion_from_click((0, 0, 0))), RemoveLesion("nobody")):
+            with pytest.raises(UsageError, match="no longer marked"):
+                session.apply(command)
+        with pytest.raises(UsageError, match="finite"):
+            session.apply(ReplaceLesion(dataclasses.replace(lesion, centroid_lps_mm=(float("nan"), 0, 0))))
+        assert session.apply(ReplaceLesion(lesion)) is state, "nothing changed: no step"
+
+
+def test_listeners_hear_every_change_until_they_leave(
+    reopen: Reopen, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard: list[int] = []
+
+    def broken(state: SessionState) -> None:
+        raise RuntimeError("a panel's fault")
+
+    with reopen() as session:
+        session.subscribe(broken)
+        leave = session.subscribe(lambda state: heard.append(state.revision))
+        session.apply(AddLesion(lesion_from_click((1, 2, 3))))
+        session.undo()
+        leave()
+        leave()
+        session.redo()
+    assert heard == [1, 2]
+    assert "listener failed" in caplog.text
+
+
+def test_a_listener_that_makes_a_change_leaves_the_others_with_the_newest_state(reopen: Reopen) -> None:
+    heard: list[int] = []
+    with reopen() as session:
+
+        def follow(state: SessionState) -> None:
+            if state.revision == 1:
+                session.apply(AddLesion(lesion_from_click((4, 5, 6))))
+
+        session.subscribe(follow)
+        session.subscribe(lambda state: heard.append(len(state.lesions)))
+        session.apply(AddLesion(lesion_from_click((1, 2, 3))))
+    assert heard == [2, 2]
+
+
+def test_a_second_window_reads_only_and_is_told(reopen: Reopen) -> None:
+    lesion = lesion_from_click((1, 2, 3))
+    with reopen() as first:
+        first.apply(AddLesion(lesion))
+        with reopen() as second:
+            assert second.read_only
+            assert "another window" in second.notices[0]
+            assert second.state == first.state
+            with pytest.raises(LesionscopeError, match="read-only"):
+                second.apply(RemoveLesion(lesion.id))
+            with pytest.raises(LesionscopeError, match="read-only"):
+                second.undo()
+            first.apply(RemoveLesion(lesion.id))  # the reader does not hold up the writer
+    with reopen() as third:
+        assert not third.read_only and third.notices == ()
+
+
+def test_a_second_process_reads_only_too(path: Path, reopen: Reopen) -> None:
+    code = (
+        "import sys; from lesionscope.session.store import Session;"
+        f"s = Session.open(sys.argv[1], series_uid={SERIES!r}); print(s.read_only, len(s.state.lesions))"
+    )
+    with reopen() as session:
+        session.apply(AddLesion(lesion_from_click((1, 2, 3))))
+        done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "1"]
+
+
+KILLED = f"""
+import sys, itertools
+from lesionscope.lesions.marking import lesion_from_click, moved
+from lesionscope.session.commands import AddLesion, ReplaceLesion
+from lesionscope.session.store import Session
+session = Session.open(sys.argv[1], series_uid={SERIES!r})
+for n in itertools.count():
+    state = session.apply(AddLesion(lesion_from_click((n, 0, 0))))
+    state = session.apply(ReplaceLesion(moved(state.lesions[-1], (n, 1, 0))))
+    if n % 5 == 4:
+        state = session.undo()
+    print(state.revision, repr(state.lesions[-1]), flush=True)
+"""
+
+
+def kill_after(path: Path, reopen: Reopen, seconds: float) -> None:
+    """Kill a process that edits the session; all it reported must be there again."""
+    process = subprocess.Popen([sys.executable, "-c", KILLED, path], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    time.sleep(seconds)
+    process.kill()
+    lines = [first, *process.stdout.read().splitlines()]
+    process.wait()
+    process.stdout.close()
+    lines = [line for line in lines if line.rstrip().endswith(")")]  # the last may have been cut
+    shown, lesion = lines[-1].strip().split(" ", 1)
+    with reopen() as session:
+        assert not session.read_only and session.notices == ()
+        assert session.state.revision >= int(shown)
+        assert lesion in {repr(one) for one in session.state.lesions}
+        history = session.state.lesions
+        assert session.state.can_undo
+        session.undo()
+        assert session.redo().lesions == history
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.013, 0.05, 0.11, 0.2])
+def test_kill_9_loses_nothing_that_was_shown(path: Path, reopen: Reopen, seconds: float) -> None:
+    kill_after(path, reopen, seconds)
+
+
+def test_300_lesions_and_1000_edits_open_in_under_a_second(reopen: Reopen, reading_of: ReadingOf) -> None:
+    with reopen() as session:
+        for n in range(300):
+            session.apply(AddLesion(lesion_from_click((n, 0, 0))))
+        for n in range(700):
+            lesion = session.state.lesions[n % 300]
+            session.apply(ReplaceLesion(moved(lesion, (n, n, 1))))
+            if n < 300:
+                session.apply(AddReading(reading_of(session.state.lesions[n])))
+        state = session.state
+    start = time.perf_counter()
+    with reopen() as session:
+        assert time.perf_counter() - start < 1.0
+        assert session.state == state
+        for _ in range(1000):
+            assert session.state.can_undo
+            session.undo()
+        assert session.state.lesions == () and not session.state.can_undo
+
+
+def test_a_newer_file_is_refused_and_left_alone(path: Path, reopen: Reopen) -> None:
+    reopen().close()
+    with sqlite3.connect(path) as raw:
+        raw.execute("pragma user_version=2")
+    raw.close()
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="newer Lesionscope"):
+        reopen()
+    assert path.read_bytes() == before
+    with pytest.raises(InputError, match="newer Lesionscope"):
+        Session.open(path, series_uid=SERIES, read_only=True)
+
+
+def test_another_programs_database_and_another_series_are_refused(path: Path, reopen: Reopen) -> None:
+    reopen().close()
+    with pytest.raises(InputError, match="another CT series"):
+        Session.open(path, series_uid="1.2.3")
+    other = path.with_name("other.sqlite")
+    with sqlite3.connect(other) as raw:
+        raw.execute("create table cards (n)")
+    raw.close()
+    before = other.read_bytes()
+    with pytest.raises(InputError, match="another program"):
+        Session.open(other, series_uid=SERIES)
+    assert other.read_bytes() == before
+
+
+def damage_header(path: Path) -> None:
+    path.write_bytes(b"\0" * 100 + path.read_bytes()[100:])
+
+
+def damage_pages(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[4096:8192] = b"\xa5" * 4096
+    path.write_bytes(bytes(data))
+
+
+def damage_tail(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5000])
+
+
+def damage_log(path: Path) -> None:
+    with sqlite3.connect(path) as raw:
+        raw.execute("update edits set after = '{}' where seq = 1")
+    raw.close()
+
+
+def damage_order(path: Path) -> None:
+    with sqlite3.connect(path) as raw:
+        raw.execute("delete from edits where seq = 1")
+    raw.close()
+
+
+@pytest.mark.parametrize("damage", [damage_header, damage_pages, damage_tail, damage_log, damage_order])
+def test_a_damaged_file_is_kept_aside_and_said(
+    path: Path, reopen: Reopen, damage: Callable[[Path], None]
+) -> None:
+    lesion = lesion_from_click((1, 2, 3))
+    with reopen() as session:
+        session.apply(AddLesion(lesion))
+        session.apply(ReplaceLesion(moved(lesion, (2, 2, 3))))
+    damage(path)
+    content = path.read_bytes()
+    with pytest.raises(InputError, match="damaged"):
+        Session.open(path, series_uid=SERIES, read_only=True)
+    assert path.read_bytes() == content
+    with reopen() as session:
+        assert session.state == SessionState()
+        assert not session.read_only
+        assert "is damaged" in session.notices[0]
+        session.apply(AddLesion(lesion))
+    (kept,) = path.parent.glob("one.damaged-*.sqlite")
+    assert kept.read_bytes() == content
+    assert kept.name in session.notices[0]
+    with reopen() as session:
+        assert len(session.state.lesions) == 1 and session.notices == ()
+
+
+def test_an_empty_file_becomes_a_session(path: Path, reopen: Reopen) -> None:
+    path.parent.mkdir()
+    path.touch()
+    with reopen() as session:
+        session.apply(AddLesion(lesion_from_click((1, 2, 3))))
+    with reopen() as session:
+        assert len(session.state.lesions) == 1
+
+
+def test_a_full_disk_changes_nothing(reopen: Reopen, reading_of: ReadingOf) -> None:
+    lesion = lesion_from_click((1, 2, 3))
+    heard: list[SessionState] = []
+    with reopen() as session:
+        before = session.apply(AddLesion(lesion))
+        session.subscribe(heard.append)
+        with session._engine.connect() as raw:  # SQLite's own way to run out of room
+            pages = raw.exec_driver_sql("pragma page_count").scalar_one()
+            raw.exec_driver_sql(f"pragma max_page_count={pages}")
+        big = reading_of(lesion)
+        big = dataclasses.replace(big, embedding=tuple(float(n) for n in range(20_000)))
+        with pytest.raises(LesionscopeError, match=r"could not be written \(database or disk is full\)"):
+            session.apply(AddReading(big))
+        assert session.state is before and heard == []
+        with session._engine.connect() as raw:
+            raw.exec_driver_sql("pragma max_page_count=100000")
+        assert session.apply(AddReading(big)).reading(lesion.id) == big
+        state = session.state
+    with reopen() as session:
+        assert session.state == state
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounting needs root")
+def test_a_full_disk_for_real(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", small], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a tmpfs can't be mounted here")
+    try:
+        with Session.open(small / "one.sqlite", series_uid=SERIES) as session:
+            with pytest.raises(LesionscopeError, match="free some space"):
+                for n in range(3000):
+                    state = session.apply(AddLesion(lesion_from_click((n, 0, 0))))
+            assert session.state is state
+        with Session.open(small / "one.sqlite", series_uid=SERIES) as session:
+            assert session.state == state
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+def test_a_place_that_cannot_be_written_gets_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(LesionscopeError, match="choose a folder that can be written"):
+        Session.open(tmp_path / "file" / "one.sqlite", series_uid=SERIES)
+    with pytest.raises(LesionscopeError):
+        Session.open(tmp_path / "absent.sqlite", series_uid=SERIES, read_only=True)
+    assert not (tmp_path / "absent.sqlite").exists()
+
+
+def test_a_read_only_file_opens_read_only(
+    path: Path, reopen: Reopen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with reopen() as session:
+        state = session.apply(AddLesion(lesion_from_click((1, 2, 3))))
+    path.chmod(stat.S_IRUSR)
+    # Root may write anything, so ask as another user would be answered.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with reopen() as session:
+        assert session.read_only and "can't be written" in session.notices[0]
+        assert session.state == state
+
+
+def test_a_folder_that_cannot_be_written_opens_read_only(
+    reopen: Reopen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with reopen() as session:
+        state = session.apply(AddLesion(lesion_from_click((1, 2, 3))))
+
+    def refuse(*_: object) -> None:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr("lesionscope.session.store.WriterLock.acquire", refuse)
+    with reopen() as session:
+        assert session.read_only and session.state == state
+
+
+def test_a_closed_session_refuses_changes(reopen: Reopen) -> None:
+    session = reopen()
+    session.close()
+    session.close()
+    assert session.state == SessionState()
+    with pytest.raises(LesionscopeError, match="closed"):
+        session.apply(AddLesion(lesion_from_click((1, 2, 3))))
+
+
+def test_unusual_paths(tmp_path: Path) -> None:
+    path = tmp_path / "Ünïcode 肺 #%20?mode=ro" / "a b;c.sqlite"
+    for count in (0, 1):
+        with Session.open(path, series_uid=SERIES) as session:
+            assert len(session.state.lesions) == count
+            session.apply(AddLesion(lesion_from_click((1, 2, 3))))
+    assert path.is_file()
+
+
+def test_the_default_path_tells_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
+    path = default_path("1.2.840.99/../DOE^JOHN")
+    assert path.parent == tmp_path / "sessions"
+    assert path.suffix == ".sqlite" and int(path.stem, 16)
+    assert path != default_path("1.2.840.98")
+    monkeypatch.delenv(DATA_VARIABLE)
+    assert default_path("1").parent.name == "sessions"
+    assert "lesionscope" in str(default_path("1"))
+
+
+def test_states_and_commands_need_no_database_library() -> None:
+    code = (
+        "import sys; sys.modules['sqlalchemy'] = None;"
+        "import lesionscope.session.state, lesionscope.session.commands, lesionscope.session.codec"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_enospc_from_the_lock_is_a_sentence(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(LesionscopeError, match="could not be made"):
+        Session.open(path, series_uid=SERIES)
