@@ -19,7 +19,6 @@ from lesionscope.errors import InputError, LesionscopeError, UsageError
 from lesionscope.inference.reading import Reading
 from lesionscope.lesions.marking import lesion_from_click, moved
 from lesionscope.session.commands import AddLesion, AddReading, RemoveLesion, ReplaceLesion
-from lesionscope.session.paths import DATA_VARIABLE
 from lesionscope.session.state import SessionState
 from lesionscope.session.store import Session, default_path
 
@@ -481,12 +480,12 @@ def test_unusual_paths(tmp_path: Path) -> None:
 
 
 def test_the_default_path_tells_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("LESIONSCOPE_DATA", str(tmp_path))
     path = default_path("1.2.840.99/../DOE^JOHN")
     assert path.parent == tmp_path / "sessions"
     assert path.suffix == ".sqlite" and int(path.stem, 16)
     assert path != default_path("1.2.840.98")
-    monkeypatch.delenv(DATA_VARIABLE)
+    monkeypatch.delenv("LESIONSCOPE_DATA")
     assert default_path("1").parent.name == "sessions"
     assert "lesionscope" in str(default_path("1"))
 
