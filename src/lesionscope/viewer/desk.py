@@ -1,0 +1,183 @@
+"""Where lesions wait to be read by a model: one after the other, in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from lesionscope.ct.volume import CTVolume
+from lesionscope.errors import LesionscopeError
+from lesionscope.inference.reading import Reading
+from lesionscope.lesions.lesion import Lesion
+from lesionscope.models.package import ModelPackage
+from lesionscope.progress import CancelToken, Progress
+from lesionscope.viewer.room_state import Phase, Status
+from lesionscope.viewer.workers import Job, Worker
+
+
+class Reader(Protocol):
+    """What reads a lesion: :class:`lesionscope.inference.predictor.Predictor`, or a test's."""
+
+    def read(
+        self,
+        volume: CTVolume,
+        lesion: Lesion,
+        *,
+        cancel: CancelToken | None = None,
+        progress: Progress = ...,
+        override_scope: bool = False,
+    ) -> Reading:
+        """Read one lesion."""
+
+    def close(self) -> None:
+        """Let go of the network."""
+
+
+MakeReader = Callable[[], tuple[Reader, ModelPackage | None]]
+
+
+def default_reader() -> tuple[Reader, ModelPackage | None]:
+    """Make the predictor of the default pathology package; slow, so called on the worker's thread."""
+    from lesionscope.config import load
+    from lesionscope.inference.predictor import Predictor
+    from lesionscope.models.registry import find
+
+    settings = load()
+    package = find(settings.pathology_model)
+    return Predictor(package, device=settings.device), package
+
+
+class Desk:
+    """Readings asked for, running and over.
+
+    Parameters
+    ----------
+    worker
+        The thread that reads.
+    make_reader
+        Called on it, when the first lesion comes.
+    on_status
+        Called with all statuses after each change.
+    on_reading
+        Called with each finished reading; asks nobody whether it still matters.
+    on_package
+        Called once, with the package that answers.
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        make_reader: MakeReader,
+        *,
+        on_status: Callable[[Mapping[str, Status]], None],
+        on_reading: Callable[[Reading], None],
+        on_package: Callable[[ModelPackage], None],
+    ) -> None:
+        self._worker, self._make_reader = worker, make_reader
+        self._on_status, self._on_reading, self._on_package = on_status, on_reading, on_package
+        self._reader: Reader | None = None
+        self._package: ModelPackage | None = None
+        self._jobs: dict[str, Job] = {}
+        self._statuses: dict[str, Status] = {}
+
+    def read(self, volume: CTVolume, lesion: Lesion, *, override_scope: bool = False) -> None:
+        """Queue a lesion; a reading of it that is still under way is stopped first."""
+        self._stop(lesion.id)
+        key = lesion.id
+        self._set(key, Status(Phase.QUEUED))
+
+        def task(cancel: CancelToken, progress: Progress) -> Reading:
+            reader = self._ready()
+            return reader.read(
+                volume, lesion, cancel=cancel, progress=progress, override_scope=override_scope
+            )
+
+        job: Job | None = None
+
+        def current() -> bool:
+            return self._jobs.get(key) is job
+
+        def started() -> None:
+            if current():
+                self._set(key, Status(Phase.RUNNING))
+
+        def progressed(done: int, total: int, label: str) -> None:
+            if current():
+                self._set(key, Status(Phase.RUNNING, done, total, label))
+
+        def ended(phase: Phase, message: str = "") -> None:
+            self._tell_package()
+            if current():
+                del self._jobs[key]
+                self._set(key, Status(phase, message=message))
+
+        def done(reading: Reading) -> None:
+            if current():
+                self._on_reading(reading)
+            ended(Phase.DONE)
+
+        job = self._worker.submit(
+            task,
+            done=done,
+            failed=lambda sentence: ended(Phase.FAILED, sentence),
+            cancelled=lambda: ended(Phase.CANCELLED),
+            progress=progressed,
+            started=started,
+        )
+        self._jobs[key] = job
+
+    def prepare(self) -> None:
+        """Load the model ahead of the first lesion, so that its name and card are known."""
+        self._worker.submit(lambda _cancel, _progress: self._ready(), done=lambda _: self._tell_package())
+
+    def cancel(self, lesion_id: str) -> None:
+        """Stop reading a lesion; its status says so at once."""
+        if self._stop(lesion_id):
+            self._set(lesion_id, Status(Phase.CANCELLED))
+
+    def forget(self, lesion_id: str) -> None:
+        """Stop reading a lesion that has gone."""
+        self._stop(lesion_id)
+        if self._statuses.pop(lesion_id, None) is not None:
+            self._on_status(dict(self._statuses))
+
+    def clear(self) -> None:
+        """Stop everything: another study comes."""
+        for job in self._jobs.values():
+            job.cancel()
+        self._jobs.clear()
+        self._statuses.clear()
+        self._on_status({})
+
+    def close(self) -> None:
+        """Let go of the network; the worker must have ended."""
+        self._jobs.clear()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _ready(self) -> Reader:
+        """On the worker's thread: the reader, made when first needed."""
+        if self._reader is None:
+            try:
+                self._reader, self._package = self._make_reader()
+            except ImportError as error:
+                raise LesionscopeError(
+                    f"The model can't run because {error.name} is missing: run `lesionscope doctor`."
+                ) from error
+        return self._reader
+
+    def _tell_package(self) -> None:
+        if self._package is not None:
+            package, self._package = self._package, None
+            self._on_package(package)
+
+    def _stop(self, lesion_id: str) -> bool:
+        job = self._jobs.pop(lesion_id, None)
+        if job is not None:
+            job.cancel()
+        return job is not None
+
+    def _set(self, lesion_id: str, status: Status) -> None:
+        self._statuses[lesion_id] = status
+        self._on_status(dict(self._statuses))

@@ -1,0 +1,87 @@
+"""What every panel shares: it draws a room's state for as long as it lives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QPalette
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+
+from lesionscope.viewer.docks.colours import Colours
+
+if TYPE_CHECKING:
+    from lesionscope.viewer.room import Room
+    from lesionscope.viewer.room_state import RoomState
+
+
+class Panel(QWidget):
+    """A widget drawn from :class:`RoomState` alone; closing it loses nothing."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__()
+        self.room = room
+
+    def follow(self) -> None:
+        """Draw the present state and every later one, until the widget is gone."""
+        draw = self.draw
+        self.room.changed.connect(draw)
+        # Closing a dock destroys its widget at once; a late signal must not reach it.
+        self.destroyed.connect(partial(_unfollow, self.room, draw))
+        self.draw(self.room.state)
+
+    def draw(self, state: RoomState) -> None:
+        """Show ``state``."""
+        raise NotImplementedError
+
+
+def _unfollow(room: Room, draw: Callable[..., None], *_: object) -> None:
+    room.changed.disconnect(draw, missing_ok=True)
+
+
+class Strip(QWidget):
+    """A sentence with a coloured edge and, where something can be done, one button."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setObjectName(name)
+        self.edge = QWidget()
+        self.edge.setFixedWidth(4)
+        self.edge.setAutoFillBackground(True)
+        self.label = QLabel()
+        self.label.setWordWrap(True)
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
+        self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        self.button = QPushButton()
+        self.button.setAutoDefault(False)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 2, 0, 2)
+        layout.setSpacing(6)
+        layout.addWidget(self.edge)
+        layout.addWidget(self.label, 1)
+        layout.addWidget(self.button)
+        self.hide()
+
+    def show_text(self, text: str, button: str = "", tip: str = "") -> None:
+        """Show a sentence and a button; an empty sentence hides the strip."""
+        self.label.setText(text)
+        self.label.setToolTip(tip)
+        self.button.setVisible(bool(button))
+        self.button.setText(button)
+        self.button.setToolTip(tip if button else "")
+        self.setVisible(bool(text))
+
+    def paint_edge(self, colour: object) -> None:
+        """Colour the edge."""
+        palette = self.edge.palette()
+        palette.setColor(QPalette.ColorRole.Window, colour)
+        self.edge.setPalette(palette)
+
+
+def tint(widget: QWidget, colours: Colours) -> None:
+    """Give a label the theme's quiet text colour."""
+    palette = widget.palette()
+    palette.setColor(QPalette.ColorRole.WindowText, colours.quiet)
+    widget.setPalette(palette)

@@ -1,0 +1,476 @@
+"""One reading room per napari viewer: the state that every panel and mark is drawn from.
+
+A room takes what a person asks, makes it a command of the session (so it is on
+disk before anything shows it), asks the model, and tells everyone who draws. It
+knows nothing of widgets, canvases or layers; :mod:`lesionscope.viewer.stage`
+puts it on a window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from lesionscope.ct.volume import CTVolume
+from lesionscope.errors import LesionscopeError
+from lesionscope.inference.reading import Reading
+from lesionscope.lesions import marking
+from lesionscope.lesions.lesion import Diameter, Lesion, Point
+from lesionscope.session.commands import AddLesion, AddReading, Command, RemoveLesion, ReplaceLesion
+from lesionscope.session.paths import default_path
+from lesionscope.session.state import SessionState
+from lesionscope.session.store import Session
+from lesionscope.viewer import wording
+from lesionscope.viewer.desk import Desk, MakeReader, default_reader
+from lesionscope.viewer.room_state import Circle, Phase, RoomState, Ruler, Status, Tool
+from lesionscope.viewer.workers import Job, Worker
+
+Which = Literal["long", "short"]
+READ_AFTER_MS = 500
+"""Quiet time after the last edit before a lesion is read again by itself: long
+enough to draw the short diameter after the long one, or to drag both end points."""
+SHORTEST_MM = 1.0
+REACH_MM = 5.0
+
+
+class Room:
+    """State and actions of one viewer.
+
+    Parameters
+    ----------
+    make_reader
+        Makes the model's reader on the worker's thread, when first needed.
+    session_path
+        From a series UID to its session file.
+    auto_read
+        Whether a lesion is read by itself when it is marked and after an edit.
+        It is, so that the scores in sight belong to the marks in sight; in the
+        moment between they show as stale, and they stay so where reading is
+        stopped or fails. Return reads again at any time.
+
+    Attributes
+    ----------
+    changed
+        Emitted with the new :class:`RoomState`, after the change is on disk.
+    pointed
+        Emitted with an LPS point that the canvases should show.
+    """
+
+    # "latest-only": who changes the room while it tells of a change must not have the older state drawn last.
+    changed = Signal(RoomState, reemission="latest-only")
+    pointed = Signal(object)
+
+    def __init__(
+        self,
+        *,
+        make_reader: MakeReader = default_reader,
+        session_path: Callable[[str], Path] = default_path,
+        auto_read: bool = True,
+    ) -> None:
+        self._state = RoomState()
+        self._session: Session | None = None
+        self._session_path = session_path
+        self._auto_read = auto_read
+        self._closed = False
+        self._opening: Job | None = None
+        self._due: set[str] = set()
+        self.worker = Worker("lesionscope-room")
+        self.desk = Desk(
+            self.worker,
+            make_reader,
+            on_status=lambda statuses: self._set(statuses=statuses),
+            on_reading=self._keep_reading,
+            on_package=lambda package: self._set(package=package),
+        )
+        self._timer = QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(READ_AFTER_MS)
+        self._timer.timeout.connect(self._read_due)
+
+    # -- state ----------------------------------------------------------------------------
+
+    @property
+    def state(self) -> RoomState:
+        """The room now."""
+        return self._state
+
+    @property
+    def closed(self) -> bool:
+        """Whether the window has gone."""
+        return self._closed
+
+    def _set(self, **changes: Any) -> None:
+        state = replace(self._state, **changes)
+        if state.session is not self._state.session or state.selected != self._state.selected:
+            state = replace(state, warnings=_warnings(state))
+        if not self._closed and state != self._state:
+            self._state = state
+            self.changed.emit(state)
+
+    def notify(self, sentence: str) -> None:
+        """Tell the person something; the next action clears it."""
+        self._set(notice=sentence)
+
+    # -- study ----------------------------------------------------------------------------
+
+    def open(self, volume: CTVolume) -> None:
+        """Show a volume and reopen its session as it was left."""
+        self._leave()
+        self._set(volume=volume, notice="", opening=None)
+        try:
+            session = Session.open(self._session_path(volume.source.uid), series_uid=volume.source.uid)
+        except LesionscopeError as error:
+            self._set(session_note=str(error))
+            return
+        self._session = session
+        lesions = session.state.lesions
+        self._set(
+            session=session.state,
+            session_note=" ".join(session.notices),
+            selected=lesions[-1].id if lesions else None,
+        )
+        self.desk.prepare()
+
+    def begin_opening(self, task: Callable[..., CTVolume], failed: Callable[[str], None]) -> Job:
+        """Load a volume on the worker's thread, show progress, then :meth:`open` it.
+
+        Parameters
+        ----------
+        task
+            ``task(cancel, progress)`` returns the volume.
+        failed
+            Called with the sentence where it can't be had.
+        """
+        if self._opening is not None:
+            self._opening.cancel()
+
+        def over(**changes: Any) -> None:
+            self._opening = None
+            self._set(opening=None, **changes)
+
+        def told(sentence: str) -> None:
+            over(notice=sentence)
+            failed(sentence)
+
+        def done(volume: CTVolume) -> None:
+            self._opening = None
+            self.open(volume)
+
+        self._set(opening=Status(Phase.QUEUED, message=wording.LOADING), notice="")
+        self._opening = self.worker.submit(
+            task,
+            done=done,
+            failed=told,
+            cancelled=lambda: over(notice=wording.STOPPED_OPENING),
+            progress=lambda done, total, label: self._set(opening=Status(Phase.RUNNING, done, total, label)),
+        )
+        return self._opening
+
+    def cancel_opening(self) -> None:
+        """Stop loading."""
+        if self._opening is not None:
+            self._opening.cancel()
+
+    def leave(self) -> None:
+        """Let go of the study: its session closes, its readings stop."""
+        self._leave()
+
+    def _leave(self) -> None:
+        self._timer.stop()
+        self._due.clear()
+        self.desk.clear()
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+        self._set(
+            volume=None,
+            session=None,
+            session_note="",
+            selected=None,
+            overrides=frozenset(),
+            notice="",
+            warnings=(),
+            rulers=(),
+            circles=(),
+            folded=frozenset(),
+            unfolded=frozenset(),
+            tool=Tool.NAVIGATE,
+        )
+
+    def close(self) -> None:
+        """End everything: no thread, no lock and no callback is left."""
+        if self._closed:
+            return
+        self._timer.stop()
+        self._closed = True
+        if self.worker.close():
+            self.desk.close()
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    # -- marking --------------------------------------------------------------------------
+
+    def mark_click(self, lps: Point) -> None:
+        """Mark a lesion by its centre, select it, and read it."""
+        volume = self._volume()
+        if volume is None:
+            return
+        if not volume.geometry.contains(lps):
+            self.notify(wording.OUTSIDE_VOLUME)
+            return
+        self._add(marking.lesion_from_click(lps))
+
+    def set_diameter(self, which: Which, start: Point, end: Point) -> None:
+        """Take a diameter as drawn.
+
+        It belongs to the selected lesion where its middle lies in or by that
+        lesion's box. Elsewhere a long diameter marks a new lesion, and a short
+        one is refused.
+        """
+        volume = self._volume()
+        if volume is None:
+            return
+        diameter = Diameter(start, end)
+        if diameter.length_mm < SHORTEST_MM:
+            self.notify(wording.TOO_SHORT)
+            return
+        lesion = self._state.lesion
+        if lesion is not None and _reaches(lesion, diameter):
+            self._replace(marking.with_diameter(lesion, which, diameter, geometry=volume.geometry))
+        elif which == "long":
+            lesion = None
+            self._add(marking.lesion_from_diameters(diameter, geometry=volume.geometry))
+        else:
+            self.notify(wording.LONG_FIRST)
+            return
+        if which == "long" and (lesion is None or lesion.short is None):
+            self.set_tool(Tool.SHORT)
+        elif which == "short":
+            self.set_tool(Tool.NAVIGATE)
+
+    def move_end(self, lesion_id: str, which: Which, end: int, lps: Point) -> None:
+        """Take an end point (0 the start, 1 the end) where it was dropped."""
+        volume, lesion = self._volume(), self._lesion(lesion_id)
+        diameter = getattr(lesion, which, None)
+        if volume is None or lesion is None or diameter is None:
+            return
+        points = [diameter.start_lps_mm, diameter.end_lps_mm]
+        points[end] = lps
+        moved = Diameter(points[0], points[1])
+        if moved.length_mm < SHORTEST_MM:
+            self.notify(wording.TOO_SHORT)
+            self.redraw()
+            return
+        self._replace(marking.with_diameter(lesion, which, moved, geometry=volume.geometry))
+
+    def move_lesion(self, lesion_id: str, lps: Point) -> None:
+        """Carry a whole lesion to where its centre was dropped."""
+        volume, lesion = self._volume(), self._lesion(lesion_id)
+        if volume is None or lesion is None:
+            return
+        if not volume.geometry.contains(lps):
+            self.notify(wording.OUTSIDE_VOLUME)
+            self.redraw()
+            return
+        self._replace(marking.moved(lesion, lps))
+
+    def delete(self, lesion_id: str | None = None) -> None:
+        """Remove a lesion, by default the selected one; undo brings it back with its readings."""
+        lesion = self._lesion(lesion_id or self._state.selected)
+        if lesion is None:
+            self.notify(wording.NOTHING_SELECTED)
+            return
+        self.desk.forget(lesion.id)
+        self._do(lambda session: session.apply(RemoveLesion(lesion.id)))
+
+    def undo(self) -> None:
+        """Take back the last step."""
+        if self._state.session is not None and not self._state.session.can_undo:
+            self.notify(wording.NOTHING_TO_UNDO)
+            return
+        self._do(lambda session: session.undo())
+
+    def redo(self) -> None:
+        """Repeat the step last undone."""
+        if self._state.session is not None and not self._state.session.can_redo:
+            self.notify(wording.NOTHING_TO_REDO)
+            return
+        self._do(lambda session: session.redo())
+
+    def redraw(self) -> None:
+        """Have everyone draw the state again, because something else was drawn over it."""
+        self.changed.emit(self._state)
+
+    # -- selection, tools, passing measurements --------------------------------------------
+
+    def select(self, lesion_id: str | None, *, go: bool = False) -> None:
+        """Select a lesion; with ``go`` the canvases travel to it."""
+        self._set(selected=lesion_id, notice="")
+        lesion = self._state.lesion
+        if go and lesion is not None:
+            self.pointed.emit(lesion.centroid_lps_mm)
+
+    def step(self, by: int) -> None:
+        """Go to the next (1) or the previous (-1) lesion, round the end."""
+        ids = [lesion.id for lesion in self._state.lesions]
+        if ids:
+            start = ids.index(self._state.selected) if self._state.selected in ids else (-1 if by > 0 else 0)
+            self.select(ids[(start + by) % len(ids)], go=True)
+
+    def set_tool(self, tool: Tool) -> None:
+        """Choose what the left button does; navigating again clears rulers and circles."""
+        clear = tool is Tool.NAVIGATE and self._state.tool is Tool.NAVIGATE
+        cleared: dict[str, Any] = {"rulers": (), "circles": ()} if clear else {}
+        self._set(tool=tool, **cleared)
+
+    def add_ruler(self, ruler: Ruler) -> None:
+        """Show a distance until it is cleared."""
+        self._set(rulers=(*self._state.rulers, ruler), notice="")
+
+    def add_circle(self, circle: Circle) -> None:
+        """Show a circle until it is cleared."""
+        self._set(circles=(*self._state.circles, circle), notice="")
+
+    def fold(self, tag: str, opened: bool) -> None:
+        """Remember that a person opened or closed a node of the tree."""
+        mine = frozenset((tag,))
+        folded, unfolded = self._state.folded, self._state.unfolded
+        if opened:
+            self._set(folded=folded - mine, unfolded=unfolded | mine)
+        else:
+            self._set(folded=folded | mine, unfolded=unfolded - mine)
+
+    # -- reading --------------------------------------------------------------------------
+
+    def read(self, lesion_id: str | None = None) -> None:
+        """Have the model read a lesion (again), by default the selected one."""
+        lesion = self._lesion(lesion_id or self._state.selected)
+        volume = self._state.volume
+        if lesion is None or volume is None:
+            self.notify(wording.NOTHING_SELECTED if volume is not None else wording.OPEN_FIRST)
+            return
+        self._due.discard(lesion.id)
+        self._set(notice="")
+        self.desk.read(volume, lesion, override_scope=lesion.id in self._state.overrides)
+
+    def read_anyway(self, lesion_id: str | None = None) -> None:
+        """Read a lesion although the model says that it is outside its scope."""
+        lesion = self._lesion(lesion_id or self._state.selected)
+        if lesion is not None:
+            self._set(overrides=self._state.overrides | {lesion.id})
+            self.read(lesion.id)
+
+    def cancel(self, lesion_id: str | None = None) -> None:
+        """Stop reading a lesion, by default the selected one."""
+        chosen = lesion_id or self._state.selected
+        if chosen is not None:
+            self._due.discard(chosen)
+            self.desk.cancel(chosen)
+
+    def _keep_reading(self, reading: Reading) -> None:
+        """Keep an answer; where its lesion or study has gone meanwhile, drop it."""
+        session, volume = self._session, self._state.volume
+        if session is None or volume is None or reading.provenance.series_uid != volume.source.uid:
+            return
+        if session.state.lesion(reading.lesion_id) is None:
+            return
+        try:
+            self._set(session=session.apply(AddReading(reading)))
+        except LesionscopeError as error:
+            self.notify(str(error))
+
+    def _read_later(self, before: SessionState | None, after: SessionState) -> None:
+        """Read what a change left without a reading of its own, after a moment of quiet."""
+        if not self._auto_read:
+            return
+        known = {} if before is None else {lesion.id: lesion.fingerprint for lesion in before.lesions}
+        for lesion in after.lesions:
+            changed = known.get(lesion.id) != lesion.fingerprint
+            if changed and (after.reading(lesion.id) is None or after.is_stale(lesion.id)):
+                self._due.add(lesion.id)
+            elif changed:
+                self._due.discard(lesion.id)
+        if self._due:
+            self._timer.start()
+
+    def _read_due(self) -> None:
+        for lesion_id in tuple(self._due):
+            if self._lesion(lesion_id) is not None:
+                self.read(lesion_id)
+        self._due.clear()
+
+    # -- the session ----------------------------------------------------------------------
+
+    def _volume(self) -> CTVolume | None:
+        if self._state.volume is None:
+            self.notify(wording.OPEN_FIRST)
+        return self._state.volume
+
+    def _lesion(self, lesion_id: str | None) -> Lesion | None:
+        return next((lesion for lesion in self._state.lesions if lesion.id == lesion_id), None)
+
+    def _add(self, lesion: Lesion) -> None:
+        marked = self._do(lambda session: session.apply(AddLesion(lesion)), select=lesion.id)
+        if marked and self._auto_read and lesion.long is None:
+            # A click wants an answer now; only edits wait for a moment of quiet.
+            self.read(lesion.id)
+
+    def _replace(self, lesion: Lesion) -> None:
+        self._do(lambda session: session.apply(ReplaceLesion(lesion)), select=lesion.id)
+
+    def apply(self, command: Command) -> None:
+        """Make any command of the session's own; marks use it for what napari's tools did."""
+        self._do(lambda session: session.apply(command))
+
+    def _do(self, change: Callable[[Session], SessionState], select: str | None = None) -> bool:
+        """Make one change of the session: on disk first, then in the state; else say why not."""
+        if self._session is None:
+            self.notify(self._state.session_note or wording.OPEN_FIRST)
+            return False
+        before = self._state.session
+        try:
+            after = change(self._session)
+        except LesionscopeError as error:
+            self.notify(str(error))
+            self.redraw()
+            return False
+        ids = [lesion.id for lesion in after.lesions]
+        selected = select or self._state.selected
+        if selected not in ids:
+            selected = _neighbour(before, ids, selected)
+        self._set(session=after, selected=selected, notice="")
+        self._forget_gone(before, ids)
+        self._read_later(before, after)
+        return True
+
+    def _forget_gone(self, before: SessionState | None, ids: list[str]) -> None:
+        for lesion in before.lesions if before is not None else ():
+            if lesion.id not in ids:
+                self.desk.forget(lesion.id)
+                self._due.discard(lesion.id)
+
+
+def _warnings(state: RoomState) -> tuple[str, ...]:
+    if state.lesion is None or state.volume is None:
+        return ()
+    return marking.warnings(state.lesion, state.volume.geometry)
+
+
+def _reaches(lesion: Lesion, diameter: Diameter) -> bool:
+    """Whether the middle of a line lies in or by a lesion's box."""
+    middle = [(a + b) / 2 for a, b in zip(diameter.start_lps_mm, diameter.end_lps_mm, strict=True)]
+    box = lesion.box_lps_mm
+    return all(box[axis] - REACH_MM <= middle[axis] <= box[axis + 3] + REACH_MM for axis in range(3))
+
+
+def _neighbour(before: SessionState | None, ids: list[str], gone: str | None) -> str | None:
+    """Return the lesion to select after one has gone: the next in the old order, else the last."""
+    old = [lesion.id for lesion in before.lesions] if before is not None else []
+    after = old[old.index(gone) :] if gone in old else []
+    return next((lesion_id for lesion_id in after if lesion_id in ids), ids[-1] if ids else None)

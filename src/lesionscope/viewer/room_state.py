@@ -1,0 +1,126 @@
+"""All that the panels and marks may draw, in one frozen value."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lesionscope.lesions.lesion import Lesion, Point
+
+if TYPE_CHECKING:
+    from lesionscope.ct.volume import CTVolume
+    from lesionscope.inference.reading import Reading
+    from lesionscope.models.package import ModelPackage
+    from lesionscope.session.state import SessionState
+
+
+class Tool(enum.Enum):
+    """What a press of the left button does on a canvas."""
+
+    NAVIGATE = "navigate"
+    CLICK = "click"
+    LONG = "long"
+    SHORT = "short"
+    RULER = "ruler"
+    CIRCLE = "circle"
+
+
+class Phase(enum.Enum):
+    """How far the reading of a lesion has come."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True)
+class Status:
+    """Progress of one piece of work; ``total`` 0 means unknown."""
+
+    phase: Phase
+    done: int = 0
+    total: int = 0
+    message: str = ""
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it is waiting or running."""
+        return self.phase in (Phase.QUEUED, Phase.RUNNING)
+
+
+@dataclass(frozen=True)
+class Ruler:
+    """A passing measurement between two points, LPS mm."""
+
+    start_lps_mm: Point
+    end_lps_mm: Point
+    text: str
+    plane: str
+
+
+@dataclass(frozen=True)
+class Circle:
+    """A passing circle in one plane: centre LPS mm, radius mm, what it measured."""
+
+    centre_lps_mm: Point
+    radius_mm: float
+    text: str
+    plane: str
+
+
+@dataclass(frozen=True)
+class RoomState:
+    """A room at one moment."""
+
+    volume: CTVolume | None = None
+    session: SessionState | None = None
+    session_note: str = ""
+    """Said once of the session file, for example that another program holds it."""
+    selected: str | None = None
+    tool: Tool = Tool.NAVIGATE
+    statuses: Mapping[str, Status] = field(default_factory=dict)
+    overrides: frozenset[str] = frozenset()
+    """Lesions that the reader asked to have read although out of scope."""
+    package: ModelPackage | None = None
+    opening: Status | None = None
+    notice: str = ""
+    """A sentence for the reader about the last thing asked for; empty when all is well."""
+    warnings: tuple[str, ...] = ()
+    """What is odd about the selected lesion's diameters."""
+    rulers: tuple[Ruler, ...] = ()
+    circles: tuple[Circle, ...] = ()
+    folded: frozenset[str] = frozenset()
+    unfolded: frozenset[str] = frozenset()
+    """Nodes of the tree that the reader closed or opened by hand."""
+
+    @property
+    def lesions(self) -> tuple[Lesion, ...]:
+        """The lesions of the session, in its order."""
+        return self.session.lesions if self.session is not None else ()
+
+    @property
+    def lesion(self) -> Lesion | None:
+        """The selected lesion."""
+        return next((lesion for lesion in self.lesions if lesion.id == self.selected), None)
+
+    def reading(self, lesion_id: str | None) -> Reading | None:
+        """Return the latest reading of a lesion."""
+        if self.session is None or lesion_id is None:
+            return None
+        return self.session.readings.get(lesion_id)
+
+    def readings_by_id(self) -> Mapping[str, Reading]:
+        """Return the readings shown, by lesion."""
+        return self.session.readings if self.session is not None else {}
+
+    def is_stale(self, lesion_id: str) -> bool:
+        """Whether a lesion was edited after it was read."""
+        return self.session is not None and self.session.is_stale(lesion_id)
+
+    def status(self, lesion_id: str | None) -> Status | None:
+        """Return how far the reading of a lesion has come, where one was asked for."""
+        return self.statuses.get(lesion_id) if lesion_id is not None else None

@@ -1,0 +1,132 @@
+"""Every sentence and label of the window, in one table.
+
+The answer of a network is a *model score*; no string here or elsewhere in the
+window calls it anything a physician alone can give.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lesionscope.lesions.lesion import Lesion
+
+# Always in sight -----------------------------------------------------------------
+DEMONSTRATION: Final = "Demonstration model, not for clinical use"
+RESEARCH: Final = "Research software, not for clinical use"
+SCORE: Final = "Model score"
+
+# Names of panels, layers and commands ----------------------------------------------
+READING_DOCK: Final = "Reading"
+LESIONS_DOCK: Final = "Lesions"
+TREE_TAB: Final = "Tree"
+LESIONS_LAYER: Final = "Lesions"
+DIAMETERS_LAYER: Final = "Diameters"
+HANDLES_LAYER: Final = "End points"
+MEASUREMENTS_LAYER: Final = "Measurements"
+TOOLS: Final = {
+    "navigate": "Navigate",
+    "click": "Mark",
+    "long": "Long",
+    "short": "Short",
+    "ruler": "Ruler",
+    "circle": "Circle",
+}
+TOOL_TIPS: Final = {
+    "navigate": "Look around; click a mark to select it, drag an end point to correct it  (V or Esc)",
+    "click": "Click the centre of a lesion to mark and read it  (C)",
+    "long": "Drag the long diameter of a lesion  (L)",
+    "short": "Drag the short diameter of the selected lesion  (S)",
+    "ruler": "Drag a distance in mm; it isn't kept  (R)",
+    "circle": "Drag a circle: mean ± sd HU and area; it isn't kept  (O)",
+}
+
+# The tree ------------------------------------------------------------------------
+NONE_OF_THESE: Final = "None of these"
+NONE_OF_THESE_TIP: Final = (
+    "How far the model thinks that none of the classes at this level fits ({percent} %). "
+    "It stands apart: the classes at this level share 100 % without it."
+)
+NODE_TIP: Final = (
+    "{name}\nModel score {percent} %, never above the level over it\nWithin its level {conditional} %"
+)
+UNFAMILIAR: Final = "Unfamiliar: unlike anything this model was trained on"
+UNSTALE: Final = "The lesion was changed after it was read: these scores belong to the old marks."
+STALE_SHORT: Final = "changed since"
+READ: Final = "Read"
+READ_AGAIN: Final = "Read again"
+READ_ANYWAY: Final = "Read anyway"
+READ_ANYWAY_TIP: Final = "Ask the model although the lesion is outside what it was made for"
+OUT_OF_SCOPE_READ: Final = "Read although outside the model's scope, at your request."
+CANCEL: Final = "Cancel"
+ABOUT_MODEL: Final = "About this model…"
+NO_STUDY: Final = "Open a CT: drop a folder here, or File > Open Sample > Lesionscope."
+NO_LESION: Final = "Mark a lesion: press C and click its centre, or press L and drag its long diameter."
+SELECT_LESION: Final = "Select a lesion in the list to see its model scores."
+NOT_READ: Final = "Lesion {number} has not been read by a model yet."
+QUEUED: Final = "Waiting for the lesion before it…"
+READING: Final = "Reading lesion {number}…"
+CANCELLED: Final = "Reading was stopped at your request."
+LESION_TITLE: Final = "Lesion {number}"
+
+# The list ------------------------------------------------------------------------
+COLUMNS: Final = ("#", "Size, mm", "Top model score", "State")
+STATE_WORKING: Final = "reading…"
+STATE_QUEUED: Final = "waiting"
+STATE_STALE: Final = "changed since"
+STATE_REFUSED: Final = "not read"
+STATE_FAILED: Final = "failed"
+STATE_CANCELLED: Final = "stopped"
+STATE_UNREAD: Final = "not read yet"
+STATE_UNFAMILIAR: Final = "unfamiliar"
+STATE_READ: Final = "read"
+NO_SIZE: Final = "—"
+DELETE: Final = "Delete"
+DELETE_TIP: Final = "Remove the selected lesion; Undo brings it back  (Delete)"
+UNDO: Final = "Undo"
+UNDO_TIP: Final = "Undo: {what}  (Ctrl+Z)"
+REDO: Final = "Redo"
+REDO_TIP: Final = "Redo: {what}  (Ctrl+Y)"
+NOTHING_TO_UNDO: Final = "Nothing to undo."
+NOTHING_TO_REDO: Final = "Nothing to redo."
+EXPORT: Final = "Report…"
+EXPORT_TIP: Final = "Write a report of all lesions as HTML, JSON or CSV"
+
+# Notices -------------------------------------------------------------------------
+UNEXPECTED: Final = "Something went wrong inside Lesionscope ({kind}: {error}). Nothing you marked was lost."
+OUTSIDE_VOLUME: Final = "That point lies outside the scan: click inside it."
+OPEN_FIRST: Final = "Open a CT first: drop its folder on the window, or use File > Open Folder."
+LONG_FIRST: Final = "Draw the long diameter first (L), or select the lesion that this one belongs to."
+TOO_SHORT: Final = "That line is too short to be a diameter: drag from edge to edge."
+NOTHING_SELECTED: Final = "Select a lesion first: click its mark or its row."
+NO_MODEL: Final = "No pathology model is installed."
+SAVED: Final = "Report written to {folder}."
+NO_LESIONS_TO_EXPORT: Final = "There is no lesion to report yet: mark one first."
+LOADING: Final = "Opening…"
+STOPPED_OPENING: Final = "Opening was stopped at your request."
+
+# The model's card ----------------------------------------------------------------
+CARD_TITLE: Final = "About this model"
+CARD_SCOPE: Final = "Scope"
+CARD_INTENDED: Final = "Intended use"
+CARD_LIMITS: Final = "Limits"
+CARD_DATA: Final = "Training data"
+CARD_METRICS: Final = "How well it does"
+CARD_CALIBRATION: Final = "Calibration"
+CARD_FAMILIARITY: Final = "Familiarity"
+CARD_LICENCE: Final = "Licence"
+CARD_FILES: Final = "Files (SHA-256)"
+
+
+def percent(value: float) -> str:
+    """Whole percent of a probability; a score that rounds to nothing or all reads "<1" or ">99"."""
+    if 0 < value < 0.005:
+        return "<1"
+    if 0.995 <= value < 1:
+        return ">99"
+    return str(round(100 * value))
+
+
+def size_text(lesion: Lesion) -> str:
+    """Long × short diameter in mm as people write it; a dash where nothing was measured."""
+    parts = [f"{d.length_mm:.1f}" for d in (lesion.long, lesion.short) if d is not None]
+    return " × ".join(parts) if parts else NO_SIZE

@@ -1,0 +1,108 @@
+"""Stand-ins for what takes long or comes from elsewhere: a model, a volume, an answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+
+import numpy as np
+
+from lesionscope.ct.geometry import Geometry
+from lesionscope.ct.volume import CTVolume, Source
+from lesionscope.inference.reading import NodeScore, PathologyAnswer, Provenance, Reading, Refusal
+from lesionscope.lesions.lesion import Lesion
+from lesionscope.ontology.tree import load_tree
+from lesionscope.progress import CancelToken
+
+SPACING = (1.5, 1.2, 2.0)
+ORIGIN = (-60.0, -40.0, 100.0)
+
+
+def volume(uid: str = "1.2.3") -> CTVolume:
+    """A soft block in air, 40 × 64 × 80 voxels, axis-aligned."""
+    hu = np.full((40, 64, 80), -800, np.int16)
+    hu[15:25, 20:40, 30:50] = 40
+    geometry = Geometry((80, 64, 40), SPACING, ORIGIN)
+    return CTVolume(hu, geometry, Source(uid, description="Thorax"))
+
+
+def centre(of: CTVolume) -> tuple[float, float, float]:
+    """LPS of the middle voxel."""
+    x, y, z = of.geometry.to_lps((np.array(of.hu.shape) - 1) // 2)
+    return float(x), float(y), float(z)
+
+
+def answer(*, familiarity: float = 0.6, unfamiliar: bool = False) -> PathologyAnswer:
+    """Adenocarcinoma on top, every head of the shipped tree answered."""
+    conditional = {
+        "H1a": 0.7, "H1b": 0.2, "H1c": 0.1,
+        "H2a": 0.8, "H2b": 0.1, "H2c": 0.05, "H2d": 0.03, "H2e": 0.02,
+        "H3a": 0.4, "H3b": 0.3, "H3c": 0.2, "H3d": 0.1,
+        "H4a": 0.75, "H4b": 0.25,
+    }  # fmt: skip
+    probability: dict[str | None, float] = {None: 1.0}
+    nodes = []
+    for node in load_tree().nodes:
+        probability[node.tag] = probability[node.parent] * conditional[node.tag]
+        nodes.append(
+            NodeScore(node.tag, node.name, node.parent, conditional[node.tag], probability[node.tag])
+        )
+    return PathologyAnswer(tuple(nodes), {"H2": 0.2, "H3": 0.7, "H4": 0.4}, familiarity, unfamiliar)
+
+
+def reading(
+    lesion: Lesion, series_uid: str = "1.2.3", pathology: PathologyAnswer | Refusal | None = None
+) -> Reading:
+    """A finished reading of a lesion as it is marked now."""
+    provenance = Provenance(
+        "fake 1.0", "0" * 64, "lesionscope test", "cpu", "float32", lesion.fingerprint, series_uid
+    )
+    return Reading(
+        str(uuid.uuid4()), lesion.id, "2026-01-01T00:00:00+00:00", provenance, pathology or answer()
+    )
+
+
+class FakeReader:
+    """A model that takes ``seconds``, stops when asked, and counts what it is asked."""
+
+    def __init__(
+        self,
+        seconds: float = 0.0,
+        answer_with: Callable[[Lesion, bool], PathologyAnswer | Refusal] | None = None,
+    ) -> None:
+        self.seconds = seconds
+        self.answer_with = answer_with or (lambda _lesion, _override: answer())
+        self.asked: list[tuple[str, bool]] = []
+        self.started = threading.Event()
+        self.release: threading.Event | None = None
+        self.closed = False
+
+    def __call__(self) -> tuple[FakeReader, None]:
+        """Be one's own maker."""
+        return self, None
+
+    def read(
+        self,
+        volume: CTVolume,
+        lesion: Lesion,
+        *,
+        cancel: CancelToken | None = None,
+        progress: Callable[[int, int, str], None] = lambda *_: None,
+        override_scope: bool = False,
+    ) -> Reading:
+        self.asked.append((lesion.id, override_scope))
+        self.started.set()
+        end = time.monotonic() + self.seconds
+        step = 0
+        while time.monotonic() < end or (self.release is not None and not self.release.is_set()):
+            if cancel is not None:
+                cancel.check()
+            progress(step, 100, "fake reading")
+            step += 1
+            time.sleep(0.005)
+        return reading(lesion, volume.source.uid, self.answer_with(lesion, override_scope))
+
+    def close(self) -> None:
+        self.closed = True

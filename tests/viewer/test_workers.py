@@ -1,0 +1,131 @@
+"""The worker: results arrive, cancel stops, closing leaves no thread, the window stays alive."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QTimer
+
+from lesionscope.errors import InputError, LesionscopeError
+from lesionscope.viewer.workers import Worker
+
+
+@pytest.fixture
+def worker(qtbot):
+    made = Worker("test-worker")
+    yield made
+    assert made.close()
+
+
+def alive() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "test-worker"]
+
+
+def test_results_come_in_order_in_the_window_s_thread(worker, qtbot):
+    got = []
+    for number in range(5):
+        worker.submit(
+            lambda _c, _p, number=number: number * 10,
+            done=lambda value: got.append((value, threading.current_thread() is threading.main_thread())),
+        )
+    qtbot.waitUntil(lambda: len(got) == 5, timeout=3000)
+    assert got == [(value, True) for value in (0, 10, 20, 30, 40)]
+    assert not worker.busy
+
+
+def test_progress_is_passed_on_and_throttled(worker, qtbot):
+    seen, done = [], []
+
+    def task(_cancel, progress):
+        for step in range(2001):
+            progress(step, 2000, "counting")
+
+    worker.submit(task, done=done.append, progress=lambda *args: seen.append(args))
+    qtbot.waitUntil(lambda: bool(done), timeout=5000)
+    assert seen[-1] == (2000, 2000, "counting")
+    assert len(seen) < 200
+
+
+def test_a_waiting_job_that_is_cancelled_never_runs(worker, qtbot):
+    gate, ran, ended = threading.Event(), [], []
+    worker.submit(lambda _c, _p: gate.wait(5))
+    job = worker.submit(lambda _c, _p: ran.append(1), cancelled=lambda: ended.append("cancelled"))
+    job.cancel()
+    gate.set()
+    qtbot.waitUntil(lambda: bool(ended), timeout=3000)
+    assert ran == [] and ended == ["cancelled"]
+
+
+def test_errors_become_sentences(worker, qtbot):
+    sentences = []
+
+    def bad_input(_cancel, _progress):
+        raise InputError("scan.dcm is truncated: copy it again.")
+
+    def our_fault(_cancel, _progress):
+        raise ValueError("axes don't match")
+
+    worker.submit(bad_input, failed=sentences.append)
+    worker.submit(our_fault, failed=sentences.append)
+    qtbot.waitUntil(lambda: len(sentences) == 2, timeout=3000)
+    assert sentences[0] == "scan.dcm is truncated: copy it again."
+    assert "ValueError" in sentences[1] and "axes don't match" in sentences[1]
+
+
+def test_closing_midway_joins_the_thread_and_calls_nothing(qtbot):
+    worker, calls, begun = Worker("test-worker"), [], threading.Event()
+
+    def task(cancel, _progress):
+        begun.set()
+        while True:
+            cancel.check()
+            time.sleep(0.002)
+
+    worker.submit(task, done=calls.append, failed=calls.append, cancelled=lambda: calls.append("cancelled"))
+    assert begun.wait(3)
+    assert alive()
+    assert worker.close(timeout_s=3)
+    qtbot.wait(50)
+    assert calls == [] and alive() == []
+    with pytest.raises(LesionscopeError):
+        worker.submit(task)
+
+
+def test_a_result_on_its_way_when_the_window_closes_is_dropped(qtbot):
+    worker, calls = Worker("test-worker"), []
+    job = worker.submit(lambda _c, _p: "late", done=calls.append)
+    deadline = time.monotonic() + 3
+    while not worker._queue.empty() and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert worker.close()
+    qtbot.wait(50)
+    assert calls == [] and job.token.cancelled
+
+
+def test_the_window_stays_smooth_while_a_model_works(worker, qtbot):
+    """Event-loop gaps stay under 100 ms while heavy NumPy runs on the worker's thread."""
+    done = []
+
+    def task(cancel, _progress):
+        rng = np.random.default_rng(0)
+        a = rng.standard_normal((256, 256))
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            cancel.check()
+            a = np.tanh(a @ a / 256)
+        return float(a.mean())
+
+    ticks = [time.perf_counter()]
+    timer = QTimer()
+    timer.setInterval(5)
+    timer.timeout.connect(lambda: ticks.append(time.perf_counter()))
+    timer.start()
+    worker.submit(task, done=done.append)
+    qtbot.waitUntil(lambda: bool(done), timeout=5000)
+    timer.stop()
+    gaps = np.diff(ticks)
+    assert len(gaps) > 20
+    assert gaps.max() < 0.1
