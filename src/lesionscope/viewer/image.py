@@ -1,0 +1,57 @@
+"""The image layer of a study, which a reader makes and a study view takes over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.layers import Image
+
+from lesionscope.ct.volume import CTVolume
+from lesionscope.ct.windows import Window, default_window
+
+IMAGE_NAME = "CT"
+VOLUME_KEY, SHOWN_KEY = "lesionscope", "lesionscope_shown"
+"""Keys of the layer's metadata: the volume as read, and the grid it is shown on."""
+
+
+def image_options(volume: CTVolume, shown: CTVolume, window: Window | None = None) -> dict[str, Any]:
+    """Arguments of the layer besides its array: its place in (z, y, x) LPS mm, its window, its volume.
+
+    The name and everything else that napari shows is free of identifiers.
+    """
+    geometry = shown.geometry
+    x, y, _ = geometry.spacing_mm
+    chosen = window or default_window(volume)
+    return {
+        "name": IMAGE_NAME,
+        "scale": (geometry.slice_step_mm, y, x),
+        "translate": geometry.origin_lps_mm[::-1],
+        "units": ("mm", "mm", "mm"),
+        "axis_labels": ("z", "y", "x"),
+        "contrast_limits": (chosen.low, chosen.high),
+        "colormap": "gray",
+        "interpolation2d": "linear",
+        "projection_mode": "none",
+        "metadata": {VOLUME_KEY: volume, SHOWN_KEY: shown},
+    }
+
+
+def image_layer(volume: CTVolume, shown: CTVolume, window: Window | None = None) -> Image:
+    """Make the layer; its data are the display volume's own array, not a copy."""
+    return Image(shown.hu, **image_options(volume, shown, window))
+
+
+def layer_of(viewer: ViewerModel, volume: CTVolume) -> Image | None:
+    """Find the layer that a reader put into a viewer for this very volume."""
+    for layer in viewer.layers:
+        if isinstance(layer, Image) and layer.metadata.get(VOLUME_KEY) is volume:
+            return layer
+    return None
+
+
+def volume_of(layer: object) -> CTVolume | None:
+    """Return the volume that a layer shows, where it is one of ours."""
+    metadata = getattr(layer, "metadata", {})
+    volume = metadata.get(VOLUME_KEY) if isinstance(metadata, dict) else None
+    return volume if isinstance(volume, CTVolume) else None

@@ -1,0 +1,519 @@
+"""A study in a napari viewer: three linked planes of one CT volume.
+
+The viewer's own canvas is the axial plane; coronal and sagittal are two more
+canvases in a dock. All three show the same array, share one window, one slab
+and one cursor, and know nothing of lesions: marks are layers that others put
+on :attr:`StudyView.canvases`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image
+from napari.qt import QtViewer
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QMainWindow
+
+from lesionscope.ct.display import display_volume
+from lesionscope.ct.volume import CTVolume
+from lesionscope.ct.windows import Window, default_window
+from lesionscope.lesions.lesion import Point
+from lesionscope.viewer import banner as words
+from lesionscope.viewer import slab as slabs
+from lesionscope.viewer import status
+from lesionscope.viewer.banner import Banner
+from lesionscope.viewer.canvas import Canvas, qt_viewer_of, weak_call
+from lesionscope.viewer.cine import Cine
+from lesionscope.viewer.grid import Grid
+from lesionscope.viewer.image import SHOWN_KEY, image_layer, layer_of
+from lesionscope.viewer.keys import Key, KeyBinder, merged
+from lesionscope.viewer.mouse import Mouse
+from lesionscope.viewer.panes import PlanePanes, WindowWatch
+from lesionscope.viewer.planes import AXIAL, BY_AXIS, CORONAL, SAGITTAL, Plane
+from lesionscope.viewer.slab import Slab
+from lesionscope.viewer.view_keys import view_keys
+from lesionscope.viewer.windowing import Windowing, data_range
+
+PANES_NAME = "Coronal and sagittal"
+
+
+class StudyView:
+    """Shows one CT volume at a time in a napari viewer.
+
+    Parameters
+    ----------
+    viewer
+        A napari viewer with a window.
+
+    Raises
+    ------
+    LookupError
+        The viewer has no window.
+    """
+
+    cursor_moved = Signal(tuple)
+    """Emitted with the LPS point (mm) after the cursor moved."""
+    window_changed = Signal(object)
+    """Emitted with the :class:`~lesionscope.ct.windows.Window` after it changed."""
+    view_changed = Signal()
+    """Emitted after slab, cine, crosshair or inversion changed."""
+    canvases_changed = Signal(tuple)
+    """Emitted with the canvases after the coronal and sagittal ones came or went."""
+    study_changed = Signal(object)
+    """Emitted with the volume, or ``None``, after another study was shown."""
+    closed = Signal()
+    """Emitted once, after everything was taken down."""
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        self.viewer = viewer
+        self._volume: CTVolume | None = None
+        self._shown: CTVolume | None = None
+        self._grid: Grid | None = None
+        self._cursor: Point = (0.0, 0.0, 0.0)
+        self._busy = False
+        self._is_closed = False
+        self._crosshair = True
+        self._slab = Slab()
+        self.navigating = True
+        """Whether a plain left drag moves the crosshair; off while a tool has the button."""
+        self.windowing = Windowing()
+        self.windowing.changed.connect(self._window_was_set)
+        self.binder = KeyBinder(self._key_pressed)
+        qt_viewer = qt_viewer_of(viewer)
+        self._main_qt = qt_viewer
+        self._orientation_was = viewer.scene.camera.orientation
+        self._canvases: tuple[Canvas, ...] = ()
+        self._mice: dict[Canvas, Mouse] = {}
+        self._banners: dict[Canvas, Banner] = {}
+        self._panes: PlanePanes | None = None
+        self._axial = self._new_canvas(AXIAL, viewer, qt_viewer)
+        self._canvases = (self._axial,)
+        self._active = self._axial
+        self.cine = Cine(self._cine_step, qt_viewer)
+        self.cine.changed.connect(self._view_was_changed)
+        self._key_table: tuple[Key, ...] = ()
+        self.set_keys(())
+        viewer.layers.events.removed.connect(self._layer_removed)
+        viewer.layers.selection.events.active.connect(self._active_layer_changed)
+        viewer.canvas.overlays.scale_bar.visible = True
+        self._watch = WindowWatch(self.main_window, weak_call(self, "close"))
+
+    # -- what is shown --------------------------------------------------------------------
+
+    @property
+    def volume(self) -> CTVolume | None:
+        """The volume as it was read."""
+        return self._volume
+
+    @property
+    def shown(self) -> CTVolume | None:
+        """The volume on the grid that it is shown on: axes +x, +y, +z of LPS."""
+        return self._shown
+
+    @property
+    def canvases(self) -> tuple[Canvas, ...]:
+        """Axial, and coronal and sagittal while their dock is open."""
+        return self._canvases
+
+    @property
+    def axial(self) -> Canvas:
+        """The viewer's own canvas."""
+        return self._axial
+
+    @property
+    def active_canvas(self) -> Canvas:
+        """The canvas that keys act on: the one the pointer was on last."""
+        return self._active
+
+    @property
+    def main_window(self) -> QMainWindow:
+        """The Qt window."""
+        return self._main_qt.window()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether :meth:`close` was called."""
+        return self._is_closed
+
+    def canvas(self, name: str) -> Canvas:
+        """Return the canvas ``"axial"``, ``"coronal"`` or ``"sagittal"``; ``KeyError`` where closed."""
+        for canvas in self._canvases:
+            if canvas.name == name:
+                return canvas
+        raise KeyError(name)
+
+    def banner(self, canvas: Canvas) -> Banner:
+        """Return the strip above a canvas."""
+        return self._banners[canvas]
+
+    def show(self, volume: CTVolume, *, shown: CTVolume | None = None) -> None:
+        """Show a study in place of the one before: slice, window, slab and cursor start anew.
+
+        An image layer that a reader put into the viewer for this very volume is taken over.
+
+        Parameters
+        ----------
+        volume
+            The volume as read.
+        shown
+            Its display grid where that is already known; worked out otherwise.
+        """
+        self.cine.stop()
+        adopted = layer_of(self.viewer, volume)
+        if shown is None and adopted is not None:
+            shown = adopted.metadata.get(SHOWN_KEY)
+        grid = display_volume(volume) if shown is None else shown
+        self._drop_images(keep=adopted)
+        self._volume, self._shown, self._grid = volume, grid, Grid.of(grid.geometry)
+        self._slab = Slab()
+        if self._panes is None:
+            self._build_panes()
+        self.windowing.start(default_window(volume), data_range(volume))
+        for canvas in self._canvases:
+            self._put_image(canvas, adopted if canvas is self._axial else None)
+        self._set_cursor(self._grid.middle())
+        for canvas, banner in self._banners.items():
+            banner.set_study(volume, grid.findings)
+            canvas.fit()
+        self._apply_slab()
+        self.study_changed.emit(volume)
+
+    def clear(self) -> None:
+        """Show no study."""
+        self.cine.stop()
+        self._drop_images(keep=None)
+        self._volume = self._shown = self._grid = None
+        for canvas, banner in self._banners.items():
+            banner.clear()
+            canvas.set_cross(None, False)
+        self.study_changed.emit(None)
+
+    # -- the cursor -----------------------------------------------------------------------
+
+    @property
+    def cursor_lps(self) -> Point:
+        """The point that all canvases show, LPS mm."""
+        return self._cursor
+
+    def go_to(self, lps: Sequence[float]) -> None:
+        """Show the slices through a point (LPS mm) on every canvas; kept inside the volume."""
+        if self._grid is None:
+            return
+        self._set_cursor(self._grid.inside((float(lps[0]), float(lps[1]), float(lps[2]))))
+        for canvas in self._canvases:
+            canvas.reveal(self._cursor)
+
+    def scroll(self, steps: int, canvas: Canvas | None = None) -> bool:
+        """Move by slices, up the patient's axis where positive; answers whether anything moved."""
+        if self._grid is None:
+            return False
+        target = canvas or self._active
+        axis = 2 - target.axis
+        number, count = self.slice_of(target)
+        wanted = min(max(number - 1 + steps, 0), count - 1)
+        if wanted == number - 1:
+            return False
+        cursor = list(self._cursor)
+        cursor[axis] = self._grid.position(axis, wanted)
+        self._set_cursor((cursor[0], cursor[1], cursor[2]))
+        return True
+
+    def slice_of(self, canvas: Canvas) -> tuple[int, int]:
+        """Return the number of the slice that a canvas shows, from 1, and how many there are."""
+        if self._grid is None:
+            return (0, 0)
+        axis = 2 - canvas.axis
+        return (self._grid.nearest(axis, self._cursor[axis]) + 1, self._grid.size[axis])
+
+    @property
+    def crosshair(self) -> bool:
+        """Whether the crosshair is drawn."""
+        return self._crosshair
+
+    @crosshair.setter
+    def crosshair(self, visible: bool) -> None:
+        self._crosshair = visible
+        for canvas in self._canvases:
+            canvas.set_cross(self._cursor if self._shown else None, visible)
+        self.view_changed.emit()
+
+    # -- how it is shown ------------------------------------------------------------------
+
+    @property
+    def window(self) -> Window:
+        """The grey-scale window."""
+        return self.windowing.window
+
+    def set_window(self, window: Window) -> None:
+        """Show another window on every canvas."""
+        self.windowing.set(window)
+
+    @property
+    def inverted(self) -> bool:
+        """Whether dense shows black."""
+        return self.windowing.inverted
+
+    def toggle_invert(self) -> None:
+        """Swap black and white."""
+        self.windowing.set_inverted(not self.inverted)
+        self._view_was_changed()
+
+    @property
+    def slab(self) -> Slab:
+        """Slab mode and thickness."""
+        return self._slab
+
+    def set_slab(self, slab: Slab) -> None:
+        """Show slabs, on every canvas."""
+        self._slab = slab
+        self._apply_slab()
+        self._view_was_changed()
+
+    def reset_views(self) -> None:
+        """Hang every canvas anew and fit the image to it."""
+        for canvas in self._canvases:
+            canvas.hang()
+            canvas.fit()
+        self._set_cursor(self._cursor)
+
+    def set_keys(self, more: Iterable[Key]) -> None:
+        """Bind a table of keys besides the view's own; an entry for the same key takes its place."""
+        self._key_table = merged(view_keys(self), more)
+        self.binder.set_keys(self._key_table)
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The whole table of keys, for the help panel."""
+        return self._key_table
+
+    def activate(self, canvas: Canvas) -> None:
+        """Let keys act on a canvas from now on."""
+        if canvas in self._canvases:
+            self._active = canvas
+
+    def pointer_moved(self, canvas: Canvas, lps: Point) -> None:
+        """Show in the status bar what lies under the pointer."""
+        self.activate(canvas)
+        self.viewer.status = self.readout(lps)
+
+    def readout(self, lps: Point) -> str:
+        """HU and place of a point, in words."""
+        return "" if self._volume is None else status.readout(self._volume, lps)
+
+    # -- the coronal and sagittal dock ----------------------------------------------------
+
+    @property
+    def panes(self) -> PlanePanes | None:
+        """The widget with the coronal and sagittal canvases, while it is open."""
+        return self._panes
+
+    def show_panes(self) -> None:
+        """Open the coronal and sagittal views again after someone closed them."""
+        if self._panes is not None:
+            self._panes.raise_dock()
+            return
+        self._build_panes()
+        for canvas in self._canvases[1:]:
+            self._put_image(canvas, None)
+            self._banners[canvas].set_place("")
+        self._apply_slab()
+        self._set_cursor(self._cursor)
+        for canvas in self._canvases[1:]:
+            canvas.fit()
+
+    def _build_panes(self) -> None:
+        self._panes = PlanePanes(self.viewer, self._main_qt, (CORONAL, SAGITTAL), PANES_NAME)
+        self._panes.on_closed(weak_call(self, "_panes_closed"))
+        extra = tuple(self._new_canvas(plane, model, qt) for plane, model, qt in self._panes.views)
+        self._canvases = (self._axial, *extra)
+        self.canvases_changed.emit(self._canvases)
+
+    def _panes_closed(self) -> None:
+        if self._panes is None:
+            return
+        panes, self._panes = self._panes, None
+        extra, self._canvases = self._canvases[1:], (self._axial,)
+        self._active = self._axial
+        for canvas in extra:
+            self._let_go(canvas)
+        panes.close_views()
+        if not self._is_closed:
+            self.canvases_changed.emit(self._canvases)
+
+    # -- inside ---------------------------------------------------------------------------
+
+    def _new_canvas(self, plane: Plane, model: ViewerModel, qt_viewer: QtViewer) -> Canvas:
+        canvas = Canvas(plane, model, qt_viewer)
+        canvas.set_hooks(status=self.readout, added=self.binder.bind, removed=self.binder.release)
+        banner = Banner(full=model is self.viewer)
+        canvas.native.parentWidget().layout().insertWidget(0, banner)
+        qt_viewer.dims.setVisible(False)
+        qt_viewer.dims.setMaximumHeight(0)
+        self._banners[canvas] = banner
+        self._mice[canvas] = Mouse(self, canvas)
+        self.binder.bind(model)
+        model.dims.events.point.connect(self._dims_moved)
+        model.dims.events.order.connect(self._order_changed)
+        return canvas
+
+    def _let_go(self, canvas: Canvas) -> None:
+        canvas.model.dims.events.point.disconnect(self._dims_moved)
+        canvas.model.dims.events.order.disconnect(self._order_changed)
+        self.binder.release(canvas.model)
+        if canvas.image is not None:
+            self.windowing.unlink([canvas.image])
+        self._mice.pop(canvas).restore()
+        banner = self._banners.pop(canvas)
+        with contextlib.suppress(RuntimeError):  # Qt has already taken the canvas down
+            banner.setParent(None)
+            banner.deleteLater()
+            canvas.close()
+
+    def _drop_images(self, keep: Image | None) -> None:
+        for canvas in self._canvases:
+            image = canvas.image
+            if image is not None:
+                self.windowing.unlink([image])
+                if image is keep:
+                    canvas.forget_layer(image)
+                else:
+                    canvas.remove_layer(image)
+
+    def _put_image(self, canvas: Canvas, adopted: Image | None) -> None:
+        if self._volume is None or self._shown is None:
+            return
+        image = image_layer(self._volume, self._shown, self.window) if adopted is None else adopted
+        canvas.image = image
+        canvas.add_layer(image, select=True)
+        layers = canvas.model.layers
+        if layers.index(image) != 0:
+            layers.move(layers.index(image), 0)
+        self.windowing.link(image)
+        canvas.hang()
+
+    def _set_cursor(self, lps: Point) -> None:
+        if self._grid is None:
+            return
+        self._cursor = lps
+        self._busy = True
+        try:
+            for canvas in self._canvases:
+                # The slice's own centre, so that slabs round alike wherever the cursor is.
+                canvas.set_slice(self._slice_centre(canvas))
+                canvas.set_cross(lps, self._crosshair)
+        finally:
+            self._busy = False
+        self._describe()
+        self.cursor_moved.emit(lps)
+
+    def _slice_centre(self, canvas: Canvas) -> float:
+        assert self._grid is not None
+        axis = 2 - canvas.axis
+        return self._grid.position(axis, self._grid.nearest(axis, self._cursor[axis]))
+
+    def _dims_moved(self) -> None:
+        """Follow a slice that was chosen elsewhere, on napari's slider for example."""
+        if self._busy or self._grid is None:
+            return
+        cursor = list(self._cursor)
+        for canvas in self._canvases:
+            if not np.isclose(canvas.slice_position_mm, self._slice_centre(canvas)):
+                cursor[2 - canvas.axis] = canvas.slice_position_mm
+        if tuple(cursor) != self._cursor:
+            self._set_cursor(self._grid.inside((cursor[0], cursor[1], cursor[2])))
+
+    def _order_changed(self) -> None:
+        if not self._busy:
+            self._set_cursor(self._cursor)
+            self._apply_slab()
+
+    def _apply_slab(self) -> None:
+        if self._grid is None:
+            return
+        for canvas in self._canvases:
+            slabs.apply(self._slab, canvas, self._grid.spacing[2 - canvas.axis])
+        self._describe()
+
+    def _describe(self) -> None:
+        if self._grid is None:
+            return
+        own = [
+            words.window_words(self.window),
+            "inverted" if self.inverted else "",
+            self._slab.title,
+            f"cine {self.cine.fps:g}/s" if self.cine.running else "",
+        ]
+        for canvas, banner in self._banners.items():
+            number, count = self.slice_of(canvas)
+            coordinate = BY_AXIS[canvas.axis].coordinate
+            position = self._cursor[2 - canvas.axis]
+            extras = own if canvas is self._axial else [self._slab.title]
+            banner.set_place(words.place_words(canvas.title, number, count, coordinate, position, extras))
+
+    def _window_was_set(self, window: Window) -> None:
+        self._describe()
+        self.window_changed.emit(window)
+
+    def _view_was_changed(self, *_: object) -> None:
+        self._describe()
+        self.view_changed.emit()
+
+    def _cine_step(self, direction: int) -> bool:
+        return self.scroll(direction, self._active)
+
+    def _key_pressed(self, target: object) -> None:
+        """Let a key on a further canvas act there; the window's keys act where the pointer is."""
+        for canvas in self._canvases[1:]:
+            if target is canvas.model or target in canvas.layers:
+                self._active = canvas
+
+    def _layer_removed(self, event: object) -> None:
+        layer = getattr(event, "value", None)
+        if layer is not None and layer is self._axial.image:
+            # The study's own image was deleted by hand: the study goes with it.
+            self.windowing.unlink([layer])
+            self._axial.forget_layer(layer)
+            QTimer.singleShot(0, weak_call(self, "_clear_if_imageless"))
+
+    def _clear_if_imageless(self) -> None:
+        if not self._is_closed and self._volume is not None and self._axial.image is None:
+            self.clear()
+
+    def _active_layer_changed(self) -> None:
+        if self.viewer.layers.selection.active is None and self._axial.image is not None:
+            QTimer.singleShot(0, weak_call(self, "_select_image"))
+
+    def _select_image(self) -> None:
+        layers, image = self.viewer.layers, self._axial.image
+        if not self._is_closed and image is not None and image in layers and not layers.selection:
+            layers.selection.active = image
+
+    def close(self) -> None:
+        """Take everything down: layers, canvases, keys, dock. Safe to call twice."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.cine.close()
+        self._watch.stop()
+        viewer = self.viewer
+        viewer.layers.events.removed.disconnect(self._layer_removed)
+        viewer.layers.selection.events.active.disconnect(self._active_layer_changed)
+        panes = self._panes
+        self._panes_closed()
+        if panes is not None:
+            panes.remove_dock()
+        self._let_go(self._axial)
+        with contextlib.suppress(RuntimeError):  # the window may be gone already
+            self._main_qt.dims.setMaximumHeight(16777215)
+            self._main_qt.dims.setVisible(True)
+        viewer.scene.camera.orientation = self._orientation_was
+        viewer.scene.camera.mouse_pan = viewer.scene.camera.mouse_zoom = True
+        self.binder.release_all()
+        self._canvases = ()
+        self._volume = self._shown = self._grid = None
+        self.closed.emit()
