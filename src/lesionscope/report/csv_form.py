@@ -1,0 +1,123 @@
+"""A report as CSV: one row a lesion, one column a class, ready for a spreadsheet.
+
+Cells that a spreadsheet would run as a formula are defused with an apostrophe
+(OWASP, "CSV Injection"); numbers stay numbers, negative ones included.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lesionscope.files import write_atomically
+from lesionscope.report import wording
+from lesionscope.report.document import Content
+from lesionscope.report.key_image import KeyImage
+from lesionscope.report.text import date, person, showable
+
+_STARTS_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+
+Row = dict[str, Any]
+
+
+def text(content: Content) -> str:
+    """Return the CSV (RFC 4180, CRLF)."""
+    rows = [_row(content, lesion) for lesion in content["lesions"]]
+    columns = list(dict.fromkeys(name for row in rows for name in row)) or ["notice"]
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow([cell(name) for name in columns])
+    for row in rows:
+        writer.writerow([cell(row.get(name)) for name in columns])
+    return stream.getvalue()
+
+
+def write(content: Content, path: str | Path, images: Mapping[str, KeyImage] | None = None) -> Path:
+    """Write the CSV with a byte-order mark, without which Excel garbles other scripts."""
+    return write_atomically(path, text(content).encode("utf-8-sig"))
+
+
+def cell(value: object) -> str:
+    """Return one cell's text: numbers as they are, text that can't act as a formula."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return f"{value:.9g}" if math.isfinite(value) else ""
+    raw = str(value)
+    plain = showable(raw)
+    if _is_number(raw):
+        return raw
+    # Leading blanks don't reassure a spreadsheet that trims what it imports.
+    if raw.startswith(_STARTS_FORMULA) or plain.lstrip().startswith(_STARTS_FORMULA):
+        return f"'{plain}"
+    return plain
+
+
+def _is_number(value: str) -> bool:
+    if not value.isascii() or value != value.strip() or "_" in value:
+        return False
+    try:
+        return math.isfinite(float(value))
+    except ValueError:
+        return False
+
+
+def _row(content: Content, lesion: Mapping[str, Any]) -> Row:
+    study = content.get("study") or {}
+    patient = study.get("patient") or {}
+    row: Row = {
+        "notice": content["notice"],
+        "patient_name": person(patient.get("name", "")),
+        "patient_id": patient.get("id"),
+        "birth_date": date(patient.get("birth_date", "")),
+        "sex": patient.get("sex"),
+        "study_date": date(study.get("study_date", "")),
+        "study_description": study.get("study_description"),
+        "series_number": study.get("series_number"),
+        "series_description": study.get("series_description"),
+        "series_uid": study.get("series_uid"),
+        "lesion": lesion["number"],
+        "tracking_uid": lesion["tracking_uid"],
+        **_numbered("centroid", "xyz", lesion["centroid_lps_mm"]),
+        **_numbered("box", ("x0", "y0", "z0", "x1", "y1", "z1"), lesion["box_lps_mm"]),
+        "box_declared": lesion["box_declared"],
+        "long_mm": lesion["long_mm"],
+        "short_mm": lesion["short_mm"],
+        "warnings": " ".join(lesion["warnings"]),
+        "stale": lesion["stale"],
+    }
+    answer = lesion.get("pathology")
+    if answer is not None:
+        row |= {"model": answer["model"], "refused": answer.get("refused")}
+    if answer is not None and "nodes" in answer:
+        row |= {
+            "familiarity": answer["familiarity"],
+            "unfamiliar": answer["unfamiliar"],
+            "review": answer["review"],
+        }
+        for node in answer["nodes"]:
+            title = f"{node['tag']} {node['name']}"
+            row[f"{title} ({wording.SCORE.lower()})"] = node["probability"]
+            row[f"{title} ({wording.WITHIN_LEVEL.lower()})"] = node["conditional"]
+        for head, mass in answer["leak"].items():
+            row[f"{head} {wording.NONE_OF_THESE.lower()}"] = mass
+    made = lesion.get("provenance") or {}
+    row |= {
+        "read_at": made.get("created"),
+        "device": made.get("device"),
+        "package_sha256": made.get("package_sha256"),
+        "software": content["software"],
+    }
+    return row
+
+
+def _numbered(name: str, axes: str | tuple[str, ...], values: list[float]) -> Row:
+    return {f"{name}_{axis}_lps_mm": value for axis, value in zip(axes, values, strict=True)}

@@ -1,0 +1,225 @@
+"""What a report says, as plain values: the one content that every form writes.
+
+The keys are those of ``lesionscope read``'s JSON, with more beside them. An answer
+made for marks that were changed since is left out and said to be: in its place
+stands ``{"model", "refused"}``, as for any model that won't answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from lesionscope import __version__
+from lesionscope.ct.geometry import Geometry
+from lesionscope.ct.volume import Source
+from lesionscope.inference.reading import PathologyAnswer, Provenance, Reading, Refusal
+from lesionscope.lesions.lesion import Diameter, Lesion
+from lesionscope.lesions.marking import warnings
+from lesionscope.models.card import Card
+from lesionscope.report import wording
+from lesionscope.session.state import SessionState
+
+Content = dict[str, Any]
+"""A report's content: JSON values only."""
+Answered = Reading | Refusal | None
+
+
+def lesion_report(
+    items: Iterable[tuple[Lesion, Answered]],
+    *,
+    geometry: Geometry | None = None,
+    source: Source | None = None,
+    cards: Iterable[Card] = (),
+    patient: bool = True,
+) -> Content:
+    """Say what is known of some lesions of one series.
+
+    Parameters
+    ----------
+    items
+        Each lesion with its reading; a :class:`Refusal` where no reading could be
+        made, ``None`` where none was asked for. A lesion without a number is
+        numbered by its place.
+    geometry
+        Grid of the volume as read; lets the report warn of doubtful marks.
+    source
+        Identifiers of the study and series.
+    cards
+        Cards of the models that answered: summarised, and their trees say where
+        each head's "none of these" belongs.
+    patient
+        Whether to name the patient; leave out where the output may be logged.
+
+    Returns
+    -------
+    dict
+        ``{"notice", "created", "software", "study", "models", "lesions": […]}``.
+    """
+    pairs, known = list(items), list(cards)
+    return {
+        "notice": _notice([answer for _, answer in pairs], known),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "software": f"lesionscope {__version__}",
+        "study": None if source is None else study_entry(source, patient=patient),
+        "models": [card_entry(card) for card in known],
+        "lesions": [
+            lesion_entry(lesion, answer, geometry=geometry, cards=known, number=lesion.number or place)
+            for place, (lesion, answer) in enumerate(pairs, start=1)
+        ],
+    }
+
+
+def session_report(
+    state: SessionState,
+    *,
+    geometry: Geometry,
+    source: Source,
+    cards: Iterable[Card] = (),
+    patient: bool = True,
+) -> Content:
+    """Say what a session holds; see :func:`lesion_report`."""
+    items = [(lesion, state.reading(lesion.id)) for lesion in state.lesions]
+    return lesion_report(items, geometry=geometry, source=source, cards=cards, patient=patient)
+
+
+def lesion_entry(
+    lesion: Lesion,
+    answer: Answered,
+    *,
+    geometry: Geometry | None = None,
+    cards: Iterable[Card] = (),
+    number: int | None = None,
+) -> Content:
+    """Return one lesion's part of a report; sizes in mm, positions LPS mm."""
+    reading = answer if isinstance(answer, Reading) else None
+    stale = reading is not None and reading.is_stale(lesion.fingerprint)
+    entry: Content = {
+        "id": lesion.id,
+        "number": lesion.number if number is None else number,
+        "tracking_uid": lesion.tracking_uid,
+        "centroid_lps_mm": [float(v) for v in lesion.centroid_lps_mm],
+        "box_lps_mm": [float(v) for v in lesion.box_lps_mm],
+        "box_declared": lesion.box_declared,
+        "long_mm": None if lesion.long is None else lesion.long.length_mm,
+        "short_mm": None if lesion.short is None else lesion.short.length_mm,
+        "long_lps_mm": _ends(lesion.long),
+        "short_lps_mm": _ends(lesion.short),
+        "warnings": [] if geometry is None else list(warnings(lesion, geometry)),
+        "stale": stale,
+    }
+    if isinstance(answer, Refusal):
+        entry["pathology"] = {"model": None, "refused": answer.sentence}
+    elif reading is not None:
+        if reading.pathology is not None:
+            entry["pathology"] = _pathology_entry(reading.pathology, reading.provenance, cards, stale)
+        entry["provenance"] = _provenance_entry(reading)
+        entry["timings_ms"] = {name: float(ms) for name, ms in reading.timings_ms.items()}
+    return entry
+
+
+def study_entry(source: Source, *, patient: bool = True) -> Content:
+    """Return the identification of a study and series, with or without the patient."""
+    entry: Content = {
+        "series_uid": source.uid,
+        "study_uid": source.study_uid,
+        "study_date": source.study_date,
+        "study_description": source.study_description,
+        "series_number": source.series_number,
+        "series_description": source.description,
+        "modality": source.modality,
+        "kernel": source.kernel,
+    }
+    if patient:
+        who = source.patient
+        entry["patient"] = {
+            "name": who.name,
+            "id": who.patient_id,
+            "birth_date": who.birth_date,
+            "sex": who.sex,
+        }
+    return entry
+
+
+def card_entry(card: Card) -> Content:
+    """Return what a report says of a model: what it is for, and where it ends."""
+    return {
+        "model": f"{card.name} {card.version}",
+        "title": card.title,
+        "demonstration": card.demonstration,
+        "scope": card.scope,
+        "intended_use": card.intended_use,
+        "limits": list(card.limits),
+        "calibration": f"{card.calibration.method}; {card.calibration.population}",
+        "licence": card.licence,
+    }
+
+
+def _notice(answers: Iterable[Answered], cards: Iterable[Card]) -> str:
+    """Choose the demonstration notice, unless every model at work is known to be none."""
+    asked = [answer for answer in answers if answer is not None]
+    known = [answer.provenance.demonstration for answer in asked if isinstance(answer, Reading)]
+    known += [card.demonstration for card in cards]
+    return wording.NOTICE if any(known) or (asked and not known) else wording.RESEARCH_NOTICE
+
+
+def _pathology_entry(
+    answer: PathologyAnswer | Refusal, provenance: Provenance, cards: Iterable[Card], stale: bool
+) -> Content:
+    if isinstance(answer, Refusal):
+        return {"model": provenance.model, "refused": answer.sentence}
+    if stale:
+        return {"model": provenance.model, "refused": wording.STALE}
+    entry: Content = {
+        "model": provenance.model,
+        "nodes": [
+            {
+                "tag": node.tag,
+                "name": node.name,
+                "parent": node.parent,
+                "conditional": float(node.conditional),
+                "probability": float(node.probability),
+            }
+            for node in answer.nodes
+        ],
+        "leak": {head: float(mass) for head, mass in answer.leak.items()},
+        "familiarity": float(answer.familiarity),
+        "unfamiliar": answer.unfamiliar,
+        "review": "unreviewed",
+    }
+    heads = _heads(answer, cards)
+    if heads is not None:
+        entry["heads"] = heads
+    return entry
+
+
+def _heads(answer: PathologyAnswer, cards: Iterable[Card]) -> Mapping[str, str | None] | None:
+    """Head → the node whose children it decides, from the card whose tree the answer has."""
+    tags = [node.tag for node in answer.nodes]
+    for card in cards:
+        if [node.tag for node in card.tree.nodes] == tags:
+            return {head.name: head.parent for head in card.tree.heads}
+    return None
+
+
+def _provenance_entry(reading: Reading) -> Content:
+    made = reading.provenance
+    return {
+        "reading_id": reading.id,
+        "created": reading.created,
+        "model": made.model,
+        "package_sha256": made.package_sha256,
+        "software": made.software,
+        "device": made.device,
+        "precision": made.precision,
+        "series_uid": made.series_uid,
+        "demonstration": made.demonstration,
+        "notes": list(made.notes),
+    }
+
+
+def _ends(diameter: Diameter | None) -> list[float] | None:
+    if diameter is None:
+        return None
+    return [float(v) for v in (*diameter.start_lps_mm, *diameter.end_lps_mm)]

@@ -1,0 +1,135 @@
+"""A report as one HTML page that needs nothing else: pictures inside, prints on A4.
+
+The template escapes every value; the page forbids itself scripts and anything
+from elsewhere.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lesionscope.files import write_atomically
+from lesionscope.report import wording
+from lesionscope.report.document import Content
+from lesionscope.report.key_image import KeyImage
+from lesionscope.report.text import date, person, showable
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One row of the tree as it is drawn; ``depth`` counts from 0, shares are 0…1."""
+
+    name: str
+    depth: int
+    share: float
+    percent: str
+    within: str = ""
+    leak: bool = False
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One lesion as the template wants it."""
+
+    entry: Mapping[str, Any]
+    size: str
+    image: str = ""
+    caption: str = ""
+    bars: tuple[Bar, ...] = field(default=())
+    familiarity: str = ""
+
+
+def text(content: Content, images: Mapping[str, KeyImage] | None = None) -> str:
+    """Return the page."""
+    pictures = images or {}
+    study = content.get("study") or {}
+    return _template().render(
+        content=content,
+        study=study,
+        patient=study.get("patient"),
+        lesions=[_shown(entry, pictures.get(entry["id"])) for entry in content["lesions"]],
+        words=wording,
+    )
+
+
+def write(content: Content, path: str | Path, images: Mapping[str, KeyImage] | None = None) -> Path:
+    """Write the page. Raises as :func:`write_atomically`."""
+    return write_atomically(path, text(content, images))
+
+
+def bars(answer: Mapping[str, Any]) -> Iterator[Bar]:
+    """Walk a tree of scores from the top, each level followed by its "none of these".
+
+    A head whose place isn't known (no card was given) has its "none of these"
+    after the tree, by the head's name.
+    """
+    nodes, leak = answer["nodes"], dict(answer["leak"])
+    head_of = {parent: head for head, parent in (answer.get("heads") or {}).items()}
+
+    def level(parent: str | None, depth: int) -> Iterator[Bar]:
+        children = [node for node in nodes if node["parent"] == parent]
+        for node in children:
+            score = node["probability"]
+            yield Bar(
+                node["name"],
+                depth,
+                score,
+                wording.percent(score),
+                wording.percent(node["conditional"]),
+            )
+            yield from level(node["tag"], depth + 1)
+        mass = leak.pop(head_of.get(parent, ""), None) if children else None
+        if mass is not None:
+            yield Bar(wording.NONE_OF_THESE, depth, mass, wording.percent(mass), leak=True)
+
+    yield from level(None, 0)
+    for head, mass in leak.items():
+        name = f"{wording.NONE_OF_THESE} ({head})"
+        yield Bar(name, 0, mass, wording.percent(mass), leak=True)
+
+
+def _shown(entry: Mapping[str, Any], picture: KeyImage | None) -> Shown:
+    lengths = [f"{mm:.1f}" for mm in (entry["long_mm"], entry["short_mm"]) if mm is not None]
+    answer = entry.get("pathology") or {}
+    answered = "nodes" in answer
+    return Shown(
+        entry=entry,
+        size=f"{' × '.join(lengths)} mm" if lengths else "not measured",
+        image="" if picture is None else base64.b64encode(picture.png).decode("ascii"),
+        caption="" if picture is None else picture.caption,
+        bars=tuple(bars(answer)) if answered else (),
+        familiarity=_p_value(answer["familiarity"]) if answered else "",
+    )
+
+
+def _p_value(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
+
+
+def _plain(value: object) -> object:
+    """Clean text on its way into the page; what the template itself made (markup) passes."""
+    return showable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("lesionscope.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_plain,
+    )
+    environment.filters.update(person=person, date=date)
+    return environment.get_template("report.html")

@@ -1,0 +1,32 @@
+"""Text from outside (headers, descriptions) made fit to be shown; nothing else is changed."""
+
+from __future__ import annotations
+
+import re
+
+_UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+
+
+def showable(text: object) -> str:
+    """Return a text without control characters, which no form can carry; line breaks and tabs stay."""
+    plain = str(text).replace("\r\n", "\n").replace("\r", "\n")
+    return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", _UNSHOWABLE.sub("", plain))
+
+
+def person(name: str) -> str:
+    """Return a DICOM person name (PS3.5 6.2.1.1) as people write it: ``Doe, Jane Ann = 山田, 花子``."""
+    groups = []
+    for group in showable(name).split("="):
+        family, given, middle, prefix, suffix = (part.strip() for part in (*group.split("^"), *[""] * 5)[:5])
+        first = " ".join(part for part in (prefix, given, middle) if part)
+        written = ", ".join(part for part in (family, first, suffix) if part)
+        if written:
+            groups.append(written)
+    return " = ".join(groups)
+
+
+def date(value: str) -> str:
+    """Return a DICOM date ``YYYYMMDD`` as ``YYYY-MM-DD``; anything else as it is."""
+    found = re.fullmatch(r"(\d{4})(\d{2})(\d{2})", value.strip())
+    return "-".join(found.groups()) if found else showable(value)

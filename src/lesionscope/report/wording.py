@@ -1,0 +1,41 @@
+"""Every sentence that a report says of itself, in one table; windows may use it too.
+
+A network's answer is a *model score*; nothing here calls it what only a physician gives.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+NOTICE: Final = "Demonstration model, trained on synthetic phantoms. Not for clinical use."
+RESEARCH_NOTICE: Final = "Research software. Not for clinical use."
+
+TITLE: Final = "Lesion report"
+SCORE: Final = "Model score"
+WITHIN_LEVEL: Final = "Within its level"
+NONE_OF_THESE: Final = "None of these"
+UNFAMILIAR: Final = "Unfamiliar: unlike anything this model was trained on"
+UNREVIEWED: Final = "Not reviewed by a reader"
+NOT_READ: Final = "Not read by a model."
+STALE: Final = (
+    "The lesion was changed after the model read it, so those scores are left out: "
+    "read it again and make the report anew."
+)
+CHANGED_SINCE: Final = "changed since it was read"
+DECLARED_BOX: Final = "a cube around the click; nothing was measured"
+MEASURED_BOX: Final = "from the diameters"
+SCORE_MEANING: Final = (
+    "Model scores are whole percents. A class's score is never above that of the class over it; "
+    "within its level the classes share 100 % and “none of these” stands apart."
+)
+KEY_IMAGE: Final = "Axial slice through the centre (z = {z:.1f} mm), window {window}, {field:.0f} mm wide"
+PROJECTED: Final = "marks drawn off this slice are projected onto it"
+
+
+def percent(value: float) -> str:
+    """Whole percent of a score in 0…1; one that would round to none or all reads ``<1`` or ``>99``."""
+    if 0 < value < 0.005:
+        return "<1"
+    if 0.995 <= value < 1:
+        return ">99"
+    return str(round(100 * value))
