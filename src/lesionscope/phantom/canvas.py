@@ -1,0 +1,259 @@
+"""Painting shapes given in LPS millimetres onto any grid, each touching only its own voxels.
+
+Edges are antialiased by distance: a voxel whose centre lies ``d`` mm inside a
+surface is covered ``clip(½ + d / width)``, which is what a scanner's partial
+volume makes of it. Thin vessels are spread as volume instead (:meth:`Canvas.splat`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lesionscope.ct.geometry import Geometry
+
+Field = NDArray[np.float32]
+Region = tuple[slice, slice, slice]
+
+LATTICE = 24
+"""Nodes a side of a periodic noise lattice."""
+
+
+def coverage(distance: Field, width_mm: float) -> Field:
+    """Share of a voxel inside a surface, from its centre's signed distance (mm, inside < 0)."""
+    result = distance * np.float32(-1.0 / width_mm)
+    result += np.float32(0.5)
+    np.clip(result, 0.0, 1.0, out=result)
+    return result
+
+
+class Canvas:
+    """HU on a grid, and where its voxels lie.
+
+    Parameters
+    ----------
+    geometry
+        Any grid: oblique, tilted or uneven too. Where its axes run along the
+        patient's, coordinates are kept as one line an axis and everything that
+        depends on one coordinate alone is computed once a line.
+    """
+
+    def __init__(self, geometry: Geometry) -> None:
+        self.geometry = geometry
+        self.shape = geometry.size[::-1]
+        self.hu: Field = np.full(self.shape, -1000.0, dtype=np.float32)
+        nk, nj, ni = self.shape
+        # i runs along ±x, j along ±y, k along ±z: other grids carry a full coordinate a voxel.
+        self.separable = bool(np.all(np.abs(np.abs(np.diag(geometry.axes)) - 1) < 1e-9))
+        if self.separable:
+            lines = [np.zeros((n, 3)) for n in (nk, nj, ni)]
+            for axis, line in enumerate(lines):
+                line[:, axis] = np.arange(len(line))
+            z, y, x = (geometry.to_lps(line)[:, 2 - axis] for axis, line in enumerate(lines))
+            self.x: Field = x.astype(np.float32)[None, None, :]
+            self.y: Field = y.astype(np.float32)[None, :, None]
+            self.z: Field = z.astype(np.float32)[:, None, None]
+        else:
+            index = np.stack(np.meshgrid(*(np.arange(n) for n in self.shape), indexing="ij"), axis=-1)
+            lps = geometry.to_lps(index).astype(np.float32)
+            self.x, self.y, self.z = (np.ascontiguousarray(lps[..., axis]) for axis in range(3))
+        steps = (geometry.spacing_mm[0], geometry.spacing_mm[1], geometry.slice_step_mm)
+        self.voxel_mm3 = float(abs(np.linalg.det(geometry.axes)) * steps[0] * steps[1] * steps[2])
+        self.edge_mm = max(0.6, float(self.voxel_mm3 ** (1 / 3)))
+        corners = geometry.corners_lps()
+        rim = max(steps)
+        self.low = corners.min(axis=0) - rim
+        self.high = corners.max(axis=0) + rim
+
+    def coordinates(self, region: Region | None = None) -> tuple[Field, Field, Field]:
+        """x, y, z (LPS mm) of a region, in shapes that broadcast to it."""
+        if region is None:
+            return self.x, self.y, self.z
+        k, j, i = region
+        if self.separable:
+            return self.x[:, :, i], self.y[:, j, :], self.z[k, :, :]
+        return self.x[region], self.y[region], self.z[region]
+
+    def regions(self, low: ArrayLike, high: ArrayLike) -> Iterator[tuple[int, Region]]:
+        """Yield number and voxels of each box ``(n, 3)``…``(n, 3)`` LPS that touches the grid."""
+        low, high = np.atleast_2d(low), np.atleast_2d(high)
+        near = np.nonzero(np.all((high >= self.low) & (low <= self.high), axis=1))[0]
+        if not len(near):
+            return
+        corners = np.stack(
+            [np.where([a, b, c], high[near], low[near]) for a in (0, 1) for b in (0, 1) for c in (0, 1)]
+        )
+        index = self.geometry.to_voxel(corners)
+        start = np.maximum(np.floor(index.min(axis=0)).astype(int), 0)
+        stop = np.minimum(np.ceil(index.max(axis=0)).astype(int) + 1, self.shape)
+        for number, a, b in zip(near, start, stop, strict=True):
+            if np.all(b > a):
+                yield int(number), (slice(a[0], b[0]), slice(a[1], b[1]), slice(a[2], b[2]))
+
+    def region(self, low: ArrayLike, high: ArrayLike) -> Region | None:
+        """Voxels of one box, ``None`` where it misses the grid."""
+        return next((region for _, region in self.regions(low, high)), None)
+
+    def blend(self, region: Region | None, alpha: Field, value: Field | float) -> None:
+        """Move HU towards ``value`` by the share ``alpha``."""
+        target = self.hu if region is None else self.hu[region]
+        target += alpha * (np.asarray(value, dtype=np.float32) - target)
+
+    def noise(self, lattice: Field, period_mm: float, region: Region | None = None) -> Field:
+        """Read a periodic noise lattice ``(m, m, m)`` whose nodes lie ``period_mm`` / m apart."""
+        scale = np.float32(lattice.shape[0] / period_mm)
+        x, y, z = self.coordinates(region)
+        if self.separable:
+            result: Field = lattice
+            # Plain gathers, no BLAS: the same bytes on any number of threads.
+            for axis, line in ((0, z), (1, y), (2, x)):
+                position = line.ravel() * scale
+                base = np.floor(position).astype(np.int64)
+                shape = [1, 1, 1]
+                shape[axis] = -1
+                fraction = (position - base).reshape(shape).astype(np.float32)
+                start = result.take(base % lattice.shape[0], axis=axis)
+                step = result.take((base + 1) % lattice.shape[0], axis=axis)
+                step -= start
+                step *= fraction
+                start += step
+                result = start
+            return result
+        from scipy.ndimage import map_coordinates
+
+        where = np.stack([z * scale, y * scale, x * scale])
+        return np.asarray(map_coordinates(lattice, where, order=1, mode="grid-wrap", output=np.float32))
+
+    def splat(self, points: NDArray[np.float64], volumes: NDArray[np.float64]) -> Field:
+        """Spread volumes (mm³) at points ``(n, 3)`` over the eight voxels around each.
+
+        Returns
+        -------
+        ndarray
+            Covered share of each voxel, not clipped.
+        """
+        index = self.geometry.to_voxel(points)
+        base = np.floor(index).astype(np.int64)
+        fraction = index - base
+        total = np.zeros(int(np.prod(self.shape)))
+        share = volumes / self.voxel_mm3
+        for corner in np.ndindex(2, 2, 2):
+            voxel = base + corner
+            weight = share * np.prod(np.where(corner, fraction, 1 - fraction), axis=1)
+            inside = np.all((voxel >= 0) & (voxel < self.shape), axis=1)
+            flat = np.ravel_multi_index(tuple(voxel[inside].T), self.shape)
+            total += np.bincount(flat, weights=weight[inside], minlength=len(total))
+        return total.reshape(self.shape).astype(np.float32)
+
+
+def noise_lattice(rng: np.random.Generator) -> Field:
+    """Draw a noise lattice of unit variance."""
+    return rng.standard_normal((LATTICE, LATTICE, LATTICE), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Cones:
+    """Round-ended cones: ``start``, ``end`` ``(n, 3)`` LPS mm, radii ``(n,)`` mm at each end."""
+
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+    start_radius: NDArray[np.float64]
+    end_radius: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    def take(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Cones:
+        """Return some of them."""
+        return Cones(self.start[chosen], self.end[chosen], self.start_radius[chosen], self.end_radius[chosen])
+
+    def grown(self, factor: float, millimetres: float = 0.0) -> Cones:
+        """Return them with radii scaled, then widened."""
+        return Cones(
+            self.start,
+            self.end,
+            self.start_radius * factor + millimetres,
+            self.end_radius * factor + millimetres,
+        )
+
+    def touching(self, low: NDArray[np.float64], high: NDArray[np.float64]) -> Cones:
+        """Return those whose bounding boxes touch a box."""
+        radius = np.maximum(self.start_radius, self.end_radius)[:, None]
+        top = np.maximum(self.start, self.end) + radius
+        bottom = np.minimum(self.start, self.end) - radius
+        return self.take(np.all((top >= low) & (bottom <= high), axis=1))
+
+
+def cones(*rows: tuple[ArrayLike, ArrayLike, float, float]) -> Cones:
+    """Collect cones given as (start, end, radius at start, radius at end)."""
+    return Cones(
+        np.array([r[0] for r in rows], dtype=np.float64).reshape(-1, 3),
+        np.array([r[1] for r in rows], dtype=np.float64).reshape(-1, 3),
+        np.array([r[2] for r in rows], dtype=np.float64),
+        np.array([r[3] for r in rows], dtype=np.float64),
+    )
+
+
+def paint_cones(
+    canvas: Canvas, shapes: Cones, hu: float, *, within: Field | None = None, edge_mm: float | None = None
+) -> None:
+    """Paint cones of one HU; ``within`` (a share a voxel) confines them."""
+    width = canvas.edge_mm if edge_mm is None else edge_mm
+    reach = (np.maximum(shapes.start_radius, shapes.end_radius) + width / 2)[:, None]
+    low = np.minimum(shapes.start, shapes.end) - reach
+    high = np.maximum(shapes.start, shapes.end) + reach
+    for number, region in canvas.regions(low, high):
+        alpha = coverage(_cone_distance(canvas, region, shapes, number), width)
+        if within is not None:
+            alpha *= within[region]
+        canvas.blend(region, alpha, hu)
+
+
+def _cone_distance(canvas: Canvas, region: Region, shapes: Cones, number: int) -> Field:
+    x, y, z = canvas.coordinates(region)
+    a, b = shapes.start[number], shapes.end[number]
+    axis = (b - a).astype(np.float32)
+    length2 = np.float32(max(float(axis @ axis), 1e-6))
+    px, py, pz = x - np.float32(a[0]), y - np.float32(a[1]), z - np.float32(a[2])
+    t = (px * axis[0] + py * axis[1]) + pz * axis[2]
+    t *= 1 / length2
+    np.clip(t, 0.0, 1.0, out=t)
+    d2 = np.square(px - t * axis[0])
+    d2 += np.square(py - t * axis[1])
+    d2 += np.square(pz - t * axis[2])
+    r0, r1 = np.float32(shapes.start_radius[number]), np.float32(shapes.end_radius[number])
+    np.sqrt(d2, out=d2)
+    d2 -= r0 + t * (r1 - r0)
+    return np.asarray(d2, dtype=np.float32)
+
+
+def splat_cones(canvas: Canvas, shapes: Cones, step_mm: float = 0.6) -> Field:
+    """Spread thin cones as volume: the covered share of each voxel, clipped to 1."""
+    shapes = shapes.touching(canvas.low, canvas.high)
+    if not len(shapes):
+        return np.zeros(canvas.shape, dtype=np.float32)
+    length = np.linalg.norm(shapes.end - shapes.start, axis=1)
+    counts = np.maximum(np.ceil(length / step_mm).astype(int), 1)
+    which = np.repeat(np.arange(len(counts)), counts)
+    first = np.cumsum(counts) - counts
+    t = (np.arange(len(which)) - first[which] + 0.5) / counts[which]
+    points = shapes.start[which] + t[:, None] * (shapes.end - shapes.start)[which]
+    radius = shapes.start_radius[which] + t * (shapes.end_radius - shapes.start_radius)[which]
+    covered = canvas.splat(points, np.pi * radius**2 * (length / counts)[which])
+    return np.asarray(np.clip(covered, 0.0, 1.0))
+
+
+def paint_balls(
+    canvas: Canvas,
+    centres: NDArray[np.float64],
+    radii: NDArray[np.float64],
+    hu: float,
+    *,
+    within: Field | None = None,
+    edge_mm: float | None = None,
+) -> None:
+    """Paint balls ``(n, 3)`` LPS mm of radii ``(n,)`` mm."""
+    paint_cones(canvas, Cones(centres, centres, radii, radii), hu, within=within, edge_mm=edge_mm)

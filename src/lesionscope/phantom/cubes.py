@@ -1,0 +1,222 @@
+"""Many labelled cubes at once: by several processes, cached on disk, the same bytes whoever made them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscope.errors import InputError, LesionscopeError
+from lesionscope.files import write_atomically
+from lesionscope.phantom.cases import CUBE, VERSION, case, cut, leaf_frequencies, scan, seeds
+from lesionscope.progress import Progress, silent
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True, eq=False)
+class CubeSet:
+    """Labelled cubes.
+
+    Parameters
+    ----------
+    hu
+        int16 ``(n, 64, 64, 64)`` as (z, y, x) at 1 mm; read-only and mapped from
+        disk where it was cached.
+    leaf
+        Class of each.
+    seeds
+        Patient of each.
+    latents
+        A column a look (see :class:`~lesionscope.phantom.latents.LungLesion`), and
+        ``equivalent_diameter_mm``, ``mean_hu`` (of the lesion's own voxels, as
+        scanned) and ``padded``.
+    scanner
+        A column a parameter of :class:`~lesionscope.phantom.scanner.Scanner`.
+    """
+
+    hu: NDArray[np.int16]
+    leaf: tuple[str, ...]
+    seeds: NDArray[np.int64]
+    latents: Mapping[str, NDArray[Any]]
+    scanner: Mapping[str, NDArray[Any]]
+
+    def __len__(self) -> int:
+        return len(self.leaf)
+
+
+def _work(job: tuple[int, str, tuple[int, int, int]]) -> tuple[NDArray[np.int16], dict[str, Any]]:
+    """Make one cube and its row; runs in a worker process."""
+    seed, frequencies, shape = job
+    of = case(seed, frequencies=frequencies)
+    half = (shape[2] / 2 + 1.0, shape[1] / 2 + 1.0, shape[0] / 2 + 1.5)
+    scanned = scan(of, half)
+    row = {
+        "seed": seed,
+        "leaf": of.leaf,
+        "latents": asdict(of.lesion)
+        | {
+            "equivalent_diameter_mm": scanned.equivalent_diameter_mm,
+            "mean_hu": scanned.mean_hu,
+            "padded": of.padded is not None,
+        },
+        "scanner": asdict(of.scanner),
+    }
+    return cut(scanned, of, shape), row
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let child processes start with one numerical thread each."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _made(
+    jobs: list[tuple[int, str, tuple[int, int, int]]], workers: int
+) -> Iterator[tuple[NDArray[np.int16], dict[str, Any]]]:
+    """Yield cubes in order. With several workers a calling script needs a ``__main__`` guard."""
+    if workers < 2 or len(jobs) < 8:
+        yield from map(_work, jobs)
+        return
+    with _one_thread_each(), multiprocessing.get_context("spawn").Pool(workers) as pool:
+        yield from pool.imap(_work, jobs, chunksize=4)
+
+
+def cubes(
+    split: str,
+    n: int,
+    *,
+    frequencies: str = "balanced",
+    first_seed: int = 0,
+    workers: int = 2,
+    cache: str | Path | None = None,
+    shape: tuple[int, int, int] = CUBE,
+    progress: Progress = silent,
+) -> CubeSet:
+    """Make ``n`` labelled cubes of a split, or read them from a cache.
+
+    Parameters
+    ----------
+    split
+        'train', 'validation' or 'test': they share no patient.
+    n
+        How many; class-balanced counts are equal where 11 divides it, else they
+        differ by one.
+    frequencies
+        'balanced' or 'table1' (paper 000, Table 1).
+    first_seed
+        Skip so many patients of the split.
+    workers
+        Processes; the bytes don't depend on it.
+    cache
+        A folder that keeps the cubes for the next call with the same arguments.
+    shape
+        Voxels (z, y, x) at 1 mm.
+    progress
+        Called after each cube.
+
+    Raises
+    ------
+    LesionscopeError
+        The cache can't be written.
+    """
+    leaf_frequencies(frequencies)
+    jobs = [(seed, frequencies, shape) for seed in seeds(split, n, first_seed)]
+    label = f"Scanning phantoms ({split})"
+    if cache is None:
+        hu = np.empty((n, *shape), dtype=np.int16)
+        return _assemble(hu, _fill(hu, jobs, workers, progress, label))
+    key = hashlib.sha256(repr((VERSION, split, n, frequencies, first_seed, shape)).encode()).hexdigest()[:12]
+    stem = Path(cache) / f"radpath-{split}-{n}-{key}"
+    array_path, table_path = stem.with_suffix(".npy"), stem.with_suffix(".json")
+    if not (array_path.is_file() and table_path.is_file()):
+        _write_cache(array_path, table_path, jobs, shape, workers, progress, label)
+    try:
+        stored = np.load(array_path, mmap_mode="r")
+        rows = json.loads(table_path.read_text(encoding="utf-8"))
+        if stored.shape != (n, *shape) or len(rows) != n:
+            raise ValueError("sizes differ")
+    except (OSError, ValueError) as error:
+        raise InputError(f"The cached cubes {array_path} can't be used ({error}): delete them.") from error
+    return _assemble(stored, rows)
+
+
+def _fill(
+    hu: NDArray[np.int16],
+    jobs: list[tuple[int, str, tuple[int, int, int]]],
+    workers: int,
+    progress: Progress,
+    label: str,
+) -> list[dict[str, Any]]:
+    rows = []
+    for index, (cube, row) in enumerate(_made(jobs, workers)):
+        hu[index] = cube
+        rows.append(row)
+        progress(index + 1, len(jobs), label)
+    return rows
+
+
+def _write_cache(
+    array_path: Path,
+    table_path: Path,
+    jobs: list[tuple[int, str, tuple[int, int, int]]],
+    shape: tuple[int, int, int],
+    workers: int,
+    progress: Progress,
+    label: str,
+) -> None:
+    """Fill a temporary file beside the cache's, then rename; the table comes last."""
+    temporary: Path | None = None
+    try:
+        array_path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=array_path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        hu = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.int16, shape=(len(jobs), *shape))
+        rows = _fill(hu, jobs, workers, progress, label)
+        hu.flush()
+        del hu
+        temporary.chmod(0o644)
+        temporary.replace(array_path)
+        temporary = None
+    except OSError as error:
+        raise LesionscopeError(
+            f"{array_path} could not be written ({error.strerror or error}): "
+            "free some space or choose another cache folder."
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+    write_atomically(table_path, json.dumps(rows))
+
+
+def _assemble(hu: NDArray[np.int16], rows: list[dict[str, Any]]) -> CubeSet:
+    def columns(part: str) -> dict[str, NDArray[Any]]:
+        return {name: np.array([row[part][name] for row in rows]) for name in (rows[0][part] if rows else ())}
+
+    return CubeSet(
+        hu,
+        tuple(row["leaf"] for row in rows),
+        np.array([row["seed"] for row in rows], dtype=np.int64),
+        columns("latents"),
+        columns("scanner"),
+    )
