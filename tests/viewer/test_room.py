@@ -300,29 +300,6 @@ def test_closing_midway_leaves_no_thread(make_room, qtbot):
     assert not any(t.name == "lesionscope-room" and t.is_alive() for t in threading.enumerate())
 
 
-def test_opening_in_the_background_shows_progress_and_can_be_stopped(make_room, qtbot):
-    room, gate, seen = make_room(), threading.Event(), []
-    room.changed.connect(lambda state: seen.append(state.opening))
-
-    def load(cancel, progress):
-        progress(1, 2, "slices")
-        while not gate.is_set():
-            cancel.check()
-            gate.wait(0.005)
-        return volume()
-
-    failures = []
-    room.begin_opening(load, failures.append)
-    qtbot.waitUntil(lambda: any(s is not None and s.message == "slices" for s in seen), timeout=3000)
-    room.cancel_opening()
-    qtbot.waitUntil(lambda: room.state.opening is None, timeout=3000)
-    assert room.state.notice == wording.STOPPED_OPENING and room.state.volume is None
-    gate.set()
-    room.begin_opening(load, failures.append)
-    qtbot.waitUntil(lambda: room.state.volume is not None, timeout=3000)
-    assert failures == [] and room.state.opening is None
-
-
 def test_passing_measurements_go_when_navigating_again(make_room):
     room, ct = make_room(), volume()
     room.open(ct)

@@ -8,10 +8,12 @@ puts it on a window.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from psygnal import Signal
 from qtpy.QtCore import QTimer
@@ -27,8 +29,11 @@ from lesionscope.session.state import SessionState
 from lesionscope.session.store import Session
 from lesionscope.viewer import wording
 from lesionscope.viewer.desk import Desk, MakeReader, default_reader
-from lesionscope.viewer.room_state import Circle, Phase, RoomState, Ruler, Status, Tool
-from lesionscope.viewer.workers import Job, Worker
+from lesionscope.viewer.room_state import Circle, RoomState, Ruler, Tool
+from lesionscope.viewer.workers import Worker
+
+if TYPE_CHECKING:
+    from lesionscope.viewer.stage import Stage
 
 Which = Literal["long", "short"]
 READ_AFTER_MS = 500
@@ -77,7 +82,6 @@ class Room:
         self._session_path = session_path
         self._auto_read = auto_read
         self._closed = False
-        self._opening: Job | None = None
         self._due: set[str] = set()
         self.worker = Worker("lesionscope-room")
         self.desk = Desk(
@@ -121,7 +125,7 @@ class Room:
     def open(self, volume: CTVolume) -> None:
         """Show a volume and reopen its session as it was left."""
         self._leave()
-        self._set(volume=volume, notice="", opening=None)
+        self._set(volume=volume, notice="")
         try:
             session = Session.open(self._session_path(volume.source.uid), series_uid=volume.source.uid)
         except LesionscopeError as error:
@@ -135,46 +139,6 @@ class Room:
             selected=lesions[-1].id if lesions else None,
         )
         self.desk.prepare()
-
-    def begin_opening(self, task: Callable[..., CTVolume], failed: Callable[[str], None]) -> Job:
-        """Load a volume on the worker's thread, show progress, then :meth:`open` it.
-
-        Parameters
-        ----------
-        task
-            ``task(cancel, progress)`` returns the volume.
-        failed
-            Called with the sentence where it can't be had.
-        """
-        if self._opening is not None:
-            self._opening.cancel()
-
-        def over(**changes: Any) -> None:
-            self._opening = None
-            self._set(opening=None, **changes)
-
-        def told(sentence: str) -> None:
-            over(notice=sentence)
-            failed(sentence)
-
-        def done(volume: CTVolume) -> None:
-            self._opening = None
-            self.open(volume)
-
-        self._set(opening=Status(Phase.QUEUED, message=wording.LOADING), notice="")
-        self._opening = self.worker.submit(
-            task,
-            done=done,
-            failed=told,
-            cancelled=lambda: over(notice=wording.STOPPED_OPENING),
-            progress=lambda done, total, label: self._set(opening=Status(Phase.RUNNING, done, total, label)),
-        )
-        return self._opening
-
-    def cancel_opening(self) -> None:
-        """Stop loading."""
-        if self._opening is not None:
-            self._opening.cancel()
 
     def leave(self) -> None:
         """Let go of the study: its session closes, its readings stop."""
@@ -474,3 +438,47 @@ def _neighbour(before: SessionState | None, ids: list[str], gone: str | None) ->
     old = [lesion.id for lesion in before.lesions] if before is not None else []
     after = old[old.index(gone) :] if gone in old else []
     return next((lesion_id for lesion_id in after if lesion_id in ids), ids[-1] if ids else None)
+
+
+_rooms: weakref.WeakKeyDictionary[Any, Room] = weakref.WeakKeyDictionary()
+_stages: weakref.WeakKeyDictionary[Room, Stage] = weakref.WeakKeyDictionary()
+
+
+def room_for(viewer: Any, **options: Any) -> Room:
+    """Return the room of a napari viewer, made and put on its window when first asked for.
+
+    Parameters
+    ----------
+    viewer
+        A :class:`napari.Viewer`, also as the proxy that napari hands to plugins.
+    options
+        Of :class:`Room`; taken only by the call that makes it.
+    """
+    from lesionscope.viewer.stage import Stage
+
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    room = _rooms.get(viewer)
+    if room is None or room.closed:
+        room = Room(**options)
+        _rooms[viewer] = room
+        _stages[room] = Stage(room, viewer, partial(_forget, weakref.ref(viewer), weakref.ref(room)))
+    return room
+
+
+def _forget(viewer: Callable[[], Any], room: Callable[[], Room | None]) -> None:
+    """Drop a closed room; a room that was made for the same viewer since stays."""
+    gone = room()
+    if gone is not None:
+        _stages.pop(gone, None)
+        if _rooms.get(viewer()) is gone:
+            del _rooms[viewer()]
+
+
+def known_room(viewer: Any) -> Room | None:
+    """Return a viewer's room where it has one, without making it."""
+    return _rooms.get(getattr(viewer, "__wrapped__", viewer))
+
+
+def stage_of(viewer: Any) -> Stage:
+    """Return what a viewer's room put on its window."""
+    return _stages[room_for(viewer)]

@@ -86,7 +86,6 @@ class RoomState:
     overrides: frozenset[str] = frozenset()
     """Lesions that the reader asked to have read although out of scope."""
     package: ModelPackage | None = None
-    opening: Status | None = None
     notice: str = ""
     """A sentence for the reader about the last thing asked for; empty when all is well."""
     warnings: tuple[str, ...] = ()

@@ -21,8 +21,8 @@ LESIONS_DOCK: Final = "Lesions"
 TREE_TAB: Final = "Tree"
 LESIONS_LAYER: Final = "Lesions"
 DIAMETERS_LAYER: Final = "Diameters"
-HANDLES_LAYER: Final = "End points"
 MEASUREMENTS_LAYER: Final = "Measurements"
+MEASUREMENT_TEXT_LAYER: Final = "Measurement values"
 TOOLS: Final = {
     "navigate": "Navigate",
     "click": "Mark",
@@ -32,13 +32,18 @@ TOOLS: Final = {
     "circle": "Circle",
 }
 TOOL_TIPS: Final = {
-    "navigate": "Look around; click a mark to select it, drag an end point to correct it  (V or Esc)",
-    "click": "Click the centre of a lesion to mark and read it  (C)",
-    "long": "Drag the long diameter of a lesion  (L)",
-    "short": "Drag the short diameter of the selected lesion  (S)",
-    "ruler": "Drag a distance in mm; it isn't kept  (R)",
-    "circle": "Drag a circle: mean ± sd HU and area; it isn't kept  (O)",
+    "navigate": "Look around; click a mark to select it, drag an end point to correct it",
+    "click": "Click the centre of a lesion to mark and read it",
+    "long": "Drag the long diameter of a lesion",
+    "short": "Drag the short diameter of the selected lesion",
+    "ruler": "Drag a distance in mm; it isn't kept",
+    "circle": "Drag a circle: mean ± sd HU and area; it isn't kept",
 }
+KEY_ESCAPE: Final = "Put the tool away; again: clear rulers and circles"
+KEY_NEXT: Final = "Next lesion"
+KEY_PREVIOUS: Final = "Previous lesion"
+KEY_READ: Final = "Read the selected lesion (again)"
+KEY_DELETE: Final = "Remove the selected lesion"
 
 # The tree ------------------------------------------------------------------------
 NONE_OF_THESE: Final = "None of these"
@@ -101,8 +106,6 @@ NOTHING_SELECTED: Final = "Select a lesion first: click its mark or its row."
 NO_MODEL: Final = "No pathology model is installed."
 SAVED: Final = "Report written to {folder}."
 NO_LESIONS_TO_EXPORT: Final = "There is no lesion to report yet: mark one first."
-LOADING: Final = "Opening…"
-STOPPED_OPENING: Final = "Opening was stopped at your request."
 
 # The model's card ----------------------------------------------------------------
 CARD_TITLE: Final = "About this model"

@@ -24,6 +24,7 @@ from lesionscope.viewer import wording
 from lesionscope.viewer.docks.colours import colours
 from lesionscope.viewer.docks.panel import Panel, Strip
 from lesionscope.viewer.docks.tree_rows import top_leaf
+from lesionscope.viewer.room_keys import TOOL_KEYS
 from lesionscope.viewer.room_state import Phase, RoomState, Tool
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class LesionListPanel(Panel):
         for place, tool in enumerate(Tool):
             button = QToolButton()
             button.setText(wording.TOOLS[tool.value])
-            button.setToolTip(wording.TOOL_TIPS[tool.value])
+            button.setToolTip(f"{wording.TOOL_TIPS[tool.value]}  ({TOOL_KEYS[tool]})")
             button.setCheckable(True)
             button.setSizePolicy(button.sizePolicy().Policy.Expanding, button.sizePolicy().Policy.Fixed)
             button.clicked.connect(lambda _checked=False, tool=tool: room.set_tool(tool))

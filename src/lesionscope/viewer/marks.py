@@ -1,0 +1,294 @@
+"""The marks on one canvas: napari layers that are only ever a view of the room's state.
+
+Whatever else changes them (napari's Delete, a drag with its own tools, a paste,
+a layer thrown away) becomes a command of the session, or is drawn over again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Layer, Points, Shapes
+from qtpy.QtCore import QTimer
+
+from lesionscope.lesions.lesion import Point
+from lesionscope.viewer import wording
+from lesionscope.viewer.canvas import Canvas, weak_call
+from lesionscope.viewer.drawing import Dot, Drawing, Line, Part, Preview, draw
+from lesionscope.viewer.grid import Grid
+from lesionscope.viewer.room_state import RoomState
+
+if TYPE_CHECKING:
+    from lesionscope.viewer.room import Room
+
+SELECTED, OTHER, MEASURED = "#ffd84d", "#63c7ff", "#7ee0a1"
+DOT_PX, CROSS_PX, LINE_PX = 7, 13, 2
+TEXT_PT = 10
+HIT_PX = 8.0
+
+
+class Marks:
+    """Draws the lesions and measurements of a room on one canvas."""
+
+    def __init__(self, room: Room, canvas: Canvas, grid: Grid) -> None:
+        self._room, self.canvas, self._grid = room, canvas, grid
+        self._drawing = Drawing()
+        self._preview: Preview | None = None
+        self._quiet = False
+        self._closed = False
+        self._touched = False
+        self._scale = np.array(grid.spacing[::-1])
+        self._origin = np.array(grid.origin[::-1])
+        self._data: dict[int, list[Any]] = {}
+        canvas.model.layers.events.removed.connect(self._layer_removed)
+        self._make_layers()
+
+    def _make_layers(self) -> None:
+        place: dict[str, Any] = {
+            "ndim": 3,
+            "scale": self._scale,
+            "translate": self._origin,
+            "units": ("mm", "mm", "mm"),
+        }
+        points: dict[str, Any] = {
+            **place,
+            "features": {"words": np.array([], dtype=object)},
+            "border_width": 0.15,
+            "canvas_size_limits": (DOT_PX, CROSS_PX),
+            "size": 1,
+        }
+        self.lines = Shapes(**place, name=wording.DIAMETERS_LAYER)
+        self.dots = Points(**points, text=_text(SELECTED), name=wording.LESIONS_LAYER)
+        self.measure_lines = Shapes(**place, name=wording.MEASUREMENTS_LAYER)
+        self.measure_dots = Points(**points, text=_text(MEASURED), name=wording.MEASUREMENT_TEXT_LAYER)
+        self._quiet = True
+        for layer in self.layers:
+            self.canvas.add_layer(layer)
+            layer.editable = False
+            layer.events.data.connect(self._data_changed)
+        self._quiet = False
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Our layers, the lowest first."""
+        return (self.lines, self.measure_lines, self.measure_dots, self.dots)
+
+    @property
+    def drawing(self) -> Drawing:
+        """What is drawn now."""
+        return self._drawing
+
+    # -- drawing --------------------------------------------------------------------------
+
+    def show(self, state: RoomState) -> None:
+        """Draw a state (and what is being dragged over it)."""
+        if self._closed:
+            return
+        canvas = self.canvas
+        drawing = draw(state, self._grid, canvas.axis, canvas.name, self._preview)
+        if drawing == self._drawing and not self._touched:
+            return
+        before, self._drawing = self._drawing, drawing
+        self._quiet = True
+        try:
+            if self._touched or (drawing.lines != before.lines):
+                self._draw_lines(self.lines, drawing.lines, ())
+            if self._touched or drawing.dots != before.dots:
+                self._draw_dots(self.dots, drawing.dots)
+            if (
+                self._touched
+                or drawing.measure_lines != before.measure_lines
+                or drawing.rings != before.rings
+            ):
+                self._draw_lines(
+                    self.measure_lines, drawing.measure_lines, [ring.corners for ring in drawing.rings]
+                )
+            if self._touched or drawing.measure_dots != before.measure_dots:
+                self._draw_dots(self.measure_dots, drawing.measure_dots)
+        finally:
+            self._quiet = False
+            self._touched = False
+
+    def preview(self, preview: Preview | None) -> None:
+        """Show what is being dragged, or ``None`` when it was dropped."""
+        self._preview = preview
+        self.show(self._room.state)
+
+    def _draw_lines(self, layer: Shapes, lines: Sequence[Line], rings: Sequence[Any]) -> None:
+        layer.selected_data = set()
+        layer.data = []
+        if lines:
+            layer.add_lines(
+                [self._to_data((line.start, line.end)) for line in lines],
+                edge_width=1,
+                edge_color=[_colour(line) for line in lines],
+            )
+        if rings:
+            layer.add_ellipses(
+                [self._to_data(corners) for corners in rings],
+                edge_width=1,
+                edge_color=MEASURED,
+                face_color="transparent",
+            )
+        self._data[id(layer)] = [np.array(shape) for shape in layer.data]
+
+    def _draw_dots(self, layer: Points, dots: Sequence[Dot]) -> None:
+        layer.selected_data = set()
+        data = self._to_data([dot.world for dot in dots]) if dots else np.empty((0, 3))
+        layer.data = data
+        if dots:
+            layer.features = {"words": [dot.text for dot in dots]}
+            layer.symbol = ["cross" if dot.part is Part.CENTRE else "disc" for dot in dots]
+            layer.size = [CROSS_PX if dot.part is Part.CENTRE else DOT_PX for dot in dots]
+            layer.face_color = [_colour(dot) for dot in dots]
+            layer.border_color = "black"
+            layer.shown = [True] * len(dots)
+            layer.text = _text([_colour(dot) for dot in dots])
+        layer.refresh()
+        self._data[id(layer)] = list(np.array(layer.data))
+
+    def _to_data(self, world: Sequence[Any]) -> np.ndarray[Any, Any]:
+        return (np.asarray(world, dtype=np.float64) - self._origin) / self._scale
+
+    def _to_lps(self, data: Any) -> Point:
+        z, y, x = (float(v) for v in np.asarray(data) * self._scale + self._origin)
+        return (x, y, z)
+
+    # -- what lies under the pointer --------------------------------------------------------
+
+    def end_at(self, x: float, y: float) -> Dot | None:
+        """Return the end point under a pixel, of the selected lesion first."""
+        ends = [dot for dot in self._visible_dots() if dot.part is not Part.CENTRE]
+        return self._nearest(ends, x, y)
+
+    def lesion_at(self, x: float, y: float) -> str | None:
+        """Return the lesion whose centre, end or line lies under a pixel."""
+        dot = self._nearest(self._visible_dots(), x, y)
+        if dot is not None:
+            return dot.lesion_id
+        for line in self._drawing.lines:
+            if self._on_this_slice(line.start) and self._pixels_from(line, x, y) <= HIT_PX:
+                return line.lesion_id
+        return None
+
+    def _visible_dots(self) -> list[Dot]:
+        return [dot for dot in self._drawing.dots if self._on_this_slice(dot.world)]
+
+    def _on_this_slice(self, world: Sequence[float]) -> bool:
+        axis = self.canvas.axis
+        return abs(world[axis] - self.canvas.slice_position_mm) <= self._scale[axis] / 2 + 1e-6
+
+    def _pixel(self, world: Sequence[float]) -> np.ndarray[Any, Any]:
+        return np.array(self.canvas.to_pixels_exact((world[2], world[1], world[0])))
+
+    def _nearest(self, dots: Sequence[Dot], x: float, y: float) -> Dot | None:
+        near = [(float(np.hypot(*(self._pixel(dot.world) - (x, y)))), dot) for dot in dots]
+        near = [(distance, dot) for distance, dot in near if distance <= HIT_PX]
+        return min(near, key=lambda pair: (not pair[1].selected, pair[0]), default=(0.0, None))[1]
+
+    def _pixels_from(self, line: Line, x: float, y: float) -> float:
+        start, end = self._pixel(line.start), self._pixel(line.end)
+        along = end - start
+        length = float(along @ along)
+        share = 0.0 if length == 0 else float(np.clip((np.array((x, y)) - start) @ along / length, 0, 1))
+        return float(np.hypot(*(start + share * along - (x, y))))
+
+    # -- what others did to our layers ------------------------------------------------------
+
+    def _data_changed(self, event: Any) -> None:
+        if self._quiet or self._closed or str(event.action).endswith("ing"):
+            return
+        self._touched = True
+        # After the event: napari goes on working on the layer when we return.
+        QTimer.singleShot(0, weak_call(self, "_reconcile"))
+
+    def _layer_removed(self, event: Any) -> None:
+        if not self._quiet and not self._closed and any(event.value is layer for layer in self.layers):
+            self._touched = True
+            QTimer.singleShot(0, weak_call(self, "_rebuild"))
+
+    def _reconcile(self) -> None:
+        """Make sense of what was done to the dots and lines, then draw the state again."""
+        if self._closed or not self._touched:
+            return
+        command = self._asked_of_dots() or self._asked_of_lines()
+        if command is not None:
+            command()
+        self._touched = True
+        self.show(self._room.state)
+
+    def _asked_of_dots(self) -> Callable[[], None] | None:
+        known = self._data.get(id(self.dots), [])
+        now = [np.asarray(row) for row in self.dots.data]
+        room = self._room
+        if len(now) < len(known):
+            kept = [any(np.array_equal(row, other) for other in now) for row in known]
+            gone = [self._drawing.dots[i].lesion_id for i, there in enumerate(kept) if not there]
+            return _each(room.delete, gone)
+        if len(now) == len(known):
+            for dot, before, after in zip(self._drawing.dots, known, now, strict=True):
+                if not np.allclose(before, after):
+                    lps = self._to_lps(after)
+                    if dot.part is Part.CENTRE:
+                        return lambda dot=dot: room.move_lesion(dot.lesion_id, lps)
+                    which = "long" if dot.part is Part.LONG else "short"
+                    return lambda dot=dot: room.move_end(dot.lesion_id, which, dot.end, lps)
+        return None
+
+    def _asked_of_lines(self) -> Callable[[], None] | None:
+        known = self._data.get(id(self.lines), [])
+        now = [np.asarray(shape) for shape in self.lines.data]
+        if len(now) < len(known):
+            kept = [any(np.array_equal(shape, other) for other in now) for shape in known]
+            gone = [self._drawing.lines[i].lesion_id for i, there in enumerate(kept) if not there]
+            return _each(self._room.delete, gone)
+        return None
+
+    def _rebuild(self) -> None:
+        """Put our layers back after one of them was thrown away."""
+        if self._closed or self.canvas.image is None:
+            return
+        self._take_off()
+        self._make_layers()
+        self._touched = True
+        self.show(self._room.state)
+
+    def _take_off(self) -> None:
+        self._quiet = True
+        for layer in self.layers:
+            layer.events.data.disconnect(self._data_changed)
+            self.canvas.remove_layer(layer)
+        self._quiet = False
+
+    def close(self) -> None:
+        """Take the layers off for good."""
+        if not self._closed:
+            self._closed = True
+            self.canvas.model.layers.events.removed.disconnect(self._layer_removed)
+            self._take_off()
+
+
+def _each(action: Callable[[str], None], ids: Sequence[str]) -> Callable[[], None]:
+    def do() -> None:
+        for lesion_id in dict.fromkeys(ids):
+            action(lesion_id)
+
+    return do
+
+
+def _colour(mark: Dot | Line) -> str:
+    if mark.part is Part.MEASURE:
+        return MEASURED
+    return SELECTED if mark.selected else OTHER
+
+
+def _text(colour: Any) -> dict[str, Any]:
+    return {
+        "string": {"feature": "words"},
+        "size": TEXT_PT,
+        "color": {"array": colour, "default": SELECTED} if isinstance(colour, list) else colour,
+        "anchor": "upper_left",
+        "translation": [0, 0, 0],
+    }

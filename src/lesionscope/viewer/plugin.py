@@ -1,0 +1,112 @@
+"""What napari.yaml names: reader, sample, docks and commands. Imports nothing heavy at start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import napari
+    from qtpy.QtWidgets import QWidget
+
+    from lesionscope.viewer.reader import LayerData, Reader
+
+
+def get_reader(path: str | Sequence[str]) -> Reader | None:
+    """Answer with a reader for CT, whose layer a room takes over as soon as it is in a viewer."""
+    from lesionscope.viewer import reader
+
+    read = reader.get_reader(path)
+    if read is None:
+        return None
+
+    def read_and_take_over(place: str | Sequence[str]) -> list[LayerData]:
+        layers: list[LayerData] = read(place)
+        take_over_soon()
+        return layers
+
+    return read_and_take_over
+
+
+def phantom_chest() -> list[LayerData]:
+    """Make the sample: a synthetic chest CT with lesions, which a room takes over."""
+    from lesionscope.errors import Cancelled
+    from lesionscope.viewer.image import image_options
+    from lesionscope.viewer.sample import phantom_study
+
+    try:
+        volume, shown = phantom_study()
+    except Cancelled:
+        return [(None,)]
+    take_over_soon()
+    return [(shown.hu, image_options(volume, shown), "image")]
+
+
+def take_over_soon() -> None:
+    """Have :func:`take_over` run once napari has added the layers that a reader returned.
+
+    A reader can't know its viewer, and napari adds its layers only after it returns.
+    """
+    from qtpy.QtCore import QTimer
+    from qtpy.QtWidgets import QApplication
+
+    if QApplication.instance() is not None:
+        QTimer.singleShot(0, take_over)
+
+
+def take_over() -> None:
+    """Give every window with a CT layer that no room shows yet its room and docks."""
+    from napari import Viewer
+    from napari.qt import QtViewer
+    from qtpy.QtWidgets import QApplication
+
+    from lesionscope.viewer.image import volume_of
+    from lesionscope.viewer.room import known_room, room_for, stage_of
+
+    viewers = (w.viewer for w in QApplication.allWidgets() if isinstance(w, QtViewer))
+    for viewer in [viewer for viewer in viewers if isinstance(viewer, Viewer)]:
+        volumes = [volume for layer in viewer.layers if (volume := volume_of(layer)) is not None]
+        room = known_room(viewer)
+        if volumes and (room is None or room.state.volume is not volumes[-1]):
+            room_for(viewer).open(volumes[-1])
+            stage_of(viewer).show_docks()
+
+
+def reading_dock(viewer: napari.viewer.Viewer) -> QWidget:
+    """Make the dock with the tree of model scores."""
+    from lesionscope.viewer import wording
+    from lesionscope.viewer.room import stage_of
+
+    return stage_of(viewer).new_panel(wording.READING_DOCK)
+
+
+def lesions_dock(viewer: napari.viewer.Viewer) -> QWidget:
+    """Make the dock with tools and the list of lesions."""
+    from lesionscope.viewer import wording
+    from lesionscope.viewer.room import stage_of
+
+    return stage_of(viewer).new_panel(wording.LESIONS_DOCK)
+
+
+def open_docks(viewer: napari.viewer.Viewer) -> None:
+    """Open both docks and lay the window out anew."""
+    _stage(viewer).show_docks()
+
+
+def show_help(viewer: napari.viewer.Viewer) -> None:
+    """List keys and mouse."""
+    _stage(viewer).show_help()
+
+
+def export_report(viewer: napari.viewer.Viewer) -> None:
+    """Ask where to, then write the report of the study's lesions."""
+    from lesionscope.viewer.export import ask_and_export
+
+    stage = _stage(viewer)
+    ask_and_export(stage.room, stage.window)
+
+
+def _stage(viewer: Any) -> Any:
+    from lesionscope.viewer.room import stage_of
+
+    return stage_of(viewer)

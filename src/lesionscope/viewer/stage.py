@@ -1,0 +1,204 @@
+"""A room on a napari window: study view, marks, tools, keys and docks, and their end."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+from lesionscope.lesions.lesion import Point
+from lesionscope.viewer import wording
+from lesionscope.viewer.canvas import Canvas, qt_viewer_of, weak_call
+from lesionscope.viewer.docks.lesion_list import LesionListPanel
+from lesionscope.viewer.docks.reading import ReadingPanel
+from lesionscope.viewer.grid import Grid
+from lesionscope.viewer.help import HelpWindow
+from lesionscope.viewer.keys import Key
+from lesionscope.viewer.layout import dock_of, reset_layout
+from lesionscope.viewer.marks import Marks
+from lesionscope.viewer.panes import WindowWatch
+from lesionscope.viewer.room_keys import room_keys
+from lesionscope.viewer.room_state import RoomState
+from lesionscope.viewer.study_view import StudyView
+from lesionscope.viewer.tools import Tools
+
+if TYPE_CHECKING:
+    from lesionscope.viewer.room import Room
+
+PLUGIN = "napari-lesionscope"
+DOCKS = {wording.LESIONS_DOCK: "left", wording.READING_DOCK: "right"}
+
+
+def dock_name(title: str) -> str:
+    """Name of a dock as napari's own Plugins menu gives it, so that menu and room share one dock."""
+    return f"{title} ({PLUGIN})"
+
+
+class Stage:
+    """Draws one room in one viewer's window.
+
+    The study view comes with the first study, so that a window without CT keeps
+    napari's own keys and mouse.
+
+    Parameters
+    ----------
+    room
+        The room; closed with the window.
+    viewer
+        A napari viewer with a window.
+    ended
+        Called once, after everything was taken down.
+    """
+
+    def __init__(self, room: Room, viewer: Any, ended: Callable[[], None]) -> None:
+        self.room, self.viewer, self._ended = room, viewer, ended
+        self.study: StudyView | None = None
+        self.marks: dict[Canvas, Marks] = {}
+        self._tools: dict[Canvas, Tools] = {}
+        self._notice = ""
+        self._closed = False
+        self._help: HelpWindow | None = None
+        self.window: QMainWindow = qt_viewer_of(viewer).window()
+        self._watch = WindowWatch(self.window, weak_call(self, "close"))
+        room.changed.connect(self._draw)
+        room.pointed.connect(self._go_to)
+
+    # -- drawing --------------------------------------------------------------------------
+
+    def _draw(self, state: RoomState) -> None:
+        if self._closed:
+            return
+        self._show_study(state)
+        for canvas, tools in self._tools.items():
+            tools.choose(state.tool)
+            self.marks[canvas].show(state)
+        if state.notice and state.notice != self._notice:
+            self.viewer.status = state.notice
+        self._notice = state.notice
+
+    def _show_study(self, state: RoomState) -> None:
+        study = self.study
+        if state.volume is (None if study is None else study.volume):
+            return
+        self._undress()
+        if study is None:
+            study = self._new_study()
+        if state.volume is None:
+            study.clear()
+            return
+        study.show(state.volume)
+        self._dress(study.canvases)
+
+    def _new_study(self) -> StudyView:
+        study = self.study = StudyView(self.viewer)
+        study.set_keys(self._keys())
+        study.canvases_changed.connect(self._dress)
+        study.study_changed.connect(self._study_changed)
+        study.closed.connect(self.close)
+        return study
+
+    def _keys(self) -> tuple[Key, ...]:
+        return (*room_keys(self.room), Key("F1", "This help", "View", self.show_help))
+
+    def _dress(self, canvases: tuple[Canvas, ...]) -> None:
+        """Give marks and tools to canvases that came, take them from those that went."""
+        for canvas in tuple(self.marks):
+            if canvas not in canvases:
+                self._strip(canvas)
+        study = self.study
+        if study is None or study.shown is None:
+            return
+        grid = Grid.of(study.shown.geometry)
+        for canvas in canvases:
+            if canvas not in self.marks and canvas.image is not None:
+                marks = Marks(self.room, canvas, grid)
+                self.marks[canvas] = marks
+                self._tools[canvas] = Tools(self.room, study, canvas, marks, grid)
+                marks.show(self.room.state)
+
+    def _undress(self) -> None:
+        for canvas in tuple(self.marks):
+            self._strip(canvas)
+
+    def _strip(self, canvas: Canvas) -> None:
+        self._tools.pop(canvas).close()
+        self.marks.pop(canvas).close()
+
+    def _study_changed(self, volume: object) -> None:
+        if volume is None and self.room.state.volume is not None and not self._closed:
+            # The image was deleted in napari's own list: the study is left, its session stays on disk.
+            self.room.leave()
+
+    def _go_to(self, lps: Point) -> None:
+        if self.study is not None:
+            self.study.go_to(lps)
+
+    # -- docks ----------------------------------------------------------------------------
+
+    def show_docks(self) -> None:
+        """Open the lesion list on the left and the reading dock on the right, and lay the window out."""
+        for title in DOCKS:
+            self.show_dock(title)
+        self.reset_layout()
+
+    def show_dock(self, title: str) -> QDockWidget:
+        """Open one dock, or bring it to the front."""
+        widget = self.dock_widget(title)
+        if widget is None:
+            name = dock_name(title)
+            dock = self.viewer.window.add_dock_widget(self.new_panel(title), name=name, area=DOCKS[title])
+        else:
+            dock = dock_of(widget)
+            assert dock is not None
+            dock.show()
+        dock.raise_()
+        return dock
+
+    def new_panel(self, title: str) -> QWidget:
+        """Make the widget of one dock."""
+        panels = {wording.LESIONS_DOCK: LesionListPanel, wording.READING_DOCK: ReadingPanel}
+        return panels[title](self.room)
+
+    def dock_widget(self, title: str) -> QWidget | None:
+        """Return the widget in one of our docks where that is open."""
+        widget: QWidget | None = self.viewer.window.dock_widgets.get(dock_name(title))
+        return widget
+
+    def reset_layout(self) -> None:
+        """Put every dock back where it belongs."""
+        panes = None
+        if self.study is not None and self.study.volume is not None:
+            self.study.show_panes()
+            panes = self.study.panes
+        left, right = (self.dock_widget(title) for title in (wording.LESIONS_DOCK, wording.READING_DOCK))
+        reset_layout(
+            self.window,
+            left=[left] if left is not None else [],
+            planes=panes,
+            right=[right] if right is not None else [],
+        )
+
+    def show_help(self) -> None:
+        """List every key and habit of the mouse."""
+        if self._help is None:
+            self._help = HelpWindow(self.window)
+        self._help.open_with(self.study.keys if self.study is not None else self._keys())
+
+    # -- end ------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Take everything down and end the room."""
+        if self._closed:
+            return
+        self._closed = True
+        self._watch.stop()
+        self.room.changed.disconnect(self._draw, missing_ok=True)
+        self.room.pointed.disconnect(self._go_to, missing_ok=True)
+        with contextlib.suppress(RuntimeError):  # Qt may have deleted the canvases with the window
+            self._undress()
+        self.room.close()
+        if self.study is not None:
+            self.study.close()
+        self._ended()
