@@ -9,8 +9,9 @@ view of the volume (about 4 mm; the volume itself is never resampled):
 2. **lungs**: large low-density components inside the body that are not nearly
    pure gas (bowel, trachea, the gap between arm and chest);
 3. **filled**: each lung is closed with a 30 mm ball. Beyond that, a point counts
-   when it lies in the convex outline of a lung in its own axial slice *and* lung
-   lies below it. The second condition is what parts a mass in a lung from the
+   when it lies in the convex outline of a lung in its own axial slice (where a mass
+   hides the outer wall, the other lung's mirror image stands in) *and* lung lies
+   below it. The second condition is what parts a mass in a lung from the
    dome of the liver, which a lung surrounds just as completely, but from above.
    Where the scan ends inside a lung, the end counts as lung if lung fills most
    of its outline there.
@@ -48,9 +49,13 @@ MAIN_AREA_MM2 = 2500.0
 """A lung covers at least this much of some axial slice; gas-filled bowel rarely does."""
 BASE_AREA_MM2 = 800.0
 """Enough for the lowest part of a lung in a scan that begins there."""
-CUT_SOLIDITY = 0.6
+CUT_SOLIDITY = 0.4
 """Where the scan ends, lung must fill this share of its outline for the end to count as lung."""
 RIM_MM = 4.0
+VALLEY = 0.4
+"""Two lungs are told apart where, seen along x, less than this share of either lies between them."""
+BITE_MM = 15.0
+"""A row of lung that ends this much short of the other lung's mirror image has lost its wall."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +134,12 @@ def find_lungs(volume: CTVolume) -> LungRegion:
     body = _body(coarse, spacing)
     aerated = _aerated_lungs(coarse, body, spacing)
     lungs = np.zeros_like(aerated)
-    for side in _sides(aerated, spacing):
-        lungs |= _filled(side, spacing)
+    sides = _sides(aerated, spacing)
+    for index, (lung, side) in enumerate(sides):
+        wall = np.zeros_like(lung)
+        if len(sides) == 2:
+            wall = _missing_wall(lung, sides[1 - index][0], side, spacing)
+        lungs |= _filled(lung, wall, spacing)
     if lungs.any():
         from scipy import ndimage
 
@@ -236,81 +245,116 @@ def _aerated_lungs(hu: NDArray[np.float32], body: Mask, spacing: tuple[float, ..
     return np.asarray(np.isin(labels, kept))
 
 
-def _sides(aerated: Mask, spacing: tuple[float, ...]) -> tuple[Mask, ...]:
-    """Part the two lungs, which airways join, so that what lies between them is not filled."""
+def _sides(aerated: Mask, spacing: tuple[float, ...]) -> tuple[tuple[Mask, int], ...]:
+    """Part the lungs where least of them lies, seen along x: the mediastinum must not be filled.
+
+    Returns
+    -------
+    tuple
+        Each lung with its side: −1 right (towards −x), +1 left, 0 where only one is seen.
+    """
     from scipy import ndimage
 
     if not aerated.any():
         return ()
-    where = ndimage.find_objects(aerated.astype(np.uint8))[0]
-    lung = aerated[where]
-    depth = ndimage.distance_transform_edt(np.pad(lung, 1, mode="edge"), sampling=spacing)[1:-1, 1:-1, 1:-1]
-    for radius in (0.0, 6.0, 9.0, 12.0, 15.0):
-        labels, count = ndimage.label(depth > radius)
-        sizes = np.bincount(labels.ravel())[1:]
-        seeds = 1 + np.flatnonzero(sizes >= 0.1 * sizes.sum()) if count else np.array([], dtype=int)
-        if len(seeds) < 2:
-            continue
-        cores = np.where(np.isin(labels, seeds), labels, 0)
-        nearest = ndimage.distance_transform_edt(
-            cores == 0, sampling=spacing, return_distances=False, return_indices=True
-        )
-        owner = cores[tuple(nearest)]
-        sides = []
-        for seed in seeds:
-            side = np.zeros_like(aerated)
-            side[where] = lung & (owner == seed)
-            sides.append(side)
-        return tuple(sides)
-    return (aerated,)
+    profile = ndimage.uniform_filter1d(
+        aerated.sum(axis=(0, 1)).astype(float), max(1, round(20.0 / spacing[2])), mode="constant"
+    )
+    seen = np.flatnonzero(aerated.any(axis=(0, 1)))
+    margin = (seen[-1] - seen[0]) // 5
+    middle = np.arange(seen[0] + margin, seen[-1] - margin + 1)
+    lowest = middle[profile[middle] <= profile[middle].min() + 1e-9]
+    cut = int(np.median(lowest))
+    if profile[cut] > VALLEY * min(profile[:cut].max(initial=0), profile[cut:].max(initial=0)):
+        return ((aerated, 0),)
+    right, left = aerated.copy(), aerated.copy()
+    right[..., cut:] = False
+    left[..., :cut] = False
+    return tuple((lung, side) for lung, side in ((right, -1), (left, 1)) if lung.any())
 
 
-def _filled(side: Mask, spacing: tuple[float, ...]) -> Mask:
-    """Close one lung, then fill its outline wherever lung lies below."""
+def _lateral(lung: Mask, side: int) -> NDArray[np.float64]:
+    """Index along x of the outermost voxel in each row, ``(z, y)``; NaN in rows without lung."""
+    width = lung.shape[2]
+    outermost = lung.argmax(axis=2) if side < 0 else width - 1 - lung[..., ::-1].argmax(axis=2)
+    return np.where(lung.any(axis=2), outermost, np.nan)
+
+
+def _missing_wall(lung: Mask, other: Mask, side: int, spacing: tuple[float, ...]) -> Mask:
+    """Where the lung's outer wall would be if it were the other's mirror image.
+
+    A mass on the chest wall takes a bite out of a lung that its convex outline
+    doesn't close. Only rows between others of the lung are completed.
+    """
+    wall = np.zeros_like(lung)
+    own, mirrored = _lateral(lung, side), _lateral(other, -side)
+    both = np.isfinite(own).any(axis=1) & np.isfinite(mirrored).any(axis=1)
+    if not both.any():
+        return wall
+    extreme = np.nanmin if side < 0 else np.nanmax
+    opposite = np.nanmax if side < 0 else np.nanmin
+    centre = np.median(extreme(own[both], axis=1) + opposite(mirrored[both], axis=1))
+    expected = centre - mirrored
+    rows = np.isfinite(own)
+    between = np.logical_or.accumulate(rows, axis=1)
+    between &= np.logical_or.accumulate(rows[:, ::-1], axis=1)[:, ::-1]
+    lacking = side * (expected - np.nan_to_num(own, nan=expected - side * 1e3)) * spacing[2] > BITE_MM
+    for k, j in np.argwhere(between & lacking & np.isfinite(expected)):
+        wall[k, j, min(max(round(float(expected[k, j])), 0), lung.shape[2] - 1)] = True
+    return wall
+
+
+def _filled(lung: Mask, wall: Mask, spacing: tuple[float, ...]) -> Mask:
+    """Close one lung, then fill its outline (``wall`` included) wherever lung lies below."""
     from scipy import ndimage
 
-    where = ndimage.find_objects(side.astype(np.uint8))[0]
-    lung = side[where]
-    depth = int(np.ceil(2 * CLOSING_MM / spacing[0]))
+    where = ndimage.find_objects((lung | wall).astype(np.uint8))[0]
+    bottom, top = where[0].start == 0, where[0].stop == len(lung)
+    filled = np.zeros_like(lung)
+    lung, wall = lung[where], wall[where]
+    closed = _closed(lung, spacing, bottom=bottom, top=top)
+    outlines = np.stack([_outline(*planes) for planes in zip(lung, wall, strict=True)])
+    support = closed.copy()
+    if bottom and lung[0].sum() >= CUT_SOLIDITY * outlines[0].sum():
+        support[0] |= outlines[0]
+    below = np.logical_or.accumulate(support, axis=0)
+    above = np.logical_or.accumulate(closed[::-1], axis=0)[::-1]
+    lung_below = np.logical_or.accumulate(closed, axis=0)
+    filled[where] = closed | (outlines & below) | (above & lung_below)
+    return filled
+
+
+def _closed(lung: Mask, spacing: tuple[float, ...], *, bottom: bool, top: bool) -> Mask:
+    """Close with a ball; where the scan ends within the lung it goes on unseen, like its last slice."""
+    from scipy import ndimage
+
+    beyond = int(np.ceil(2 * CLOSING_MM / spacing[0]))
     margins = [int(np.ceil(CLOSING_MM / step)) + 1 for step in spacing]
-    ends = (
-        depth if where[0].start == 0 else 0,
-        depth if where[0].stop == len(side) else 0,
-    )
-    # Where the scan ends within the lung it goes on unseen: repeat the last slice for the closing.
+    ends = (beyond if bottom else 0, beyond if top else 0)
     padded = np.pad(lung, (ends, (0, 0), (0, 0)), mode="edge")
     padded = np.pad(padded, [(m, m) for m in margins])
     grown = ndimage.distance_transform_edt(~padded, sampling=spacing) <= CLOSING_MM
     closed = ndimage.distance_transform_edt(grown, sampling=spacing) > CLOSING_MM
     closed = ndimage.binary_fill_holes(closed | padded)
     start = [margins[0] + ends[0], margins[1], margins[2]]
-    closed = closed[tuple(slice(s, s + n) for s, n in zip(start, lung.shape, strict=True))]
-
-    outlines = np.stack([_outline(plane) for plane in lung])
-    support = closed.copy()
-    if where[0].start == 0 and lung[0].sum() >= CUT_SOLIDITY * outlines[0].sum():
-        support[0] |= outlines[0]
-    below = np.logical_or.accumulate(support, axis=0)
-    above = np.logical_or.accumulate(closed[::-1], axis=0)[::-1]
-    lung_below = np.logical_or.accumulate(closed, axis=0)
-    filled = np.zeros_like(side)
-    filled[where] = closed | (outlines & below) | (above & lung_below)
-    return filled
+    return np.asarray(closed[tuple(slice(s, s + n) for s, n in zip(start, lung.shape, strict=True))])
 
 
-def _outline(plane: Mask) -> Mask:
-    """Convex hull of one slice's lung, as a mask of the pixels whose centres it holds."""
+def _outline(lung: Mask, wall: Mask) -> Mask:
+    """Convex hull of one slice's lung and missing wall, as a mask of the pixels whose centres it holds."""
     from scipy.spatial import ConvexHull, QhullError
 
-    points = np.argwhere(plane)
+    if not lung.any():
+        return lung
+    points = np.argwhere(lung | wall)
     if len(points) < 3:
-        return plane
+        return lung
     try:
         hull = ConvexHull(points)
     except QhullError:  # all on one line
-        return plane
-    rows, columns = np.indices(plane.shape)
-    inside = np.ones(plane.shape, dtype=bool)
+        return lung
+    rows, columns = np.indices(lung.shape)
+    inside = np.ones(lung.shape, dtype=bool)
     for a, b, c in hull.equations:
         inside &= a * rows + b * columns + c <= 1e-6
     return inside
