@@ -1,0 +1,125 @@
+"""Small volumes with landmarks, a hand for mouse and wheel, and a canvas' pixels."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from lesionscope.ct.geometry import Geometry
+from lesionscope.ct.volume import CTVolume, Finding, Patient, Source
+
+BALL_LPS = (-30.0, -20.0, 12.0)
+"""A dense ball to the right, front and head of the middle, in every landmark volume."""
+BALL_MM = 8.0
+ORIENTATIONS = {
+    "LPS": (1, 0, 0, 0, 1, 0, 0, 0, 1),
+    "RAS": (-1, 0, 0, 0, -1, 0, 0, 0, 1),
+    "feet first": (1, 0, 0, 0, 1, 0, 0, 0, -1),
+    "stored sagittal": (0, 0, 1, 1, 0, 0, 0, -1, 0),
+}
+
+
+def landmark_volume(
+    direction: tuple[float, ...] = ORIENTATIONS["LPS"],
+    *,
+    size: tuple[int, int, int] = (52, 48, 40),
+    spacing: tuple[float, float, float] = (2.0, 2.0, 2.5),
+    uid: str = "1.2.3",
+    description: str = "Thorax",
+    findings: tuple[Finding, ...] = (),
+) -> CTVolume:
+    """Make a soft body in air with one dense ball at :data:`BALL_LPS`, on any grid around the origin."""
+    at_origin = Geometry(size, spacing, (0.0, 0.0, 0.0), tuple(map(float, direction)))
+    middle = at_origin.to_lps([(n - 1) / 2 for n in size[::-1]])
+    x, y, z = (float(-value) for value in middle)
+    geometry = Geometry(size, spacing, (x, y, z), at_origin.direction)
+    kji = np.stack(np.meshgrid(*(np.arange(n) for n in size[::-1]), indexing="ij"), axis=-1)
+    lps = geometry.to_lps(kji)
+    hu = np.full(size[::-1], -1000, np.int16)
+    hu[(lps[..., 0] / 52) ** 2 + (lps[..., 1] / 42) ** 2 < 1] = 40
+    hu[np.linalg.norm(lps - np.array(BALL_LPS), axis=-1) < BALL_MM] = 1500
+    source = Source(
+        uid,
+        description=description,
+        study_date="20240131",
+        series_number=4,
+        patient=Patient("Doe^Jane^Q", "PID-77", "19500203", "F"),
+    )
+    return CTVolume(hu, geometry, source, findings)
+
+
+class Hand:
+    """Presses, drags, wheel and keys as Qt events on a canvas, the way a hand makes them."""
+
+    def __init__(self, qtbot: object) -> None:
+        self._qtbot = qtbot
+
+    def _send(
+        self, native: object, kind: str, at: object, button: str, buttons: str, modifiers: object
+    ) -> None:
+        from qtpy.QtCore import QEvent, QPointF, Qt
+        from qtpy.QtGui import QMouseEvent
+        from qtpy.QtWidgets import QApplication
+
+        names = Qt.MouseButton
+        held = getattr(names, buttons)
+        local = QPointF(at)
+        outer = QPointF(native.mapToGlobal(at))
+        event = QMouseEvent(getattr(QEvent.Type, kind), local, outer, getattr(names, button), held, modifiers)
+        QApplication.sendEvent(native, event)
+
+    def drag(
+        self, native: object, points: list[object], button: str = "LeftButton", modifiers: object = None
+    ) -> None:
+        """Press at the first point, move through the others, release at the last."""
+        from qtpy.QtCore import Qt
+
+        held = Qt.KeyboardModifier.NoModifier if modifiers is None else modifiers
+        self._send(native, "MouseMove", points[0], "NoButton", "NoButton", held)
+        self._qtbot.wait(10)
+        self._send(native, "MouseButtonPress", points[0], button, button, held)
+        for _, point in pairwise(points):
+            self._qtbot.wait(10)
+            self._send(native, "MouseMove", point, "NoButton", button, held)
+        self._qtbot.wait(15)
+        self._send(native, "MouseButtonRelease", points[-1], button, "NoButton", held)
+        self._qtbot.wait(10)
+
+    def move(self, native: object, point: object) -> None:
+        """Hover."""
+        from qtpy.QtCore import Qt
+
+        self._send(native, "MouseMove", point, "NoButton", "NoButton", Qt.KeyboardModifier.NoModifier)
+        self._qtbot.wait(15)
+
+    def wheel(self, native: object, point: object, notches: int, modifiers: object = None) -> None:
+        """Turn the wheel away from you (positive) or towards you."""
+        from qtpy.QtCore import QPoint, QPointF, Qt
+        from qtpy.QtGui import QWheelEvent
+        from qtpy.QtWidgets import QApplication
+
+        for _ in range(abs(notches)):
+            event = QWheelEvent(
+                QPointF(point),
+                QPointF(native.mapToGlobal(point)),
+                QPoint(),
+                QPoint(0, 120 if notches > 0 else -120),
+                Qt.MouseButton.NoButton,
+                Qt.KeyboardModifier.NoModifier if modifiers is None else modifiers,
+                Qt.ScrollPhase.NoScrollPhase,
+                False,
+            )
+            QApplication.sendEvent(native, event)
+        self._qtbot.wait(10)
+
+
+def pixels(native: object) -> np.ndarray:
+    """Grab what a canvas has drawn, (rows, columns) grey 0…255."""
+    image = native.grabFramebuffer()
+    image = image.convertToFormat(image.Format.Format_RGBA8888)
+    data = image.constBits()
+    if hasattr(data, "setsize"):
+        data.setsize(image.bytesPerLine() * image.height())
+    array = np.frombuffer(data, np.uint8).reshape(image.height(), image.bytesPerLine() // 4, 4)
+    return array[:, : image.width(), :3].mean(axis=-1)
