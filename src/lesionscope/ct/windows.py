@@ -65,7 +65,7 @@ def default_window(volume: CTVolume) -> Window:
     (-2048, -3024…) have no say in it.
     """
     strides = tuple(max(1, count // _SAMPLES_PER_AXIS) for count in volume.hu.shape)
-    sample = np.asarray(volume.hu[:: strides[0], :: strides[1], :: strides[2]])
+    sample = np.asarray(volume.hu[:: strides[0], :: strides[1], :: strides[2]], dtype=np.float32)
     if any(finding.code == "not-hu" for finding in volume.findings):
         low, high = (float(v) for v in np.percentile(sample, (1, 99)))
         return Window("own", "Own range", (low + high) / 2, max(high - low, 1.0))

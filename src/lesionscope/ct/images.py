@@ -1,0 +1,217 @@
+"""NIfTI, NRRD and MetaImage volumes, by SimpleITK, which turns every convention to LPS."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscope.ct.geometry import AXIS_TOLERANCE, Geometry
+from lesionscope.ct.headers import Unreadable
+from lesionscope.ct.series import SeriesInfo
+from lesionscope.ct.sources import FileReader, FileRef
+from lesionscope.ct.volume import CTVolume, Finding, Source
+from lesionscope.errors import InputError
+
+SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
+MAX_VOXELS = 1 << 31
+PLAUSIBLE_MINIMUM_HU = -200.0
+PLAUSIBLE_MAXIMUM_HU = 20.0
+
+_MEMBER_CHUNK = 1 << 24
+
+
+def is_image(name: str) -> bool:
+    """Whether a file name is that of a NIfTI, NRRD or MetaImage file."""
+    return name.lower().endswith(SUFFIXES)
+
+
+@contextmanager
+def _on_disk(reader: FileReader, file: FileRef) -> Iterator[Path]:
+    """Give a path that SimpleITK can open; a zip member is copied under a name of our own."""
+    if not file.member:
+        yield file.path
+        return
+    suffix = next(s for s in sorted(SUFFIXES, key=len, reverse=True) if file.member.lower().endswith(s))
+    with tempfile.TemporaryDirectory(prefix="lesionscope-") as folder:
+        path = Path(folder) / f"image{suffix}"
+        with path.open("wb") as stream:
+            at = 0
+            while chunk := reader.read(file, at, _MEMBER_CHUNK):
+                stream.write(chunk)
+                at += len(chunk)
+        yield path
+
+
+def _data_file(reader: FileReader, file: FileRef) -> FileRef | None:
+    """Return the file that holds the voxels of a detached header (.mhd, .nhdr).
+
+    Raises
+    ------
+    Unreadable
+        It is absent, or named outside the header's own folder.
+    """
+    if not file.name.lower().endswith((".mhd", ".nhdr")):
+        return None
+    text = reader.read(file, 0, 1 << 16).decode("latin-1")
+    match = re.search(r"(?im)^\s*(?:ElementDataFile\s*=|data\s*file:)\s*(.+?)\s*$", text)
+    name = match.group(1) if match else ""
+    if name.upper() == "LOCAL":
+        return None
+    if not name or name.upper().startswith("LIST") or "%" in name:
+        raise Unreadable("its voxels lie in several files; convert it to one")
+    if file.member:
+        raise Unreadable("its voxels lie in another file of the archive; unpack it first")
+    if Path(name).name != name or "\\" in name:
+        raise Unreadable("it takes its voxels from outside its own folder")
+    data = FileRef(file.path.parent / name)
+    if not data.path.is_file():
+        raise Unreadable("the file that holds its voxels is missing")
+    return data
+
+
+def _digest_uid(reader: FileReader, files: list[FileRef]) -> str:
+    """Make a UID of the content (PS3.5 B.2 form), so that a renamed copy is the same series."""
+    digest = hashlib.sha256()
+    for file in files:
+        at = 0
+        while chunk := reader.read(file, at, _MEMBER_CHUNK):
+            digest.update(chunk)
+            at += len(chunk)
+    return f"2.25.{int.from_bytes(digest.digest()[:16], 'big')}"
+
+
+def image_info(reader: FileReader, file: FileRef) -> SeriesInfo:
+    """Describe an image file from its header.
+
+    Raises
+    ------
+    Unreadable
+        It is damaged, too big, or no volume.
+    """
+    import SimpleITK
+
+    data = _data_file(reader, file)
+    with _on_disk(reader, file) as path:
+        header = SimpleITK.ImageFileReader()
+        header.SetFileName(str(path))
+        try:
+            header.ReadImageInformation()
+        except RuntimeError as error:
+            raise Unreadable(_reason(error)) from error
+    size = tuple(int(n) for n in header.GetSize())
+    if len(size) < 3 or (math.prod(size[3:]) > 1 and len(size) > 4):
+        raise Unreadable(f"it has {len(size)} dimensions; a CT volume has three")
+    if math.prod(size) > MAX_VOXELS or min(size) < 1:
+        raise Unreadable(
+            f"its header announces {'×'.join(map(str, size))} voxels, more than this program reads"
+        )
+    findings: list[Finding] = []
+    usable = True
+    if math.prod(size[3:]) > 1:
+        usable = False
+        findings.append(
+            Finding("time-points", f"It holds {math.prod(size[3:])} volumes; extract one of them to read it.")
+        )
+    kind = header.GetPixelIDTypeAsString() if hasattr(header, "GetPixelIDTypeAsString") else ""
+    pixel = header.GetPixelID()
+    if header.GetNumberOfComponents() != 1:
+        raise Unreadable("it is a colour or vector image")
+    if pixel in (SimpleITK.sitkUInt8, SimpleITK.sitkLabelUInt8, SimpleITK.sitkInt8):
+        usable = False
+        findings.append(
+            Finding(
+                "not-hu", f"Its voxels are 8-bit{f' ({kind})' if kind else ''}: a mask or picture, not HU."
+            )
+        )
+    dimension = header.GetDimension()
+    matrix = np.array(header.GetDirection()).reshape(dimension, dimension)[:3, :3]
+    matrix[np.abs(matrix) < 1e-7] = 0.0
+    spacing, origin = header.GetSpacing(), header.GetOrigin()
+    try:
+        geometry = Geometry(
+            size=(size[0], size[1], size[2]),
+            spacing_mm=(spacing[0], spacing[1], None if size[2] == 1 else spacing[2]),
+            origin_lps_mm=(origin[0], origin[1], origin[2]),
+            direction=tuple(float(v) for v in matrix.ravel()),
+            offsets_mm=(0.0,) if size[2] == 1 else None,
+            slice_thickness_mm=spacing[2] if size[2] == 1 else None,
+        )
+    except ValueError as error:
+        raise Unreadable(f"its geometry makes no sense: {error}") from error
+    if size[2] == 1:
+        findings.append(Finding("single-slice", "Only one slice: the spacing between slices is unknown."))
+    if not geometry.is_axis_aligned and float(np.abs(geometry.axes).max(axis=0).min()) < 1 - AXIS_TOLERANCE:
+        findings.append(Finding("oblique", "Slices are oblique to the patient's axes."))
+    source = Source(
+        uid=_digest_uid(reader, [file, data] if data else [file]),
+        modality="CT",
+        description=Path(file.member or file.path.name).name,
+        path=str(file.path),
+    )
+    return SeriesInfo(source, geometry.size, geometry, usable, tuple(findings), image=file)
+
+
+def load_image(reader: FileReader, series: SeriesInfo) -> CTVolume:
+    """Read an image file's voxels as HU.
+
+    Integer voxels become int16 where all fit, float32 otherwise; floats stay float32.
+
+    Raises
+    ------
+    InputError
+        The file is damaged or has gone.
+    """
+    import SimpleITK
+
+    assert series.image is not None and series.geometry is not None
+    with _on_disk(reader, series.image) as path:
+        try:
+            image = SimpleITK.ReadImage(str(path))
+        except RuntimeError as error:
+            raise InputError(
+                f"{series.image.name} could not be read: {_reason(error)}. Fetch or convert it again."
+            ) from error
+        if image.GetDimension() == 4:
+            image = image[:, :, :, 0]
+    values: NDArray[Any] = SimpleITK.GetArrayViewFromImage(image)
+    findings = list(series.findings)
+    hu: NDArray[np.int16] | NDArray[np.float32]
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    if values.dtype.kind in "iu" and low >= -32768 and high <= 32767:
+        hu = values.astype(np.int16)
+    else:
+        hu = values.astype(np.float32)
+        broken = ~np.isfinite(hu)
+        if broken.any():
+            hu[broken] = -1024.0
+            findings.append(
+                Finding("not-finite", f"{int(broken.sum())} voxels held no number; they are shown as air.")
+            )
+    if (
+        not math.isfinite(low) or low > PLAUSIBLE_MINIMUM_HU or high < PLAUSIBLE_MAXIMUM_HU
+    ) and not series.has("not-hu"):
+        findings.append(
+            Finding(
+                "not-hu",
+                f"Values from {low:g} to {high:g} do not look like the HU of a CT: no air is among them, or "
+                "nothing else.",
+            )
+        )
+    return CTVolume(hu, series.geometry, series.source, tuple(findings))
+
+
+def _reason(error: RuntimeError) -> str:
+    """Make a sentence part of what ITK says, without its paths."""
+    text = str(error)
+    if "orthonormal" in text:
+        return "its axes are not perpendicular, which this format's reader does not support"
+    return "it is damaged or not in the format its name says"
