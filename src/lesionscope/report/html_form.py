@@ -17,7 +17,7 @@ from lesionscope.files import write_atomically
 from lesionscope.report import wording
 from lesionscope.report.document import Content
 from lesionscope.report.key_image import KeyImage
-from lesionscope.report.text import date, person, showable
+from lesionscope.report.text import date, moment, person, showable
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -131,5 +131,5 @@ def _template() -> Template:
         lstrip_blocks=True,
         finalize=_plain,
     )
-    environment.filters.update(person=person, date=date)
+    environment.filters.update(person=person, date=date, moment=moment)
     return environment.get_template("report.html")

@@ -65,9 +65,13 @@ def key_images(
     notice: str = wording.NOTICE,
     window: Window | None = None,
 ) -> dict[str, KeyImage]:
-    """Return lesion id → picture for some lesions; the window is the volume's own by default."""
+    """Return lesion id → picture for the lesions that lie in the volume, in its own window by default."""
     chosen = default_window(volume) if window is None else window
-    return {lesion.id: key_image(volume, lesion, notice=notice, window=chosen) for lesion in lesions}
+    return {
+        lesion.id: key_image(volume, lesion, notice=notice, window=chosen)
+        for lesion in lesions
+        if volume.geometry.contains(lesion.centroid_lps_mm)
+    }
 
 
 def key_image(volume: CTVolume, lesion: Lesion, *, notice: str, window: Window) -> KeyImage:
@@ -213,7 +217,7 @@ def _words(lesion: Lesion, grid: Geometry, notice: str, window: Window) -> Image
     put((SIDE_PX - 8, 8), f"{window.title} window", "rt")
     bar = BAR_MM / grid.slice_step_mm
     put((SIDE_PX - 10 - bar / 2, foot - 14), f"{BAR_MM:.0f} mm", "mb")
-    draw.line([(SIDE_PX - 10 - bar, foot - 8), (SIDE_PX - 10, foot - 8)], fill=INK, width=2)
+    draw.rectangle((SIDE_PX - 10 - bar, foot - 9, SIDE_PX - 10, foot - 6), fill=INK, outline=(0, 0, 0, 255))
     draw.rectangle((0, foot, SIDE_PX, SIDE_PX), fill=BAND)
     draw.text((middle, foot + 13), notice, INK, font, anchor="mm")
     return sheet

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 _UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -30,3 +31,12 @@ def date(value: str) -> str:
     """Return a DICOM date ``YYYYMMDD`` as ``YYYY-MM-DD``; anything else as it is."""
     found = re.fullmatch(r"(\d{4})(\d{2})(\d{2})", value.strip())
     return "-".join(found.groups()) if found else showable(value)
+
+
+def moment(value: str) -> str:
+    """Return an ISO 8601 time as ``YYYY-MM-DD HH:MM UTC``; anything else as it is."""
+    try:
+        when = datetime.fromisoformat(value)
+    except ValueError:
+        return showable(value)
+    return showable(value) if when.tzinfo is None else f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

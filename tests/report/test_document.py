@@ -1,0 +1,118 @@
+"""The content: the JSON contract, and what is left out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lesionscope.ct.geometry import Geometry
+from lesionscope.ct.volume import Source
+from lesionscope.inference.reading import NodeScore, PathologyAnswer, Provenance, Reading, Refusal
+from lesionscope.lesions.lesion import Diameter, Lesion
+from lesionscope.lesions.marking import lesion_from_diameters
+from lesionscope.report import wording
+from lesionscope.report.document import Content, lesion_report, session_report
+from lesionscope.session.commands import AddLesion, AddReading
+from lesionscope.session.store import Session
+
+
+def reading_for(lesion: Lesion, demonstration: bool = True) -> Reading:
+    made = Provenance("m 1", "00", "s", "cpu", "float32", lesion.fingerprint, "1.2", demonstration)
+    answer = PathologyAnswer((NodeScore("H1a", "Cancer", None, 1.0, 1.0),), {}, 0.5, False)
+    return Reading("r", lesion.id, "2024-05-06T07:08:09+00:00", made, answer)
+
+
+def test_the_contract_of_read(content: Content, measured: Lesion) -> None:
+    assert content["notice"] == wording.NOTICE
+    first = content["lesions"][0]
+    assert first["centroid_lps_mm"] == list(measured.centroid_lps_mm)
+    assert first["box_lps_mm"] == list(measured.box_lps_mm)
+    assert (first["long_mm"], first["short_mm"]) == (pytest.approx(18.0), pytest.approx(12.0))
+    assert first["pathology"]["model"] == "radpath-demo 1"
+    node = first["pathology"]["nodes"][3]
+    assert set(node) == {"tag", "name", "parent", "conditional", "probability"}
+    assert (node["tag"], node["parent"]) == ("H2a", "H1a")
+    assert first["pathology"]["leak"] == {"H2": 0.11, "H3": 0.22, "H4": 0.33}
+    assert first["pathology"]["familiarity"] == 0.4
+    assert first["pathology"]["review"] == "unreviewed"
+    assert first["timings_ms"] == {"all": 12.0}
+    assert content["lesions"][1]["long_mm"] is None
+
+
+def test_a_stale_answer_is_left_out_and_said(content: Content) -> None:
+    stale = content["lesions"][2]
+    assert stale["stale"]
+    assert stale["pathology"] == {"model": "radpath-demo 1", "refused": wording.STALE}
+    assert not content["lesions"][0]["stale"]
+
+
+def test_refusals_and_unread_lesions(content: Content) -> None:
+    assert "air" in content["lesions"][3]["pathology"]["refused"]
+    assert "pathology" not in content["lesions"][4]
+
+
+def test_it_is_plain_json_and_needs_no_number(measured: Lesion) -> None:
+    content = lesion_report([(replace(measured, number=0), None), (measured, None)])
+    assert json.loads(json.dumps(content)) == content
+    assert [lesion["number"] for lesion in content["lesions"]] == [1, 1]
+
+
+def test_the_patient_can_be_left_out(measured: Lesion, source: Source) -> None:
+    without = lesion_report([(measured, None)], source=source, patient=False)
+    assert "patient" not in without["study"]
+    assert source.patient.name not in json.dumps(without)
+    assert source.patient.name in lesion_report([], source=source)["study"]["patient"]["name"]
+
+
+@pytest.mark.parametrize(
+    ("demonstrations", "notice"),
+    [
+        ([], wording.RESEARCH_NOTICE),
+        ([False], wording.RESEARCH_NOTICE),
+        ([True, False], wording.NOTICE),
+    ],
+)
+def test_the_notice_is_the_models(measured: Lesion, demonstrations: list[bool], notice: str) -> None:
+    items = [(measured, reading_for(measured, flag)) for flag in demonstrations]
+    assert lesion_report(items)["notice"] == notice
+
+
+def test_an_unknown_model_that_refused_counts_as_a_demonstration(measured: Lesion) -> None:
+    assert lesion_report([(measured, Refusal("no"))])["notice"] == wording.NOTICE
+
+
+def test_doubtful_marks_are_said(geometry: Geometry) -> None:
+    lesion = lesion_from_diameters(Diameter((0, 0, 0), (3.0, 0, 0)), geometry=geometry)
+    (warning,) = lesion_report([(lesion, None)], geometry=geometry)["lesions"][0]["warnings"]
+    assert "two slice thicknesses" in warning
+
+
+def test_a_session_becomes_a_report(
+    tmp_path: Path, measured: Lesion, geometry: Geometry, source: Source
+) -> None:
+    with Session.open(tmp_path / "s.sqlite", series_uid=source.uid) as session:
+        session.apply(AddLesion(measured))
+        state = session.apply(AddReading(reading_for(measured)))
+    (lesion,) = session_report(state, geometry=geometry, source=source)["lesions"]
+    assert lesion["pathology"]["nodes"][0]["name"] == "Cancer"
+
+
+def test_cards_say_where_none_of_these_belongs(measured: Lesion) -> None:
+    from lesionscope.models import registry
+
+    packages = registry.packages()
+    if not packages:
+        pytest.skip("no model package is bundled")
+    card = packages[0].card
+    nodes = tuple(NodeScore(n.tag, n.name, n.parent, 0.5, 0.1) for n in card.tree.nodes)
+    leaks = {head.name: 0.2 for head in card.tree.heads if head.leaky}
+    made = Provenance("m 1", "00", "s", "cpu", "float32", measured.fingerprint, "1.2")
+    reading = Reading("r", measured.id, "", made, PathologyAnswer(nodes, leaks, 0.5, False))
+    content = lesion_report([(measured, reading)], cards=[card])
+    heads = content["lesions"][0]["pathology"]["heads"]
+    assert heads == {head.name: head.parent for head in card.tree.heads}
+    assert content["models"][0]["model"] == f"{card.name} {card.version}"
+    assert content["models"][0]["limits"] == list(card.limits)

@@ -1,0 +1,71 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lesionscope.errors import LesionscopeError
+from lesionscope.files import write_atomically
+
+
+def test_it_writes_text_and_bytes_and_makes_folders(tmp_path: Path) -> None:
+    path = write_atomically(tmp_path / "a" / "b.txt", "größe 肺\n")
+    assert path.read_bytes() == "größe 肺\n".encode()
+    assert write_atomically(str(path), b"\x00\xff").read_bytes() == b"\x00\xff"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO])
+def test_a_failure_keeps_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    path = write_atomically(tmp_path / "report.json", "earlier")
+
+    def fail(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(LesionscopeError) as failure:
+        write_atomically(path, "later")
+    assert str(path) in str(failure.value) and os.strerror(number) in str(failure.value)
+    assert path.read_text() == "earlier"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_in_the_way_gets_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "report.json").mkdir()
+    with pytest.raises(LesionscopeError, match="could not be written"):
+        write_atomically(tmp_path / "report.json", "x")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_gets_a_sentence(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(LesionscopeError, match="choose another folder"):
+            write_atomically(tmp_path / "report.json", "x")
+    finally:
+        tmp_path.chmod(0o700)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounting needs root")
+@pytest.mark.parametrize("options", ["size=64k", "size=1m,ro"])
+def test_a_real_full_or_read_only_disk(tmp_path: Path, options: str) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", disk], capture_output=True).returncode:
+        pytest.skip("a tmpfs can't be mounted here")
+    try:
+        present = []
+        if "ro" not in options:
+            present = [write_atomically(disk / "report.html", "earlier")]
+        with pytest.raises(LesionscopeError, match="free some space or choose another folder"):
+            write_atomically(disk / "report.html", b"x" * 200_000)
+        assert list(disk.iterdir()) == present
+        assert all(path.read_text() == "earlier" for path in present)
+    finally:
+        subprocess.run(["umount", disk], check=True)
