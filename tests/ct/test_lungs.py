@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.spatial import ConvexHull
 
 from lesionscope.ct.geometry import Geometry
-from lesionscope.ct.lungs import find_lungs, lung_region
+from lesionscope.ct.lungs import _outline, find_lungs, lung_region
 from lesionscope.ct.volume import CTVolume, Source
 
 Array = NDArray[np.float64]
@@ -205,6 +206,20 @@ def test_a_targeted_reconstruction_cuts_the_lung_at_the_picture_s_edge() -> None
     geometry = Geometry((40, 40, 40), (3.0, 3.0, 3.0), (-130.0, -60.0, 30.0))
     region = find_lungs(render(geometry))
     assert region.contains(RIGHT_LUNG)
+
+
+def test_outlines_are_convex_hulls() -> None:
+    rng = np.random.default_rng(0)
+    nothing = np.zeros((12, 15), dtype=bool)
+    for density in (0.03, 0.05, 0.1, 0.4) * 25:
+        mask = rng.random(nothing.shape) < density
+        points = np.argwhere(mask)
+        found = _outline(mask, nothing)
+        assert (found >= mask).all()
+        if len(points) >= 3 and np.linalg.matrix_rank(points - points[0]) == 2:
+            rows, columns = np.indices(mask.shape)
+            sides = [a * rows + b * columns + c <= 1e-6 for a, b, c in ConvexHull(points).equations]
+            assert (found == np.all(sides, axis=0)).all()
 
 
 def test_values_that_are_not_numbers_do_no_harm() -> None:

@@ -342,19 +342,30 @@ def _closed(lung: Mask, spacing: tuple[float, ...], *, bottom: bool, top: bool) 
 
 def _outline(lung: Mask, wall: Mask) -> Mask:
     """Convex hull of one slice's lung and missing wall, as a mask of the pixels whose centres it holds."""
-    from scipy.spatial import ConvexHull, QhullError
-
     if not lung.any():
         return lung
-    points = np.argwhere(lung | wall)
-    if len(points) < 3:
-        return lung
-    try:
-        hull = ConvexHull(points)
-    except QhullError:  # all on one line
-        return lung
-    rows, columns = np.indices(lung.shape)
-    inside = np.ones(lung.shape, dtype=bool)
-    for a, b, c in hull.equations:
-        inside &= a * rows + b * columns + c <= 1e-6
+    points = lung | wall
+    rows = np.flatnonzero(points.any(axis=1))
+    first = points.argmax(axis=1)[rows]
+    last = points.shape[1] - 1 - points[:, ::-1].argmax(axis=1)[rows]
+    j = np.arange(rows[0], rows[-1] + 1)
+    low = np.interp(j, *_lower_hull(rows, first))
+    mirrored, height = _lower_hull(rows, -last)
+    high = -np.interp(j, mirrored, height)
+    inside = np.zeros_like(lung)
+    i = np.arange(lung.shape[1])
+    inside[j] = (i >= low[:, np.newaxis] - 1e-9) & (i <= high[:, np.newaxis] + 1e-9)
     return inside
+
+
+def _lower_hull(x: NDArray[np.intp], y: NDArray[np.intp]) -> tuple[list[int], list[int]]:
+    """Lower convex hull of points with increasing ``x`` (Andrew's monotone chain)."""
+    hull: list[tuple[int, int]] = []
+    for c, d in zip(x.tolist(), y.tolist(), strict=True):
+        while len(hull) > 1:
+            (e, f), (g, h) = hull[-2:]
+            if (g - e) * (d - f) - (h - f) * (c - e) > 0:
+                break
+            hull.pop()
+        hull.append((c, d))
+    return [point[0] for point in hull], [point[1] for point in hull]

@@ -1,0 +1,270 @@
+"""The command line: ``lesionscope info | read | models | train | evaluate | phantom | demo | doctor``.
+
+No logic here: arguments in, a layer called, an exit status out. Layers are loaded
+only when their command runs, so that ``--help`` and ``read`` start fast.
+
+Exit status: 0 done; 2 wrong usage; 3 bad input (one line on stderr); 1 our fault;
+130 stopped with Ctrl+C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lesionscope import __version__
+from lesionscope.errors import LesionscopeError
+
+STOPPED = 130
+ONE_BLAS_THREAD = ("info", "read")
+"""Commands whose matrices are small: waking BLAS threads, which spin, costs them more than it saves."""
+POINT_OPTIONS = ("--click", "--long", "--short")
+NEGATIVE = re.compile(r"-\.?\d")
+
+
+def numbers(count: int) -> Any:
+    """Return an argparse type: ``count`` finite numbers with commas between them."""
+
+    def parse(text: str) -> tuple[float, ...]:
+        try:
+            values = tuple(float(part) for part in text.split(","))
+        except ValueError:
+            values = ()
+        if len(values) != count or not all(abs(value) < 1e6 for value in values):
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not {count} numbers in mm with commas between them, such as "
+                + ",".join(["-57.4", "131.2", "-520.4", "-40", "131.2", "-520.4"][:count])
+            )
+        return values
+
+    return parse
+
+
+class LesionPart(argparse.Action):
+    """Gathers --click, --long and --short into lesions, in the order they are given.
+
+    A --click begins a lesion, and the diameters after it are its own; a diameter
+    begins one where the lesion before it has that diameter already.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Add one part."""
+        part = self.dest
+        marks: list[dict[str, tuple[float, ...]]] = list(namespace.lesions or [])
+        if not marks or part == "click" or part in marks[-1]:
+            marks.append({})
+        marks[-1] = {**marks[-1], part: values}
+        namespace.lesions = marks
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of every subcommand that this version has."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--debug",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="show the traceback of an error of ours",
+    )
+    parser = argparse.ArgumentParser(
+        prog="lesionscope",
+        description="Read a CT lesion the way a radiologist describes it. Demonstration models, "
+        "not for clinical use.",
+        epilog="Exit status: 0 done, 2 wrong usage, 3 bad input, 1 our fault.",
+        allow_abbrev=False,
+        parents=[common],
+    )
+    parser.add_argument("--version", action="version", version=f"lesionscope {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
+
+    def command(name: str, handler: str, summary: str, **more: Any) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = commands.add_parser(
+            name, help=summary, description=summary, allow_abbrev=False, parents=[common], **more
+        )
+        made.set_defaults(handler=handler)
+        return made
+
+    info = command("info", "info:run", "Tell which CT series a file or folder holds, as JSON on stdout.")
+    info.add_argument("path", metavar="PATH", type=Path, help="a file, a folder or a zip")
+
+    _add_read(
+        command(
+            "read",
+            "read:run",
+            "Read lesions without a window. Points are LPS millimetres.",
+            epilog="A lesion that the model won't answer for (air, not a lung, outside the scan) is no "
+            'error: its "pathology" holds {"model", "refused": why}. '
+            "Example: lesionscope read SERIES --click=-57.4,131.2,-520.4 --out -",
+        )
+    )
+
+    models = command("models", "models:run", "List the model packages, or show one's card.")
+    kinds = models.add_subparsers(metavar="list|show", required=True, dest="models_command")
+    kinds.add_parser("list", help="names, versions, titles and where they lie", parents=[common])
+    show = kinds.add_parser("show", help="the card of one package, as JSON on stdout", parents=[common])
+    show.add_argument("name", metavar="NAME", help="a package's name, or the path of its folder")
+
+    train = command("train", "training:train", "Train a recipe; it resumes where it was stopped.")
+    _add_recipe(train)
+    train.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints and metrics.json")
+
+    evaluate = command("evaluate", "training:evaluate", "Score a trained checkpoint.")
+    _add_recipe(evaluate)
+    evaluate.add_argument("--checkpoint", type=Path, required=True, metavar="PATH", help="file or run folder")
+    evaluate.add_argument(
+        "--out", type=Path, metavar="DIR", help="for metrics.json (beside the checkpoint by default)"
+    )
+
+    _add_phantom(command("phantom", "phantom:run", "Make synthetic data, the same for the same seed."))
+
+    demo = command("demo", "demo:run", "Open a phantom chest, mark a lesion in it and read it.")
+    demo.add_argument("--out", type=Path, metavar="DIR", help="leave a screenshot and a report here")
+    demo.add_argument(
+        "--stay",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="keep the window open (by default on a real screen only)",
+    )
+
+    command("doctor", "doctor:run", "Check what Lesionscope needs and say how to mend what is missing.")
+    return parser
+
+
+def _add_read(read: argparse.ArgumentParser) -> None:
+    read.add_argument("path", metavar="PATH", type=Path, help="a file, a folder or a zip")
+    read.add_argument(
+        "--click",
+        action=LesionPart,
+        type=numbers(3),
+        metavar="X,Y,Z",
+        help="the centre of a lesion; repeat for more lesions",
+    )
+    for name in ("long", "short"):
+        read.add_argument(
+            f"--{name}",
+            action=LesionPart,
+            type=numbers(6),
+            metavar="X1,Y1,Z1,X2,Y2,Z2",
+            help=f"end points of the {name} diameter of the lesion before it (or of a lesion of its own)",
+        )
+    read.set_defaults(lesions=None)
+    read.add_argument("--series", metavar="UID", help="which series, where there are several (see info)")
+    read.add_argument("--pathology-model", metavar="NAME", help="a package's name, or the path of its folder")
+    read.add_argument("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N (else as configured)")
+    read.add_argument(
+        "--override-scope", action="store_true", help="answer although a lesion is out of the model's scope"
+    )
+    read.add_argument(
+        "--format", default="json", metavar="LIST", help="any of json,html,csv with commas between (json)"
+    )
+    read.add_argument("--out", required=True, metavar="DIR|-", help="a folder, or - for JSON on stdout")
+
+
+def _add_recipe(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", metavar="RECIPE", help="a recipe's name, or the path of its YAML file")
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change one setting of the recipe; repeat for more",
+    )
+
+
+def _add_phantom(phantom: argparse.ArgumentParser) -> None:
+    kinds = phantom.add_subparsers(metavar="KIND", required=True, dest="kind")
+    chest = kinds.add_parser(
+        "chest", help="a chest CT as a DICOM series, with truth.json", allow_abbrev=False
+    )
+    chest.add_argument("--seed", type=int, default=1)
+    chest.add_argument("--out", type=Path, required=True, metavar="DIR")
+    radpath = kinds.add_parser(
+        "radpath", help="labelled cubes of lung lesions, as NumPy arrays", allow_abbrev=False
+    )
+    radpath.add_argument("--split", choices=("train", "validation", "test"), default="train")
+    radpath.add_argument("--count", type=int, default=100, metavar="N")
+    radpath.add_argument("--first-seed", type=int, default=0, metavar="N", help="skip so many patients")
+    radpath.add_argument("--frequencies", choices=("table1", "balanced"), default="table1")
+    radpath.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    radpath.add_argument("--out", type=Path, required=True, metavar="DIR")
+
+
+def join_negative(argv: Sequence[str]) -> list[str]:
+    """Write ``--click -57,1,2`` as ``--click=-57,1,2``: argparse would take the minus for an option."""
+    joined: list[str] = []
+    for word in argv:
+        if joined and joined[-1] in POINT_OPTIONS and NEGATIVE.match(word):
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv
+        Arguments without the program's name; the process's own by default.
+
+    Returns
+    -------
+    int
+        The exit status. Wrong usage and ``--help`` raise ``SystemExit`` as argparse does.
+    """
+    arguments = build_parser().parse_args(join_negative(sys.argv[1:] if argv is None else argv))
+    debug = getattr(arguments, "debug", False)
+    module, _, function = arguments.handler.partition(":")
+    if arguments.command in ONE_BLAS_THREAD:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        handler = getattr(importlib.import_module(f"lesionscope.commands.{module}"), function)
+        status = int(handler(arguments))
+        sys.stdout.flush()
+        return status
+    except LesionscopeError as error:
+        if debug:
+            import traceback
+
+            traceback.print_exc()
+        return _complain(str(error), error.exit_status)
+    except KeyboardInterrupt:
+        return _complain("stopped; nothing was left half-written.", STOPPED)
+    except BrokenPipeError:
+        # Whoever read our output has what it wanted. Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if debug:
+            raise
+        from lesionscope.crash import write_log
+
+        return _complain(
+            f"an error of ours ({type(error).__name__}): {write_log(error)} "
+            "Run again with --debug to see it here.",
+            1,
+        )
+
+
+def _complain(sentence: str, status: int) -> int:
+    """Say one line on stderr."""
+    print(f"lesionscope: {' '.join(sentence.split())}", file=sys.stderr, flush=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

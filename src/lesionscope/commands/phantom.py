@@ -1,0 +1,41 @@
+"""``lesionscope phantom``."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from typing import Any
+
+from lesionscope.commands.output import terminal_progress
+from lesionscope.errors import UsageError
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make a chest series, or labelled cubes."""
+    return {"chest": chest, "radpath": radpath}[arguments.kind](arguments)
+
+
+def chest(arguments: argparse.Namespace) -> int:
+    """Write a chest as a DICOM series, and truth.json with its lesions beside it."""
+    samples: Any = import_module("lesionscope.sample_data")
+    print(samples.make_chest(arguments.out, seed=arguments.seed, progress=terminal_progress()))
+    return 0
+
+
+def radpath(arguments: argparse.Namespace) -> int:
+    """Write labelled cubes: an int16 array (n, z, y, x) of HU, and a table of the truth."""
+    if arguments.count < 1 or arguments.workers < 1:
+        raise UsageError("--count and --workers must be 1 or more.")
+    from lesionscope.phantom.cubes import cubes
+
+    made = cubes(
+        arguments.split,
+        arguments.count,
+        frequencies=arguments.frequencies,
+        first_seed=arguments.first_seed,
+        workers=arguments.workers,
+        cache=arguments.out,
+        progress=terminal_progress(),
+    )
+    print(f"{len(made)} cubes in {arguments.out}")
+    return 0

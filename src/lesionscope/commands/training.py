@@ -1,0 +1,30 @@
+"""``lesionscope train`` and ``lesionscope evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+from typing import Any
+
+from lesionscope.commands.output import terminal_progress
+
+
+def _training() -> Any:
+    """Load the training package, which lies outside this one's folder."""
+    return import_module("lesionscope.training")
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Train a recipe; a run that was stopped goes on where it was."""
+    result = _training().run(arguments.recipe, arguments.settings, arguments.out, terminal_progress())
+    print(result.package.folder)
+    return 0
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Score a checkpoint; metrics.json lies beside it unless --out says otherwise."""
+    checkpoint = arguments.checkpoint
+    out = arguments.out or (checkpoint.parent if checkpoint.is_file() else checkpoint)
+    _training().evaluate(arguments.recipe, checkpoint, out, arguments.settings, terminal_progress())
+    print(out / "metrics.json")
+    return 0
