@@ -93,12 +93,12 @@ def draw(state: RoomState, grid: Grid, axis: int, plane: str, preview: Preview |
         selected = lesion.id == state.selected
         parts = _diameters(lesion, preview)
         drawn = [(part, d) for part, d in parts if in_plane(d, grid, axis)]
+        # One label a lesion, as RECIST writes it: two would cover each other on small lesions.
+        sizes = " × ".join(f"{diameter.length_mm:.1f}" for _, diameter in drawn)
         for part, diameter in drawn:
-            number = f"{lesion.number}: " if part is drawn[0][0] else ""
+            text = f"{lesion.number}: {sizes} mm" if part is drawn[0][0] else ""
             lines.append(_line(lesion.id, part, diameter, grid, axis, selected))
-            dots += _ends(
-                lesion.id, part, diameter, f"{number}{diameter.length_mm:.1f} mm", grid, axis, selected
-            )
+            dots += _ends(lesion.id, part, diameter, text, grid, axis, selected)
         if not drawn:
             moving = preview is not None and preview.kind == "centre" and preview.lesion_id == lesion.id
             centre = preview.end if moving and preview is not None else lesion.centroid_lps_mm

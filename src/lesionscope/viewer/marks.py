@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from lesionscope.viewer.room import Room
 
 SELECTED, OTHER, MEASURED = "#ffd84d", "#63c7ff", "#7ee0a1"
-DOT_PX, CROSS_PX, LINE_PX = 7, 13, 2
+DOT_PX, CROSS_PX, LINE_PX = 8, 14, 1.6
+SMALL, LARGE = 0.01, 1000.0
+"""Sizes in voxels that ``canvas_size_limits`` turns into ``DOT_PX`` and ``CROSS_PX`` at any zoom."""
 TEXT_PT = 10
 HIT_PX = 8.0
 
@@ -43,6 +45,8 @@ class Marks:
         self._origin = np.array(grid.origin[::-1])
         self._data: dict[int, list[Any]] = {}
         canvas.model.layers.events.removed.connect(self._layer_removed)
+        self._zoom_changed = weak_call(self, "_zoomed")
+        canvas.model.scene.camera.events.zoom.connect(self._zoom_changed)
         self._make_layers()
 
     def _make_layers(self) -> None:
@@ -55,9 +59,7 @@ class Marks:
         points: dict[str, Any] = {
             **place,
             "features": {"words": np.array([], dtype=object)},
-            "border_width": 0.15,
             "canvas_size_limits": (DOT_PX, CROSS_PX),
-            "size": 1,
         }
         self.lines = Shapes(**place, name=wording.DIAMETERS_LAYER)
         self.dots = Points(**points, text=_text(SELECTED), name=wording.LESIONS_LAYER)
@@ -67,6 +69,7 @@ class Marks:
         for layer in self.layers:
             self.canvas.add_layer(layer)
             layer.editable = False
+            layer.help = wording.HELP_HINT
             layer.events.data.connect(self._data_changed)
         self._quiet = False
 
@@ -122,28 +125,39 @@ class Marks:
         if lines:
             layer.add_lines(
                 [self._to_data((line.start, line.end)) for line in lines],
-                edge_width=1,
+                edge_width=self._line_width(),
                 edge_color=[_colour(line) for line in lines],
             )
         if rings:
             layer.add_ellipses(
                 [self._to_data(corners) for corners in rings],
-                edge_width=1,
+                edge_width=self._line_width(),
                 edge_color=MEASURED,
                 face_color="transparent",
             )
         self._data[id(layer)] = [np.array(shape) for shape in layer.data]
+
+    def _line_width(self) -> float:
+        """Width of a line in voxels, as the layer wants it, that is ``LINE_PX`` pixels at this zoom."""
+        along = [axis for axis in range(3) if axis != self.canvas.axis]
+        return LINE_PX / float(self.canvas.model.scene.camera.zoom * self._scale[along].mean())
+
+    def _zoomed(self) -> None:
+        width = self._line_width()
+        for layer in (self.lines, self.measure_lines):
+            if layer.nshapes:
+                layer.edge_width = [width] * layer.nshapes
 
     def _draw_dots(self, layer: Points, dots: Sequence[Dot]) -> None:
         layer.selected_data = set()
         data = self._to_data([dot.world for dot in dots]) if dots else np.empty((0, 3))
         layer.data = data
         if dots:
-            layer.features = {"words": [dot.text for dot in dots]}
+            layer.features = {"words": [f"  {dot.text}" if dot.text else "" for dot in dots]}
             layer.symbol = ["cross" if dot.part is Part.CENTRE else "disc" for dot in dots]
-            layer.size = [CROSS_PX if dot.part is Part.CENTRE else DOT_PX for dot in dots]
+            layer.size = [LARGE if dot.part is Part.CENTRE else SMALL for dot in dots]
             layer.face_color = [_colour(dot) for dot in dots]
-            layer.border_color = "black"
+            layer.border_width = 0
             layer.shown = [True] * len(dots)
             layer.text = _text([_colour(dot) for dot in dots])
         layer.refresh()
@@ -267,6 +281,7 @@ class Marks:
         if not self._closed:
             self._closed = True
             self.canvas.model.layers.events.removed.disconnect(self._layer_removed)
+            self.canvas.model.scene.camera.events.zoom.disconnect(self._zoom_changed)
             self._take_off()
 
 

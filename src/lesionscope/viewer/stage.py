@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QWidget
 
 from lesionscope.lesions.lesion import Point
 from lesionscope.viewer import wording
@@ -23,6 +25,7 @@ from lesionscope.viewer.room_keys import room_keys
 from lesionscope.viewer.room_state import RoomState
 from lesionscope.viewer.study_view import StudyView
 from lesionscope.viewer.tools import Tools
+from lesionscope.viewer.view_keys import VIEW
 
 if TYPE_CHECKING:
     from lesionscope.viewer.room import Room
@@ -90,6 +93,7 @@ class Stage:
             return
         study.show(state.volume)
         self._dress(study.canvases)
+        self.viewer.help = wording.HELP_HINT
 
     def _new_study(self) -> StudyView:
         study = self.study = StudyView(self.viewer)
@@ -100,7 +104,7 @@ class Stage:
         return study
 
     def _keys(self) -> tuple[Key, ...]:
-        return (*room_keys(self.room), Key("F1", "This help", "View", self.show_help))
+        return (*room_keys(self.room), Key("F1", wording.KEY_HELP, VIEW, self.show_help))
 
     def _dress(self, canvases: tuple[Canvas, ...]) -> None:
         """Give marks and tools to canvases that came, take them from those that went."""
@@ -113,6 +117,7 @@ class Stage:
         grid = Grid.of(study.shown.geometry)
         for canvas in canvases:
             if canvas not in self.marks and canvas.image is not None:
+                canvas.image.help = wording.HELP_HINT
                 marks = Marks(self.room, canvas, grid)
                 self.marks[canvas] = marks
                 self._tools[canvas] = Tools(self.room, study, canvas, marks, grid)
@@ -149,6 +154,10 @@ class Stage:
         if widget is None:
             name = dock_name(title)
             dock = self.viewer.window.add_dock_widget(self.new_panel(title), name=name, area=DOCKS[title])
+            shorten = partial(_shorten_title, dock, title)
+            for moved in (dock.dockLocationChanged, dock.topLevelChanged):
+                moved.connect(shorten)
+            shorten()
         else:
             dock = dock_of(widget)
             assert dock is not None
@@ -202,3 +211,17 @@ class Stage:
         if self.study is not None:
             self.study.close()
         self._ended()
+
+
+def _shorten_title(dock: QDockWidget, title: str, *_: object) -> None:
+    """Leave the plugin's name out of a dock's title bar: a narrow dock would show little else."""
+
+    def shorten() -> None:
+        with contextlib.suppress(RuntimeError):  # the dock may have gone meanwhile
+            bar = dock.titleBarWidget()
+            for label in bar.findChildren(QLabel) if bar is not None else ():
+                if label.text() == dock_name(title):
+                    label.setText(title)
+
+    # napari makes a new title bar after a dock has moved.
+    QTimer.singleShot(0, shorten)

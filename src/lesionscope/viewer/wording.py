@@ -9,11 +9,15 @@ from __future__ import annotations
 from typing import Final
 
 from lesionscope.lesions.lesion import Lesion
+from lesionscope.report import wording as words
+from lesionscope.report.wording import percent
+
+__all__ = ["percent", "size_text"]
 
 # Always in sight -----------------------------------------------------------------
 DEMONSTRATION: Final = "Demonstration model, not for clinical use"
 RESEARCH: Final = "Research software, not for clinical use"
-SCORE: Final = "Model score"
+SCORE: Final = words.SCORE
 
 # Names of panels, layers and commands ----------------------------------------------
 READING_DOCK: Final = "Reading"
@@ -39,6 +43,8 @@ TOOL_TIPS: Final = {
     "ruler": "Drag a distance in mm; it isn't kept",
     "circle": "Drag a circle: mean ± sd HU and area; it isn't kept",
 }
+HELP_HINT: Final = "F1 lists all keys"
+KEY_HELP: Final = "This help"
 KEY_ESCAPE: Final = "Put the tool away; again: clear rulers and circles"
 KEY_NEXT: Final = "Next lesion"
 KEY_PREVIOUS: Final = "Previous lesion"
@@ -46,7 +52,7 @@ KEY_READ: Final = "Read the selected lesion (again)"
 KEY_DELETE: Final = "Remove the selected lesion"
 
 # The tree ------------------------------------------------------------------------
-NONE_OF_THESE: Final = "None of these"
+NONE_OF_THESE: Final = words.NONE_OF_THESE
 NONE_OF_THESE_TIP: Final = (
     "How far the model thinks that none of the classes at this level fits ({percent} %). "
     "It stands apart: the classes at this level share 100 % without it."
@@ -54,8 +60,12 @@ NONE_OF_THESE_TIP: Final = (
 NODE_TIP: Final = (
     "{name}\nModel score {percent} %, never above the level over it\nWithin its level {conditional} %"
 )
-UNFAMILIAR: Final = "Unfamiliar: unlike anything this model was trained on"
-UNSTALE: Final = "The lesion was changed after it was read: these scores belong to the old marks."
+UNFAMILIAR: Final = words.UNFAMILIAR
+UNFAMILIAR_TIP: Final = (
+    "The lesion lies far from all training examples (p = {p}). The scores below are shown hatched "
+    "because nothing supports them here."
+)
+STALE: Final = "The lesion was changed after it was read: these scores belong to the old marks."
 STALE_SHORT: Final = "changed since"
 READ: Final = "Read"
 READ_AGAIN: Final = "Read again"
@@ -74,7 +84,6 @@ CANCELLED: Final = "Reading was stopped at your request."
 LESION_TITLE: Final = "Lesion {number}"
 
 # The list ------------------------------------------------------------------------
-COLUMNS: Final = ("#", "Size, mm", "Top model score", "State")
 STATE_WORKING: Final = "reading…"
 STATE_QUEUED: Final = "waiting"
 STATE_STALE: Final = "changed since"
@@ -84,7 +93,7 @@ STATE_CANCELLED: Final = "stopped"
 STATE_UNREAD: Final = "not read yet"
 STATE_UNFAMILIAR: Final = "unfamiliar"
 STATE_READ: Final = "read"
-NO_SIZE: Final = "—"
+NO_SIZE: Final = "not measured"
 DELETE: Final = "Delete"
 DELETE_TIP: Final = "Remove the selected lesion; Undo brings it back  (Delete)"
 UNDO: Final = "Undo"
@@ -104,7 +113,8 @@ LONG_FIRST: Final = "Draw the long diameter first (L), or select the lesion that
 TOO_SHORT: Final = "That line is too short to be a diameter: drag from edge to edge."
 NOTHING_SELECTED: Final = "Select a lesion first: click its mark or its row."
 NO_MODEL: Final = "No pathology model is installed."
-SAVED: Final = "Report written to {folder}."
+SAVED: Final = "Report written: {names} in {folder}"
+EXPORT_WHERE: Final = "Folder for the report"
 NO_LESIONS_TO_EXPORT: Final = "There is no lesion to report yet: mark one first."
 
 # The model's card ----------------------------------------------------------------
@@ -120,16 +130,7 @@ CARD_LICENCE: Final = "Licence"
 CARD_FILES: Final = "Files (SHA-256)"
 
 
-def percent(value: float) -> str:
-    """Whole percent of a probability; a score that rounds to nothing or all reads "<1" or ">99"."""
-    if 0 < value < 0.005:
-        return "<1"
-    if 0.995 <= value < 1:
-        return ">99"
-    return str(round(100 * value))
-
-
-def size_text(lesion: Lesion) -> str:
+def size_text(lesion: Lesion, *, unit: bool = False) -> str:
     """Long × short diameter in mm as people write it; a dash where nothing was measured."""
     parts = [f"{d.length_mm:.1f}" for d in (lesion.long, lesion.short) if d is not None]
-    return " × ".join(parts) if parts else NO_SIZE
+    return (" × ".join(parts) + (" mm" if unit else "")) if parts else NO_SIZE

@@ -2,192 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeyEvent, QStandardItem, QStandardItemModel
+from qtpy.QtCore import QModelIndex, QRect, QSize, Qt
+from qtpy.QtGui import QKeyEvent, QPainter, QStandardItem, QStandardItemModel
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QButtonGroup,
     QGridLayout,
-    QHBoxLayout,
-    QHeaderView,
+    QListView,
     QPushButton,
-    QTableView,
-    QToolButton,
+    QSizePolicy,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QVBoxLayout,
+    QWidget,
 )
 
 from lesionscope.inference.reading import PathologyAnswer, Refusal
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.viewer import wording
-from lesionscope.viewer.docks.colours import colours
+from lesionscope.viewer.docks.colours import Colours, colours
 from lesionscope.viewer.docks.panel import Panel, Strip
-from lesionscope.viewer.docks.tree_rows import top_leaf
+from lesionscope.viewer.docks.tree_rows import leaf_name, top_leaf
 from lesionscope.viewer.room_keys import TOOL_KEYS
 from lesionscope.viewer.room_state import Phase, RoomState, Tool
 
 if TYPE_CHECKING:
     from lesionscope.viewer.room import Room
 
-LESION_ID = Qt.ItemDataRole.UserRole + 1
+ENTRY = Qt.ItemDataRole.UserRole + 1
+_PAD = 5
 
 
-class LesionTable(QTableView):
-    """One row a lesion; Up and Down choose, Delete removes, Return reads."""
+@dataclass(frozen=True)
+class Entry:
+    """What the list says of one lesion."""
 
-    def __init__(self, room: Room) -> None:
-        super().__init__()
-        self.room = room
-        self.setObjectName("lesionscope-lesions")
-        self.setAccessibleName(wording.LESIONS_DOCK)
-        self.setModel(QStandardItemModel(0, len(wording.COLUMNS), self))
-        self.model().setHorizontalHeaderLabels(list(wording.COLUMNS))
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setTabKeyNavigation(False)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(round(self.fontMetrics().height() * 1.7))
-        header = self.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setMinimumSectionSize(round(self.fontMetrics().height() * 1.2))
-        for column, mode in enumerate(
-            (
-                QHeaderView.ResizeMode.ResizeToContents,
-                QHeaderView.ResizeMode.ResizeToContents,
-                QHeaderView.ResizeMode.Stretch,
-                QHeaderView.ResizeMode.ResizeToContents,
-            )
-        ):
-            header.setSectionResizeMode(column, mode)
-        self._quiet = False
-        self.selectionModel().currentRowChanged.connect(self._chosen)
+    lesion_id: str
+    number: str
+    size: str
+    top: str
+    score: str
+    state: str
 
-    def show_state(self, state: RoomState) -> None:
-        """Show the lesions and which one is selected."""
-        self._quiet = True
-        try:
-            model = self.model()
-            model.setRowCount(len(state.lesions))
-            for number, lesion in enumerate(state.lesions):
-                for column, text in enumerate(row_texts(state, lesion)):
-                    item = model.item(number, column)
-                    if item is None:
-                        item = QStandardItem()
-                        item.setEditable(False)
-                        model.setItem(number, column, item)
-                    item.setText(text)
-                    item.setToolTip(text)
-                    item.setData(lesion.id, LESION_ID)
-            ids = [lesion.id for lesion in state.lesions]
-            if state.selected in ids:
-                self.selectRow(ids.index(state.selected))
-            else:
-                self.clearSelection()
-        finally:
-            self._quiet = False
-
-    def _chosen(self, current: object, _previous: object) -> None:
-        lesion_id = current.data(LESION_ID) if current.isValid() else None
-        if not self._quiet and lesion_id is not None:
-            self.room.select(lesion_id, go=True)
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Delete and Return act on the selected lesion."""
-        if event.key() == Qt.Key.Key_Delete:
-            self.room.delete()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            self.room.read()
-        else:
-            super().keyPressEvent(event)
+    @property
+    def spoken(self) -> str:
+        """All of it in one line, for tooltips and screen readers."""
+        top = f"{self.top} {self.score}" if self.top else ""
+        return " · ".join(part for part in (f"{self.number}: {self.size}", top, self.state) if part)
 
 
-class LesionListPanel(Panel):
-    """Tools, table, and the buttons that act on the table."""
-
-    def __init__(self, room: Room) -> None:
-        super().__init__(room)
-        self.setObjectName("lesionscope-lesions-panel")
-        self.tools: dict[Tool, QToolButton] = {}
-        self._group = QButtonGroup(self)
-        grid = QGridLayout()
-        grid.setSpacing(3)
-        for place, tool in enumerate(Tool):
-            button = QToolButton()
-            button.setText(wording.TOOLS[tool.value])
-            button.setToolTip(f"{wording.TOOL_TIPS[tool.value]}  ({TOOL_KEYS[tool]})")
-            button.setCheckable(True)
-            button.setSizePolicy(button.sizePolicy().Policy.Expanding, button.sizePolicy().Policy.Fixed)
-            button.clicked.connect(lambda _checked=False, tool=tool: room.set_tool(tool))
-            self._group.addButton(button)
-            self.tools[tool] = button
-            grid.addWidget(button, place // 3, place % 3)
-        self.table = LesionTable(room)
-        self.note = Strip("lesionscope-session-note")
-        self.delete = self._button(wording.DELETE, lambda: room.delete())
-        self.undo = self._button(wording.UNDO, lambda: room.undo())
-        self.redo = self._button(wording.REDO, lambda: room.redo())
-        self.report = self._button(wording.EXPORT, self._export)
-        self.report.setToolTip(wording.EXPORT_TIP)
-        buttons = QHBoxLayout()
-        buttons.setSpacing(3)
-        for button in (self.undo, self.redo, self.delete, self.report):
-            buttons.addWidget(button)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.setSpacing(4)
-        layout.addLayout(grid)
-        layout.addWidget(self.note)
-        layout.addWidget(self.table, 1)
-        layout.addLayout(buttons)
-        self.follow()
-
-    def _button(self, text: str, action: object) -> QPushButton:
-        button = QPushButton(text)
-        button.setAutoDefault(False)
-        button.setMinimumWidth(button.fontMetrics().horizontalAdvance(text) + 14)
-        button.clicked.connect(action)
-        return button
-
-    def _export(self) -> None:
-        from lesionscope.viewer.export import ask_and_export
-
-        ask_and_export(self.room, self)
-
-    def draw(self, state: RoomState) -> None:
-        """Show tools, lesions and what can be undone."""
-        self.note.paint_edge(colours().warning)
-        self.note.show_text(state.session_note)
-        for tool, button in self.tools.items():
-            button.setChecked(tool is state.tool)
-            button.setEnabled(state.volume is not None)
-        self.table.show_state(state)
-        session = state.session
-        undo = session.undo_title if session is not None else None
-        redo = session.redo_title if session is not None else None
-        self.undo.setEnabled(undo is not None)
-        self.undo.setToolTip(wording.UNDO_TIP.format(what=undo) if undo else wording.NOTHING_TO_UNDO)
-        self.redo.setEnabled(redo is not None)
-        self.redo.setToolTip(wording.REDO_TIP.format(what=redo) if redo else wording.NOTHING_TO_REDO)
-        self.delete.setEnabled(state.lesion is not None)
-        self.delete.setToolTip(wording.DELETE_TIP)
-        self.report.setEnabled(bool(state.lesions))
-
-
-def row_texts(state: RoomState, lesion: Lesion) -> tuple[str, str, str, str]:
-    """Return a lesion's row: number, size, best-scored class, state."""
+def entry_of(state: RoomState, lesion: Lesion) -> Entry:
+    """Put a lesion into words."""
     reading = state.reading(lesion.id)
     answer = reading.pathology if reading is not None else None
-    top = ""
+    top = score = ""
     if isinstance(answer, PathologyAnswer) and (leaf := top_leaf(answer)) is not None:
-        top = f"{leaf.name} {wording.percent(leaf.probability)} %"
-    return str(lesion.number), wording.size_text(lesion), top, _state_text(state, lesion)
+        top, score = leaf_name(answer, leaf), f"{wording.percent(leaf.probability)} %"
+    size = wording.size_text(lesion, unit=True)
+    return Entry(lesion.id, str(lesion.number), size, top, score, state_text(state, lesion))
 
 
-def _state_text(state: RoomState, lesion: Lesion) -> str:
+def state_text(state: RoomState, lesion: Lesion) -> str:
+    """Say how far the reading of a lesion has come."""
     status, reading = state.status(lesion.id), state.reading(lesion.id)
     if status is not None and status.is_working:
         return wording.STATE_QUEUED if status.phase is Phase.QUEUED else wording.STATE_WORKING
@@ -203,3 +84,191 @@ def _state_text(state: RoomState, lesion: Lesion) -> str:
     if isinstance(reading.pathology, PathologyAnswer) and reading.pathology.unfamiliar:
         return wording.STATE_UNFAMILIAR
     return wording.STATE_READ
+
+
+class EntryDelegate(QStyledItemDelegate):
+    """Two lines a lesion, so that nothing is cut off in a narrow dock."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.colours: Colours = colours()
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:  # noqa: N802
+        """Two lines and some air."""
+        return QSize(0, 2 * option.fontMetrics.height() + 3 * _PAD)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """Draw number, size and state over the best-scored class and its score."""
+        entry: Entry | None = index.data(ENTRY)
+        if entry is None:
+            return
+        self.initStyleOption(option, index)
+        painter.save()
+        if option.widget is not None:
+            panel = QStyle.PrimitiveElement.PE_PanelItemViewItem
+            option.widget.style().drawPrimitive(panel, option, painter, option.widget)
+        metrics = option.fontMetrics
+        inside = option.rect.adjusted(_PAD, _PAD, -_PAD, -_PAD)
+        height = metrics.height()
+        number_width = metrics.horizontalAdvance("00 ")
+        first = QRect(inside.left(), inside.top(), inside.width(), height)
+        second = QRect(inside.left(), inside.bottom() - height + 1, inside.width(), height)
+        strong = painter.font()
+        strong.setBold(True)
+        plain = painter.font()
+        painter.setPen(self.colours.text)
+        painter.setFont(strong)
+        painter.drawText(first, int(Qt.AlignmentFlag.AlignLeft), entry.number)
+        painter.setFont(plain)
+        self._pair(painter, option, first.adjusted(number_width, 0, 0, 0), entry.size, entry.state)
+        painter.setPen(self.colours.text)
+        self._pair(painter, option, second.adjusted(number_width, 0, 0, 0), entry.top, entry.score)
+        painter.restore()
+
+    def _pair(
+        self, painter: QPainter, option: QStyleOptionViewItem, place: QRect, left: str, right: str
+    ) -> None:
+        """Draw one text at each end of a line; the left one is shortened where they would meet."""
+        metrics = option.fontMetrics
+        room = place.width() - metrics.horizontalAdvance(right) - 2 * _PAD
+        elided = metrics.elidedText(left, Qt.TextElideMode.ElideRight, max(room, 0))
+        painter.drawText(place, int(Qt.AlignmentFlag.AlignLeft), elided)
+        painter.drawText(place, int(Qt.AlignmentFlag.AlignRight), right)
+
+
+class LesionView(QListView):
+    """One entry a lesion; Up and Down choose, Delete removes, Return reads."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__()
+        self.room = room
+        self.setObjectName("lesionscope-lesions")
+        self.setAccessibleName(wording.LESIONS_DOCK)
+        self.setModel(QStandardItemModel(self))
+        self.delegate = EntryDelegate(self)
+        self.setItemDelegate(self.delegate)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self._quiet = False
+        self.selectionModel().currentChanged.connect(self._chosen)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What is listed."""
+        model = self.model()
+        return tuple(model.index(row, 0).data(ENTRY) for row in range(model.rowCount()))
+
+    def show_state(self, state: RoomState) -> None:
+        """List the lesions and mark the selected one."""
+        self._quiet = True
+        try:
+            model = self.model()
+            model.setRowCount(len(state.lesions))
+            for row, lesion in enumerate(state.lesions):
+                entry = entry_of(state, lesion)
+                if model.item(row) is None:
+                    model.setItem(row, QStandardItem())
+                item = model.item(row)
+                if item.data(ENTRY) != entry:
+                    item.setData(entry, ENTRY)
+                    item.setData(entry.spoken, Qt.ItemDataRole.AccessibleTextRole)
+                    item.setToolTip(entry.spoken)
+            ids = [lesion.id for lesion in state.lesions]
+            if state.selected in ids:
+                self.setCurrentIndex(model.index(ids.index(state.selected), 0))
+            else:
+                self.setCurrentIndex(QModelIndex())
+        finally:
+            self._quiet = False
+
+    def _chosen(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        entry = current.data(ENTRY) if current.isValid() else None
+        if not self._quiet and entry is not None:
+            self.room.select(entry.lesion_id, go=True)
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
+        """Let Delete and Return act on the selected lesion."""
+        if event is None:
+            return
+        if event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self.room.delete()
+        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.room.read()
+        else:
+            super().keyPressEvent(event)
+
+
+class LesionListPanel(Panel):
+    """Tools, list, and the buttons that act on the list."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(room)
+        self.setObjectName("lesionscope-lesions-panel")
+        self.tools: dict[Tool, QPushButton] = {}
+        self._group = QButtonGroup(self)
+        for tool in Tool:
+            button = self._button(wording.TOOLS[tool.value], lambda _=False, tool=tool: room.set_tool(tool))
+            button.setToolTip(f"{wording.TOOL_TIPS[tool.value]}  ({TOOL_KEYS[tool]})")
+            button.setCheckable(True)
+            self._group.addButton(button)
+            self.tools[tool] = button
+        self.list = LesionView(room)
+        self.note = Strip("lesionscope-session-note")
+        self.undo = self._button(wording.UNDO, lambda: room.undo())
+        self.redo = self._button(wording.REDO, lambda: room.redo())
+        self.delete = self._button(wording.DELETE, lambda: room.delete())
+        self.report = self._button(wording.EXPORT, self._export)
+        self.delete.setToolTip(wording.DELETE_TIP)
+        self.report.setToolTip(wording.EXPORT_TIP)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setSpacing(4)
+        layout.addLayout(_grid(list(self.tools.values()), 3))
+        layout.addWidget(self.note)
+        layout.addWidget(self.list, 1)
+        layout.addLayout(_grid([self.undo, self.redo, self.delete, self.report], 2))
+        self.follow()
+
+    def _button(self, text: str, action: Callable[..., None]) -> QPushButton:
+        button = QPushButton(text)
+        button.setAutoDefault(False)
+        # A click must leave the keyboard with the canvas or the list; Tab still gets here.
+        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        button.clicked.connect(action)
+        return button
+
+    def _export(self) -> None:
+        from lesionscope.viewer.export import ask_and_export
+
+        ask_and_export(self.room, self)
+
+    def draw(self, state: RoomState) -> None:
+        """Show tools, lesions and what can be undone."""
+        theme = colours()
+        self.note.edge.set_colour(theme.warning)
+        self.note.show_text(state.session_note)
+        self.list.delegate.colours = theme
+        for tool, button in self.tools.items():
+            button.setChecked(tool is state.tool)
+            button.setEnabled(state.volume is not None)
+        self.list.show_state(state)
+        session = state.session
+        undo = session.undo_title if session is not None else None
+        redo = session.redo_title if session is not None else None
+        self.undo.setEnabled(undo is not None)
+        self.undo.setToolTip(wording.UNDO_TIP.format(what=undo) if undo else wording.NOTHING_TO_UNDO)
+        self.redo.setEnabled(redo is not None)
+        self.redo.setToolTip(wording.REDO_TIP.format(what=redo) if redo else wording.NOTHING_TO_REDO)
+        self.delete.setEnabled(state.lesion is not None)
+        self.report.setEnabled(bool(state.lesions))
+
+
+def _grid(buttons: list[QPushButton], columns: int) -> QGridLayout:
+    grid = QGridLayout()
+    grid.setSpacing(3)
+    for place, button in enumerate(buttons):
+        grid.addWidget(button, place // columns, place % columns)
+    return grid

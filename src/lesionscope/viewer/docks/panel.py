@@ -7,10 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QPalette
+from qtpy.QtGui import QColor, QPainter, QPaintEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
-
-from lesionscope.viewer.docks.colours import Colours
 
 if TYPE_CHECKING:
     from lesionscope.viewer.room import Room
@@ -41,15 +39,34 @@ def _unfollow(room: Room, draw: Callable[..., None], *_: object) -> None:
     room.changed.disconnect(draw, missing_ok=True)
 
 
+class Edge(QWidget):
+    """A narrow coloured bar; painted, because napari's style sheet overrules palettes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedWidth(4)
+        self._colour = QColor()
+
+    def set_colour(self, colour: QColor) -> None:
+        """Use another colour."""
+        if colour != self._colour:
+            self._colour = QColor(colour)
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
+        """Fill the bar."""
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), self._colour)
+        painter.end()
+
+
 class Strip(QWidget):
     """A sentence with a coloured edge and, where something can be done, one button."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
         self.setObjectName(name)
-        self.edge = QWidget()
-        self.edge.setFixedWidth(4)
-        self.edge.setAutoFillBackground(True)
+        self.edge = Edge()
         self.label = QLabel()
         self.label.setWordWrap(True)
         self.label.setTextFormat(Qt.TextFormat.PlainText)
@@ -72,16 +89,3 @@ class Strip(QWidget):
         self.button.setText(button)
         self.button.setToolTip(tip if button else "")
         self.setVisible(bool(text))
-
-    def paint_edge(self, colour: object) -> None:
-        """Colour the edge."""
-        palette = self.edge.palette()
-        palette.setColor(QPalette.ColorRole.Window, colour)
-        self.edge.setPalette(palette)
-
-
-def tint(widget: QWidget, colours: Colours) -> None:
-    """Give a label the theme's quiet text colour."""
-    palette = widget.palette()
-    palette.setColor(QPalette.ColorRole.WindowText, colours.quiet)
-    widget.setPalette(palette)

@@ -22,6 +22,7 @@ class ReadingPanel(QWidget):
         self.tree = TreePanel(room)
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        self.tabs.setTabBarAutoHide(True)
         self.tabs.addTab(self.tree, wording.TREE_TAB)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

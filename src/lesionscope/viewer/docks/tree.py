@@ -11,7 +11,7 @@ from lesionscope.inference.reading import PathologyAnswer, Reading, Refusal
 from lesionscope.viewer import wording
 from lesionscope.viewer.docks.card import CardDialog
 from lesionscope.viewer.docks.colours import colours
-from lesionscope.viewer.docks.panel import Panel, Strip, tint
+from lesionscope.viewer.docks.panel import Panel, Strip
 from lesionscope.viewer.docks.tree_rows import likely_path, rows
 from lesionscope.viewer.docks.tree_view import ScoreTree
 from lesionscope.viewer.room_state import Phase, RoomState, Status
@@ -90,15 +90,13 @@ class TreePanel(Panel):
             (self.message, theme.warning),
             (self.warning, theme.warning),
         ):
-            strip.paint_edge(colour)
-        for label in (self.size, self.model, self.score):
-            tint(label, theme)
+            strip.edge.set_colour(colour)
         self._draw_model(state)
         lesion = state.lesion
         reading = state.reading(state.selected)
         status = state.status(state.selected)
         self.title.setText("" if lesion is None else wording.LESION_TITLE.format(number=lesion.number))
-        self.size.setText("" if lesion is None else wording.size_text(lesion))
+        self.size.setText("" if lesion is None else wording.size_text(lesion, unit=True))
         self.warning.show_text("\n".join(state.warnings))
         self._draw_work(state, status)
         stale = lesion is not None and reading is not None and state.is_stale(lesion.id)

@@ -87,3 +87,15 @@ def top_leaf(answer: PathologyAnswer) -> NodeScore | None:
     parents = {node.parent for node in answer.nodes}
     leaves = [node for node in answer.nodes if node.tag not in parents]
     return max(leaves, key=lambda node: node.probability, default=None)
+
+
+def leaf_name(answer: PathologyAnswer, leaf: NodeScore) -> str:
+    """Name a class for a list, with its parent's where two levels or more lie over it.
+
+    Deep names are often mere adjectives: "Invasive" says little without "Adenocarcinoma".
+    """
+    by_tag = {node.tag: node for node in answer.nodes}
+    parent = by_tag.get(leaf.parent) if leaf.parent is not None else None
+    if parent is None or parent.parent is None:
+        return leaf.name
+    return f"{leaf.name} ({parent.name})"

@@ -70,7 +70,7 @@ class ScoreDelegate(QStyledItemDelegate):
         rect, metrics = option.rect, option.fontMetrics
         view_width = option.widget.viewport().width() if option.widget is not None else rect.right()
         number_width = metrics.horizontalAdvance(">99 %") + _GAP
-        bar_width = max(metrics.height() * 2, round(view_width * 0.24))
+        bar_width = max(metrics.height() * 2, round(view_width * 0.2))
         number = QRect(rect.right() - number_width, rect.top(), number_width - _GAP // 2, rect.height())
         height = max(6, round(metrics.height() * 0.55))
         top = rect.top() + (rect.height() - height) // 2
@@ -116,7 +116,7 @@ class ScoreTree(QTreeView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.header().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.setIndentation(round(self.fontMetrics().height() * 1.1))
+        self.setIndentation(round(self.fontMetrics().height()))
         self._quiet = False
         self._shown: tuple[Row, ...] | None = None
         self.expanded.connect(lambda index: self._folded(index, True))

@@ -1,0 +1,90 @@
+"""Writing the report of a room's lesions, in the background, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lesionscope.progress import CancelToken, Progress
+from lesionscope.viewer import wording
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QWidget
+
+    from lesionscope.viewer.room import Room
+    from lesionscope.viewer.workers import Job
+
+FORMS = ("html", "json", "csv")
+
+
+def export(
+    room: Room,
+    folder: str | Path,
+    forms: Sequence[str] = FORMS,
+    *,
+    stem: str | None = None,
+    done: Callable[[tuple[Path, ...]], None] | None = None,
+) -> Job | None:
+    """Write the present lesions and readings to a folder on the worker's thread.
+
+    Parameters
+    ----------
+    room
+        Whose state is reported, as it is at this moment.
+    folder
+        Where to; made where it is missing.
+    forms
+        Any of ``html``, ``json``, ``csv``.
+    stem
+        Name of the files without suffix; by default one by date and time, so that
+        earlier reports stay.
+    done
+        Called with the files, besides the room's notice.
+
+    Returns
+    -------
+    Job or None
+        ``None`` where there is nothing to report; the room's notice says so.
+    """
+    state = room.state
+    volume, session = state.volume, state.session
+    if volume is None or session is None or not session.lesions:
+        room.notify(wording.NO_LESIONS_TO_EXPORT)
+        return None
+    card = state.package.card if state.package is not None else None
+
+    def write(cancel: CancelToken, progress: Progress) -> tuple[Path, ...]:
+        from lesionscope.report import forms as report_forms
+        from lesionscope.report.document import session_report
+        from lesionscope.report.key_image import key_images
+
+        content = session_report(
+            session, geometry=volume.geometry, source=volume.source, cards=[] if card is None else [card]
+        )
+        images = key_images(volume, session.lesions) if "html" in forms else None
+        name = report_forms.new_stem(folder) if stem is None else stem
+        written = []
+        for number, form in enumerate(forms):
+            cancel.check()
+            progress(number, len(forms), form)
+            written.append(report_forms.write(content, form, folder, images=images, stem=name))
+        return tuple(written)
+
+    def ended(files: tuple[Path, ...]) -> None:
+        room.notify(wording.SAVED.format(names=", ".join(file.name for file in files), folder=folder))
+        if done is not None:
+            done(files)
+
+    return room.worker.submit(write, done=ended, failed=room.notify)
+
+
+def ask_and_export(room: Room, parent: QWidget | None = None) -> Job | None:
+    """Ask for a folder, then write every form there."""
+    from qtpy.QtWidgets import QFileDialog
+
+    if not room.state.lesions:
+        room.notify(wording.NO_LESIONS_TO_EXPORT)
+        return None
+    folder = QFileDialog.getExistingDirectory(parent, wording.EXPORT_WHERE)
+    return export(room, folder) if folder else None
