@@ -1,1 +1,83 @@
-"""Training and evaluation of the models that the package ships or a user makes."""
+"""Training and evaluation of the models that the package ships or a user makes.
+
+Two functions are the whole interface; torch and the recipes load when one is called.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lesionscope.progress import CancelToken, Progress, silent
+
+if TYPE_CHECKING:
+    from .radpath.pipeline import TrainingResult
+    from .recipes import Overrides
+
+__all__ = ["evaluate", "recipes_by_name", "run"]
+
+
+def recipes_by_name() -> tuple[str, ...]:
+    """Names of the recipes that ship."""
+    from .recipes import names
+
+    return names()
+
+
+def run(
+    recipe: str | Path,
+    overrides: Overrides = (),
+    out: str | Path = "runs/radpath",
+    progress: Progress = silent,
+    cancel: CancelToken | None = None,
+) -> TrainingResult:
+    """Train a recipe and package the result; a run that was stopped goes on where it was.
+
+    Parameters
+    ----------
+    recipe
+        Name of a recipe that ships, or the path of a YAML file.
+    overrides
+        ``["optimisation.lr=0.003", "epochs=5"]`` or a mapping.
+    out
+        Folder for ``checkpoint.pt``, ``log.jsonl``, ``metrics.json`` and ``package/``.
+
+    Raises
+    ------
+    InputError, UsageError
+        The recipe, a change to it, or the data can't be used.
+    """
+    from .radpath.pipeline import train
+    from .recipes import load
+
+    return train(load(recipe, overrides), Path(out), progress, cancel)
+
+
+def evaluate(
+    recipe: str | Path,
+    checkpoint: str | Path,
+    out: str | Path,
+    overrides: Overrides = (),
+    progress: Progress = silent,
+    cancel: CancelToken | None = None,
+) -> dict[str, Any]:
+    """Score a package on a recipe's test split and write the figures to its card.
+
+    Parameters
+    ----------
+    recipe, overrides
+        As for :func:`run`; the test split is the recipe's.
+    checkpoint
+        A package folder, or the folder of a run (its ``package`` is taken).
+    out
+        Folder for ``metrics.json``.
+
+    Returns
+    -------
+    dict
+        The figures, as ``metrics.json`` and the card's ``metrics`` → ``test`` have them.
+    """
+    from .radpath.evaluate import evaluate as score
+    from .recipes import load
+
+    return score(load(recipe, overrides), Path(checkpoint), Path(out), progress, cancel)

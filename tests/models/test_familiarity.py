@@ -1,0 +1,79 @@
+"""Distances against independent formulas; p-values are conformal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+from sklearn.covariance import shrunk_covariance
+
+from lesionscope.models.familiarity import Bank, DistanceRule, distance, p_value
+
+
+@pytest.fixture(scope="module")
+def bank():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(300, 6)) @ rng.normal(size=(6, 6)) + rng.normal(size=6) * 10
+
+
+def standard(x, bank):
+    return (x - bank.mean(0)) / bank.std(0)
+
+
+def test_mahalanobis_equals_scikit_learns_shrunk_covariance(bank):
+    rng = np.random.default_rng(1)
+    x = bank[:7] + rng.normal(size=(7, 6))
+    s = standard(bank, bank)
+    inverse = np.linalg.inv(shrunk_covariance(np.cov(s.T), shrinkage=0.2))
+    e = standard(x, bank)
+    expected = np.sqrt(np.einsum("nd,de,ne->n", e, inverse, e))
+    got = distance(x, bank, DistanceRule("mahalanobis", shrinkage=0.2))
+    np.testing.assert_allclose(got, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("k", [1, 4])
+def test_neighbours_equal_a_brute_force_search(bank, k):
+    x = bank[:5] + 0.3
+    d = np.sort(cdist(standard(x, bank), standard(bank, bank)), axis=1)[:, :k].mean(1)
+    np.testing.assert_allclose(distance(x, bank, DistanceRule("neighbours", k=k)), d, rtol=1e-9)
+
+
+def test_distance_does_not_depend_on_a_channels_unit(bank):
+    x = bank[:4] + 1.0
+    unit = np.array([1, 20, 0.05, 5, 1, 1])
+    for rule in (DistanceRule("mahalanobis"), DistanceRule("neighbours")):
+        np.testing.assert_allclose(distance(x * unit, bank * unit, rule), distance(x, bank, rule), rtol=1e-6)
+
+
+def test_a_channel_that_never_varies_does_no_harm(bank):
+    flat = np.concatenate([bank, np.full((len(bank), 1), 3.0)], axis=1)
+    d = distance(flat[:5], flat)
+    assert np.isfinite(d).all() and (d < 100).all()
+
+
+def test_p_values_by_hand():
+    calibration = [1.0, 2.0, 3.0, 4.0]
+    np.testing.assert_allclose(p_value([0.5, 2.0, 2.5, 9.0], calibration), [1.0, 0.8, 0.6, 0.2])
+    assert p_value(np.nan, calibration)[0] == pytest.approx(0.2)
+
+
+def test_p_values_of_like_cases_are_uniform(bank):
+    rng = np.random.default_rng(5)
+    prepared = Bank(rng.normal(size=(400, 8)))
+    calibration = prepared.distance(rng.normal(size=(999, 8)))
+    p = p_value(prepared.distance(rng.normal(size=(4000, 8))), calibration)
+    assert np.mean(p <= 0.05) == pytest.approx(0.05, abs=0.02)
+    assert np.mean(p <= 0.5) == pytest.approx(0.5, abs=0.05)
+    far = p_value(prepared.distance(rng.normal(size=(10, 8)) * 6), calibration)
+    assert (far < 0.01).all()
+
+
+def test_bad_banks_and_rules_are_refused():
+    with pytest.raises(ValueError, match="at least two"):
+        Bank(np.zeros((1, 3)))
+    with pytest.raises(ValueError, match="finite"):
+        Bank(np.full((3, 3), np.nan))
+    with pytest.raises(ValueError, match="mahalanobis, neighbours"):
+        DistanceRule("cosine")
+    with pytest.raises(ValueError, match="shrinkage"):
+        DistanceRule(shrinkage=2)

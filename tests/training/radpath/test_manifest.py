@@ -1,0 +1,121 @@
+"""Real volumes by a CSV manifest: checked rows, stratified subsets, cached cubes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lesionscope.training.radpath.manifest import Row, read_cubes, read_manifest, subsets
+
+from lesionscope.ct.geometry import Geometry
+from lesionscope.ct.volume import CTVolume, Source
+from lesionscope.errors import InputError
+from lesionscope.ontology.tree import load_tree
+
+TREE = load_tree()
+HEADER = "path,x,y,z,leaf\n"
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "lesions.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_rows_are_read_with_paths_relative_to_the_file(tmp_path):
+    path = write(tmp_path, "﻿path, x,y,z,leaf,subset,patient\nct/a.nii, 1.5,-2,3,H4a,4,p1\n")
+    (row,) = read_manifest(path, TREE)
+    assert row == Row(2, tmp_path / "ct" / "a.nii", (1.5, -2.0, 3.0), "H4a", 4, None, "p1")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("path,x,y,leaf\n", "lacks the columns z"),
+        (HEADER, "lists no lesion"),
+        (HEADER + "a,1,2,3,\n", "row 2: 'leaf' is empty"),
+        (HEADER + "a,1,2,3,H4a\nb,1,2,3\n", "row 3: 'leaf' is empty"),
+        (HEADER + "a,1,2,3,H2a\n", "row 2: 'H2a' is no leaf"),
+        (HEADER + "a,1,two,3,H4a\n", "row 2: x, y and z must be numbers"),
+        (HEADER + "a,1,nan,3,H4a\n", "finite"),
+        ("path,x,y,z,leaf,subset\na,1,2,3,H4a,7\n", "0 to 4"),
+        ("path,x,y,z,leaf,subset\na,1,2,3,H4a,1\nb,1,2,3,H4a,\n", "row 3: 'subset' is empty"),
+    ],
+)
+def test_a_wrong_row_is_named(tmp_path, text, words):
+    with pytest.raises(InputError, match=words):
+        read_manifest(write(tmp_path, text), TREE)
+
+
+def test_a_missing_manifest_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none\.csv"):
+        read_manifest(tmp_path / "none.csv", TREE)
+
+
+def test_subsets_are_equal_stratified_and_keep_patients_together():
+    rng = np.random.default_rng(0)
+    tags = rng.choice(TREE.leaves, 500, p=[0.3, 0.2] + [0.5 / 9] * 9)
+    rows = [
+        Row(i + 2, Path(f"{i}.nii"), (0, 0, 0), str(tag), patient=f"p{i // 2}" if i < 100 else "")
+        for i, tag in enumerate(tags)
+    ]
+    got = subsets(rows, seed=1)
+    assert set(got) == set(range(5)) and np.ptp(np.bincount(got)) <= 10
+    for tag, total in Counter(tags).items():
+        counts = np.bincount(got[tags == tag], minlength=5)
+        assert np.abs(counts - total / 5).max() <= 4
+    assert all(got[2 * i] == got[2 * i + 1] for i in range(50))
+    np.testing.assert_array_equal(got, subsets(rows, seed=1))
+
+
+def test_given_subsets_are_kept():
+    rows = [Row(i, Path("a"), (0, 0, 0), "H4a", subset=i % 5) for i in range(7)]
+    assert subsets(rows).tolist() == [0, 1, 2, 3, 4, 0, 1]
+
+
+def ramp_volume() -> CTVolume:
+    """HU = x + 10 z on an anisotropic grid, x from −40, z from −60 mm."""
+    geometry = Geometry((90, 60, 50), (1.0, 1.5, 2.5), (-40.0, -45.0, -60.0))
+    k, _, i = np.meshgrid(np.arange(50), np.arange(60), np.arange(90), indexing="ij")
+    hu = (-40.0 + i + 10 * (-60.0 + 2.5 * k)).astype(np.float32)
+    return CTVolume(hu, geometry, Source("1.2.3"))
+
+
+def test_cubes_are_cut_at_the_centroid_once_and_cached(tmp_path):
+    opened = []
+
+    def opener(path, series_uid):
+        opened.append((path, series_uid))
+        return ramp_volume()
+
+    rows = [
+        Row(2, tmp_path / "v", (0.5, 0.5, 0.5), "H4a"),
+        Row(3, tmp_path / "v", (2.5, 0.5, -1.5), "H1c", series_uid=None),
+    ]
+    first = read_cubes(rows, tmp_path / "cache", opener=opener)
+    assert len(opened) == 1 and first.dtype == np.int16 and first.shape == (2, 64, 64, 64)
+    # Voxel (31.5, 31.5, 31.5) is the centroid: along x one HU a mm, along z ten.
+    middle = first[0, 31:33, 31:33, 31:33].astype(float).mean()
+    assert middle == pytest.approx(0.5 + 10 * 0.5, abs=1)
+    assert first[0, 31, 31, 40] - first[0, 31, 31, 30] == 10
+    assert first[0, 40, 31, 31] - first[0, 30, 31, 31] == 100
+    assert first[1].astype(float)[31:33, 31:33, 31:33].mean() == pytest.approx(2.5 - 15, abs=1)
+    again = read_cubes(rows, tmp_path / "cache", opener=opener)
+    assert len(opened) == 1
+    np.testing.assert_array_equal(first, again)
+
+
+def test_a_centroid_outside_its_volume_names_the_row(tmp_path):
+    rows = [Row(9, tmp_path / "v", (500.0, 0.0, 0.0), "H4a")]
+    with pytest.raises(InputError, match=r"Row 9.*outside the volume"):
+        read_cubes(rows, tmp_path / "c", opener=lambda *_: ramp_volume())
+
+
+def test_a_volume_that_cannot_be_read_names_the_row(tmp_path):
+    def opener(path, series_uid):
+        raise InputError(f"{path} holds no CT.")
+
+    with pytest.raises(InputError, match=r"Row 5 of the manifest: .* holds no CT"):
+        read_cubes([Row(5, tmp_path / "v", (0, 0, 0), "H4a")], tmp_path / "c", opener=opener)

@@ -1,0 +1,216 @@
+"""A CSV manifest of real lesions: volumes, centroids (LPS mm) and classes → 64³ cubes.
+
+Columns: ``path`` (a DICOM folder or file, NIfTI, NRRD, MHA; relative to the CSV
+file), ``x``, ``y``, ``z`` (centroid, LPS mm), ``leaf`` (a leaf tag of the tree),
+and optionally ``subset`` (0–4), ``series_uid`` (where a folder holds several
+series) and ``patient`` (lesions of one patient stay in one subset).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscope.ct.volume import CTVolume
+from lesionscope.errors import InputError
+from lesionscope.files import write_atomically
+from lesionscope.lesions.lesion import Point
+from lesionscope.ontology.tree import PathologyTree
+from lesionscope.progress import CancelToken, Progress, silent
+
+SIDE = 64
+SUBSETS = 5
+REQUIRED = ("path", "x", "y", "z", "leaf")
+OPTIONAL = ("subset", "series_uid", "patient")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One lesion of a manifest; ``number`` is its line in the file (the header is line 1)."""
+
+    number: int
+    path: Path
+    centroid_lps_mm: Point
+    leaf: str
+    subset: int | None = None
+    series_uid: str | None = None
+    patient: str = ""
+
+
+def read_manifest(path: str | Path, tree: PathologyTree) -> tuple[Row, ...]:
+    """Read and check a manifest.
+
+    Raises
+    ------
+    InputError
+        Not readable, a column is missing, or a row holds something wrong: the
+        sentence names the row.
+    """
+    path = Path(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            columns = [name.strip() for name in reader.fieldnames or ()]
+            missing = [name for name in REQUIRED if name not in columns]
+            if missing:
+                raise InputError(
+                    f"{path} lacks the columns {', '.join(missing)}; a manifest has "
+                    f"{', '.join(REQUIRED)} and may have {', '.join(OPTIONAL)}."
+                )
+            reader.fieldnames = columns
+            rows = tuple(_row(path, reader.line_num, record, tree) for record in reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} can't be read as a CSV manifest ({error}).") from error
+    if not rows:
+        raise InputError(f"{path} lists no lesion; add a row for each.")
+    given = [row.subset is not None for row in rows]
+    if any(given) and not all(given):
+        bare = rows[given.index(False)].number
+        raise InputError(f"{path}, row {bare}: 'subset' is empty; give it in every row or in none.")
+    return rows
+
+
+def _row(manifest: Path, number: int, record: dict[str, str | None], tree: PathologyTree) -> Row:
+    """Check one record."""
+    values = {key: (value or "").strip() for key, value in record.items() if isinstance(key, str)}
+    where = f"{manifest}, row {number}"
+    for name in REQUIRED:
+        if not values[name]:
+            raise InputError(f"{where}: '{name}' is empty.")
+    if values["leaf"] not in tree.leaves:
+        raise InputError(
+            f"{where}: '{values['leaf']}' is no leaf of {tree.title}; choose one of {', '.join(tree.leaves)}."
+        )
+    try:
+        x, y, z = (float(values[name]) for name in ("x", "y", "z"))
+    except ValueError as error:
+        raise InputError(f"{where}: x, y and z must be numbers (LPS mm).") from error
+    if not all(math.isfinite(v) for v in (x, y, z)):
+        raise InputError(f"{where}: x, y and z must be finite numbers (LPS mm).")
+    subset = values.get("subset") or None
+    if subset is not None and subset not in {str(i) for i in range(SUBSETS)}:
+        raise InputError(f"{where}: 'subset' must be one of 0 to {SUBSETS - 1}, not '{subset}'.")
+    return Row(
+        number,
+        (manifest.parent / values["path"]).resolve(),
+        (x, y, z),
+        values["leaf"],
+        None if subset is None else int(subset),
+        values.get("series_uid") or None,
+        values.get("patient", ""),
+    )
+
+
+def subsets(rows: Sequence[Row], seed: int = 0) -> NDArray[np.int64]:
+    """Subset 0–4 of each row: as given, else five equal ones stratified by class (§2.1).
+
+    "Each subset retains roughly the same proportion for each disease as the entire
+    dataset." Rows of one patient go together (by ``patient``, else by file), placed
+    largest groups first where their classes are rarest.
+    """
+    if all(row.subset is not None for row in rows):
+        return np.array([row.subset for row in rows], dtype=np.int64)
+    groups: dict[str, list[int]] = {}
+    for index, row in enumerate(rows):
+        groups.setdefault(row.patient or str(row.path), []).append(index)
+    leaves = sorted({row.leaf for row in rows})
+    counts = np.zeros((SUBSETS, len(leaves)))
+    assigned = np.zeros(len(rows), dtype=np.int64)
+    keys = sorted(groups)
+    order = np.random.default_rng(seed).permutation(len(keys))
+    for key in sorted((keys[i] for i in order), key=lambda k: -len(groups[k])):
+        mine = np.bincount([leaves.index(rows[i].leaf) for i in groups[key]], minlength=len(leaves))
+        # The subset that holds the least of this group's classes, then the least of all.
+        best = min(range(SUBSETS), key=lambda s: (float(counts[s] @ mine), float(counts[s].sum())))
+        counts[best] += mine
+        assigned[groups[key]] = best
+    return assigned
+
+
+def read_cubes(
+    rows: Sequence[Row],
+    cache: Path,
+    *,
+    spacing_mm: float = 1.0,
+    opener: Callable[[Path, str | None], CTVolume] | None = None,
+    progress: Progress = silent,
+    cancel: CancelToken | None = None,
+) -> NDArray[np.int16]:
+    """Cut a 64³ cube of HU around every centroid, int16 ``(n, 64, 64, 64)``, (z, y, x) in LPS.
+
+    Each volume is opened once; cubes are kept in ``cache`` under a digest of
+    what made them, so that a second run (or one after a kill) reads them back.
+
+    Raises
+    ------
+    InputError
+        A volume can't be read or doesn't hold the centroid: the sentence names the row.
+    """
+    from lesionscope.ct.crops import crop
+
+    opener = _open if opener is None else opener
+    cache.mkdir(parents=True, exist_ok=True)
+    cubes = np.empty((len(rows), SIDE, SIDE, SIDE), dtype=np.int16)
+    pending: dict[tuple[Path, str | None], list[int]] = {}
+    done = 0
+    for index, row in enumerate(rows):
+        file = cache / f"{_digest(row, spacing_mm)}.npy"
+        if file.is_file():
+            cubes[index] = np.load(file, allow_pickle=False)
+            done += 1
+        else:
+            pending.setdefault((row.path, row.series_uid), []).append(index)
+    for (path, series_uid), indices in pending.items():
+        if cancel is not None:
+            cancel.check()
+        progress(done, len(rows), "Reading volumes")
+        first = rows[indices[0]]
+        try:
+            volume = opener(path, series_uid)
+        except InputError as error:
+            raise InputError(f"Row {first.number} of the manifest: {error}") from error
+        for index in indices:
+            row = rows[index]
+            if not volume.geometry.contains(row.centroid_lps_mm):
+                raise InputError(
+                    f"Row {row.number} of the manifest: the centroid {row.centroid_lps_mm} (LPS mm) lies "
+                    f"outside the volume {path}; check its signs (LPS: x to the left, y to the back)."
+                )
+            cube = crop(volume, row.centroid_lps_mm, shape=(SIDE, SIDE, SIDE), spacing_mm=spacing_mm)
+            cubes[index] = np.clip(np.rint(cube), -32768, 32767).astype(np.int16)
+            _save(cache / f"{_digest(row, spacing_mm)}.npy", cubes[index])
+            done += 1
+    progress(done, len(rows), "Reading volumes")
+    return cubes
+
+
+def _open(path: Path, series_uid: str | None) -> CTVolume:
+    from lesionscope.ct.scan import open_ct
+
+    return open_ct(path, series_uid)
+
+
+def _save(path: Path, cube: NDArray[np.int16]) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, cube, allow_pickle=False)
+    write_atomically(path, buffer.getvalue())
+
+
+def _digest(row: Row, spacing_mm: float) -> str:
+    """Digest of what fixes a row's cube: the file, its size and time, the centroid, the grid."""
+    try:
+        stat = row.path.stat()
+        state = [stat.st_size, stat.st_mtime_ns]
+    except OSError:
+        state = []
+    parts = [str(row.path), state, row.series_uid, row.centroid_lps_mm, spacing_mm, SIDE]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]

@@ -1,0 +1,198 @@
+"""From a recipe to a package: data, training, calibration, familiarity bank, card."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lesionscope.files import write_atomically
+from lesionscope.models.card import CalibrationCard, Card, FamiliarityCard
+from lesionscope.models.familiarity import Bank
+from lesionscope.models.package import ModelPackage
+from lesionscope.models.pathology_net import PathologyNet
+from lesionscope.models.probabilities import VectorScaling, calibrated, tree_scores
+from lesionscope.ontology.tree import PathologyTree, load_tree
+from lesionscope.progress import CancelToken, Progress, silent
+
+from .augment import Augmentation
+from .calibrate import METHOD, calibrate, class_frequencies
+from .dataset import Cubes, load_split
+from .losses import class_weights, head_targets
+from .metrics import head_calibration, summary
+from .package_writer import halve, onnx_section, write_package
+from .recipe import RadPathRecipe
+from .trainer import Answers, Trained, Trainer, infer
+
+METRICS = "metrics.json"
+PACKAGE = "package"
+AT_THE_CLICK = Augmentation(shift=3, flip=False, rotate90=False, pad=0.5, pad_voxels=16)
+"""Crops as a reader's click gives them: a few mm off, half of them at a scan's border."""
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """Where a run left its files, and its metrics as ``metrics.json`` has them."""
+
+    out: Path
+    package: ModelPackage
+    metrics: dict[str, Any]
+
+
+def train(
+    recipe: RadPathRecipe, out: Path, progress: Progress = silent, cancel: CancelToken | None = None
+) -> TrainingResult:
+    """Train a recipe in ``out`` (or go on there) and write ``out/package``.
+
+    Leaves ``checkpoint.pt``, ``log.jsonl``, ``metrics.json`` (validation figures)
+    and ``package/``. The test split isn't touched: see ``evaluate.py``.
+    """
+    started = time.monotonic()
+    tree = load_tree()
+    training = load_split(recipe, tree, "train", progress=progress, cancel=cancel)
+    validation = load_split(recipe, tree, "validation", progress=progress, cancel=cancel)
+    trained = Trainer(recipe, tree, training, validation, out).fit(progress, cancel)
+    network = halve(trained.network.cpu())
+    answers = infer(network, tree, validation, recipe.preprocessing, progress=progress, cancel=cancel)
+    scaling = _calibrate(recipe, tree, training, validation, answers)
+    embeddings, familiarity = _familiarity(recipe, tree, network, training, validation, progress, cancel)
+    figures = _figures(tree, validation, answers, scaling, trained)
+
+    def card(sha256: dict[str, str]) -> Card:
+        return _card(recipe, tree, network, training, validation, scaling, familiarity, figures, sha256)
+
+    package = write_package(out / PACKAGE, network, tree, embeddings, card)
+    metrics = {
+        "recipe": recipe.as_dict(),
+        "seconds": round(time.monotonic() - started, 1),
+        "epochs": list(trained.history),
+        "validation": figures,
+    }
+    write_atomically(out / METRICS, json.dumps(metrics, indent=1, allow_nan=False) + "\n")
+    return TrainingResult(out, package, metrics)
+
+
+def _calibrate(
+    recipe: RadPathRecipe, tree: PathologyTree, training: Cubes, validation: Cubes, answers: Answers
+) -> dict[str, VectorScaling]:
+    """Fit calibration on the validation split, whose class frequencies are the population's."""
+    seen, held_out = head_targets(tree, training.leaf), head_targets(tree, validation.leaf)
+    weights = class_weights(tree, seen) if recipe.class_weights else None
+    return calibrate(
+        tree,
+        answers.logits,
+        held_out,
+        weights=None if weights is None else {name: w.numpy() for name, w in weights.items()},
+        training={head.name: class_frequencies(seen[head.name], head.width) for head in tree.heads},
+        population={head.name: class_frequencies(held_out[head.name], head.width) for head in tree.heads},
+        penalty=recipe.calibration_penalty,
+    )
+
+
+def _familiarity(
+    recipe: RadPathRecipe,
+    tree: PathologyTree,
+    network: PathologyNet,
+    training: Cubes,
+    validation: Cubes,
+    progress: Progress,
+    cancel: CancelToken | None,
+) -> tuple[np.ndarray[Any, np.dtype[np.float32]], FamiliarityCard]:
+    """Embed a share of the training cubes as the bank, and rank validation cubes against it."""
+    settings, preprocessing = AT_THE_CLICK, recipe.preprocessing
+    chosen = _spread(training, recipe.familiarity.bank, recipe.seed)
+    bank = infer(
+        network, tree, chosen, preprocessing, settings=settings, key=(recipe.seed, 3), progress=progress,
+        cancel=cancel,
+    ).embedding  # fmt: skip
+    held_out = infer(
+        network, tree, validation, preprocessing, settings=settings, key=(recipe.seed, 4), progress=progress,
+        cancel=cancel,
+    ).embedding  # fmt: skip
+    distances = np.sort(Bank(bank, recipe.familiarity.rule).distance(held_out))
+    return bank, FamiliarityCard(
+        rule=recipe.familiarity.rule,
+        layer=f"spatial mean and deviation of {', '.join(recipe.network.embedding_stages)}",
+        threshold=recipe.familiarity.threshold,
+        calibration_distances=tuple(float(f"{distance:.6g}") for distance in distances),
+    )
+
+
+def _spread(cubes: Cubes, count: int, seed: int) -> Cubes:
+    """Take ``count`` cases at random, or all where there are fewer."""
+    if count >= len(cubes):
+        return cubes
+    take = np.sort(np.random.default_rng([seed, 5]).choice(len(cubes), size=count, replace=False))
+    return Cubes(cubes.tree, cubes.hu[take], cubes.leaf[take], {}, np.zeros(0, dtype=np.int64))
+
+
+def _figures(
+    tree: PathologyTree,
+    validation: Cubes,
+    answers: Answers,
+    scaling: dict[str, VectorScaling],
+    trained: Trained,
+) -> dict[str, Any]:
+    """Return what the calibrated network reaches on the cases it was calibrated on."""
+    scores = tree_scores(tree, answers.logits, scaling)
+    return {
+        "cases": len(validation),
+        "epochs": len(trained.history),
+        "note": "calibrated on these cases, so their calibration error is flattering",
+        "calibration": head_calibration(tree, calibrated(tree, answers.logits, scaling), validation.tags),
+        **summary(tree, scores, validation.tags),
+    }
+
+
+def _card(
+    recipe: RadPathRecipe,
+    tree: PathologyTree,
+    network: PathologyNet,
+    training: Cubes,
+    validation: Cubes,
+    scaling: dict[str, VectorScaling],
+    familiarity: FamiliarityCard,
+    figures: dict[str, Any],
+    sha256: dict[str, str],
+) -> Card:
+    """Write down what the package is."""
+    words = recipe.package
+    phantom = recipe.data.source == "phantom"
+    frequencies = "equally many of each leaf" if recipe.data.frequencies == "balanced" else "as in Table 1"
+    population = (
+        f"simulated lung lesions, {frequencies}"
+        if phantom
+        else "lesions with the manifest's class frequencies"
+    )
+    return Card(
+        name=words.name,
+        version=words.version,
+        task="pathology",
+        title=words.title,
+        demonstration=words.demonstration,
+        scope=words.scope,
+        intended_use=words.intended_use,
+        limits=words.limits,
+        tree=tree,
+        preprocessing=recipe.preprocessing,
+        network=network.spec.as_dict(),
+        onnx=onnx_section(tree),
+        calibration=CalibrationCard(METHOD, population, scaling),
+        familiarity=familiarity,
+        training_data={
+            "source": "phantoms" if phantom else "a manifest of CT volumes",
+            "population": population,
+            "train": training.counts(),
+            "validation": validation.counts(),
+            "epochs": recipe.epochs,
+            "seed": recipe.seed,
+            "recipe": recipe.name,
+        },
+        metrics={"validation": figures},
+        licence=words.licence,
+        sha256=sha256,
+    )

@@ -1,0 +1,358 @@
+"""Training the network: epochs, schedule, averaged weights, checkpoints that survive a kill.
+
+An epoch's order and augmentation follow from the seed and its number alone, so a
+run that was killed goes on from its last whole epoch and ends with the same
+weights as one that was not (same machine, same number of threads).
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import json
+import math
+import pickle
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lesionscope.errors import InputError
+from lesionscope.files import write_atomically
+from lesionscope.models.card import Preprocessing
+from lesionscope.models.pathology_net import PathologyNet
+from lesionscope.models.probabilities import Floats, tree_scores
+from lesionscope.ontology.tree import PathologyTree
+from lesionscope.progress import CancelToken, Progress, silent
+
+from .augment import NONE, Augmentation
+from .dataset import Cubes, batch, order_of_epoch
+from .losses import class_weights, head_targets, hierarchy_loss
+from .metrics import expected_calibration_error, leaf_auc
+from .recipe import Optimisation, RadPathRecipe
+
+CHECKPOINT = "checkpoint.pt"
+LOG = "log.jsonl"
+FORMAT = 1
+_UNREADABLE = (OSError, EOFError, RuntimeError, pickle.UnpicklingError, LookupError, TypeError, ValueError)
+"""What torch raises on a file that is no checkpoint of ours."""
+
+
+def learning_rate(settings: Optimisation, step: int, steps_per_epoch: int, epochs: int) -> float:
+    """Learning rate of a step (from 0); a function of the step alone, so resuming needs no state.
+
+    ``step``: lr · factor^⌊epoch / step_epochs⌋ (paper 000, §2.3: 0.01, ⅓, 20).
+    ``one-cycle``: lr/25 up to lr, then down to lr/1000, both along half a cosine.
+    """
+    if settings.schedule == "step":
+        return settings.lr * settings.step_factor ** (step // steps_per_epoch // settings.step_epochs)
+    total = max(epochs * steps_per_epoch - 1, 1)
+    at = min(step / total, 1.0)
+    if at < settings.warm_up:
+        start, end, share = settings.lr / 25, settings.lr, at / settings.warm_up
+    else:
+        start, end = settings.lr, settings.lr / 1000
+        share = (at - settings.warm_up) / (1 - settings.warm_up)
+    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+
+
+def pick_device(name: str) -> torch.device:
+    """Turn ``auto``, ``cpu`` or ``cuda:N`` into a device.
+
+    Raises
+    ------
+    InputError
+        A GPU was asked for that this machine has not.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(f"'{name}' is no device; choose auto, cpu or cuda:0.") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(f"There is no GPU '{name}' here; choose auto or cpu.")
+    return device
+
+
+def initialise(tree: PathologyTree, recipe: RadPathRecipe) -> PathologyNet:
+    """Build the recipe's network with the weights that its seed gives."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        return PathologyNet(tree, recipe.network)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training leaves: the network to use (averaged where the recipe says so) and its log."""
+
+    network: PathologyNet
+    history: tuple[dict[str, Any], ...]
+
+
+class Trainer:
+    """One run of a recipe in a folder; :meth:`fit` starts or goes on.
+
+    Parameters
+    ----------
+    recipe, tree
+        What to train.
+    train, validation
+        Cubes; the validation split is scored after each epoch, never learnt from.
+    out
+        Folder for ``checkpoint.pt`` and ``log.jsonl``.
+    """
+
+    def __init__(
+        self, recipe: RadPathRecipe, tree: PathologyTree, train: Cubes, validation: Cubes, out: Path
+    ) -> None:
+        self.recipe, self.tree, self.out = recipe, tree, out
+        self.train, self.validation = train, validation
+        if len(train) < recipe.batch:
+            raise InputError(
+                f"The training split has {len(train)} cases, fewer than one batch of {recipe.batch}; "
+                "add cases or make the batch smaller."
+            )
+        self.device = pick_device(recipe.device)
+        self.network = _placed(initialise(tree, recipe), self.device)
+        self.averaged = copy.deepcopy(self.network) if recipe.optimisation.ema else None
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=recipe.optimisation.lr,
+            weight_decay=recipe.optimisation.weight_decay,
+        )
+        self.targets = head_targets(tree, train.leaf)
+        weights = class_weights(tree, self.targets) if recipe.class_weights else None
+        self.weights = None if weights is None else {k: v.to(self.device) for k, v in weights.items()}
+        self.steps = len(train) // recipe.batch  # the last, smaller batch is dropped
+        self.epoch = 0
+        self.history: list[dict[str, Any]] = []
+
+    def fit(self, progress: Progress = silent, cancel: CancelToken | None = None) -> Trained:
+        """Train to the recipe's last epoch, from the folder's checkpoint where there is one."""
+        with _threads(self.recipe.threads):
+            self.resume()
+            for _ in range(self.epoch, self.recipe.epochs):
+                self._run_epoch(progress, cancel)
+                self.save()
+        return Trained(self._answering(), tuple(self.history))
+
+    def _run_epoch(self, progress: Progress, cancel: CancelToken | None) -> None:
+        recipe, started = self.recipe, time.perf_counter()
+        order = order_of_epoch(len(self.train), recipe.seed, self.epoch)
+        self.network.train()
+        totals: dict[str, float] = dict.fromkeys([head.name for head in self.tree.heads], 0.0)
+        for step in range(self.steps):
+            if cancel is not None:
+                cancel.check()
+            indices = order[step * recipe.batch : (step + 1) * recipe.batch]
+            for name, value in self._step(indices, self.epoch * self.steps + step).items():
+                totals[name] += value / self.steps
+            loss = sum(totals.values()) * self.steps / (step + 1)
+            progress(
+                self.epoch * self.steps + step + 1,
+                recipe.epochs * self.steps,
+                f"Epoch {self.epoch + 1} of {recipe.epochs}, loss {loss:.3f}",
+            )
+        seconds = time.perf_counter() - started
+        self.epoch += 1
+        entry = {
+            "epoch": self.epoch,
+            "loss": round(sum(totals.values()), 5),
+            "loss_by_head": {name: round(value, 5) for name, value in totals.items()},
+            "cubes_per_s": round(self.steps * recipe.batch / seconds, 2),
+            "validation": self._validate(),
+        }
+        self.history.append(entry)
+
+    def _step(self, indices: np.ndarray[Any, np.dtype[np.int64]], step: int) -> dict[str, float]:
+        """Learn from one batch; return its loss by head."""
+        recipe = self.recipe
+        rate = learning_rate(recipe.optimisation, step, self.steps, recipe.epochs)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        key = (recipe.seed, 2, self.epoch)
+        cubes = batch(self.train, indices, recipe.augmentation, recipe.preprocessing, key)
+        logits = self.network.logits(_to_device(cubes, self.device))
+        targets = {k: torch.from_numpy(v[indices]).to(self.device) for k, v in self.targets.items()}
+        loss, by_head = hierarchy_loss(logits, targets, self.weights)
+        if not torch.isfinite(loss):
+            raise InputError(
+                f"The loss is no longer a number in epoch {self.epoch + 1}; lower the learning rate "
+                f"(--set optimisation.lr={recipe.optimisation.lr / 3:.2g}) and start in a new folder."
+            )
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        if self.averaged is not None:
+            _average(self.averaged, self.network, min(recipe.optimisation.ema, (1 + step) / (10 + step)))
+        return {name: float(value.detach()) for name, value in by_head.items()}
+
+    def _answering(self) -> PathologyNet:
+        """Return the network to use: the averaged one where there is one."""
+        network = self.network if self.averaged is None else self.averaged
+        network.eval()
+        return network
+
+    def _validate(self) -> dict[str, float]:
+        answers = infer(
+            self._answering(), self.tree, self.validation, self.recipe.preprocessing, device=self.device
+        )
+        targets = head_targets(self.tree, self.validation.leaf)
+        scores = tree_scores(self.tree, answers.logits)
+        loss, _ = hierarchy_loss(
+            {k: torch.from_numpy(v) for k, v in answers.logits.items()},
+            {k: torch.from_numpy(v) for k, v in targets.items()},
+            None if self.weights is None else {k: v.cpu().double() for k, v in self.weights.items()},
+        )
+        leaves = leaf_auc(self.tree, scores, self.validation.tags)
+        top = self.tree.heads[0].name
+        return {
+            "loss": round(float(loss), 5),
+            "mAUC@L": round(leaves.unweighted, 5),
+            f"ece_{top}": round(
+                expected_calibration_error(
+                    scores.conditional[:, [scores.column(t) for t in self.tree.heads[0].nodes]],
+                    targets[top],
+                ),
+                5,
+            ),
+        }
+
+    def save(self) -> None:
+        """Write the checkpoint, then the log, each whole or not at all."""
+        content = {
+            "format": FORMAT,
+            "recipe": _digest(self.recipe, self.train),
+            "epoch": self.epoch,
+            "network": self.network.state_dict(),
+            "averaged": None if self.averaged is None else self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "torch_rng": torch.get_rng_state(),
+            "history": json.dumps(self.history),
+        }
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        write_atomically(self.out / CHECKPOINT, buffer.getvalue())
+        write_atomically(self.out / LOG, "".join(json.dumps(entry) + "\n" for entry in self.history))
+
+    def resume(self) -> bool:
+        """Go on from the folder's checkpoint; whether there was one.
+
+        Raises
+        ------
+        InputError
+            It was made by another recipe or other data, or it is damaged.
+        """
+        path = self.out / CHECKPOINT
+        if not path.exists():
+            return False
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            if content["format"] != FORMAT:
+                raise ValueError(f"format {content['format']}")
+            digest, epoch = content["recipe"], int(content["epoch"])
+        except _UNREADABLE as error:
+            raise InputError(
+                f"{path} can't be read as a checkpoint ({type(error).__name__}); delete it to start anew."
+            ) from error
+        if digest != _digest(self.recipe, self.train):
+            raise InputError(
+                f"{path} belongs to another recipe or other data; choose another --out folder, "
+                "or delete it to start anew."
+            )
+        self.network.load_state_dict(content["network"])
+        if self.averaged is not None:
+            self.averaged.load_state_dict(content["averaged"])
+        self.optimiser.load_state_dict(content["optimiser"])
+        torch.set_rng_state(content["torch_rng"])
+        self.history = json.loads(content["history"])
+        self.epoch = epoch
+        return True
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Raw logits by head, float64 ``(n, head.width)``, and embeddings float32 ``(n, d)``."""
+
+    logits: dict[str, Floats]
+    embedding: np.ndarray[Any, np.dtype[np.float32]]
+
+
+def infer(
+    network: PathologyNet,
+    tree: PathologyTree,
+    cubes: Cubes,
+    preprocessing: Preprocessing,
+    *,
+    device: torch.device | None = None,
+    settings: Augmentation = NONE,
+    key: tuple[int, ...] = (0,),
+    batch_size: int = 16,
+    progress: Progress = silent,
+    cancel: CancelToken | None = None,
+) -> Answers:
+    """Answer for every case; ``settings`` and ``key`` may move or pad the crops."""
+    network.eval()
+    logits: dict[str, list[Floats]] = {head.name: [] for head in tree.heads}
+    embeddings = []
+    with torch.inference_mode():
+        for start in range(0, len(cubes), batch_size):
+            if cancel is not None:
+                cancel.check()
+            indices = np.arange(start, min(start + batch_size, len(cubes)))
+            x = _to_device(batch(cubes, indices, settings, preprocessing, key), device or torch.device("cpu"))
+            by_head, embedding = network(x)
+            for name, z in by_head.items():
+                logits[name].append(z.double().cpu().numpy())
+            embeddings.append(embedding.float().cpu().numpy())
+            progress(int(indices[-1]) + 1, len(cubes), "Scoring")
+    return Answers(
+        {name: np.concatenate(parts) for name, parts in logits.items()}, np.concatenate(embeddings)
+    )
+
+
+def _placed(network: PathologyNet, device: torch.device) -> PathologyNet:
+    """Move a network to its device, channels last: a fifth faster on CPU, more on a GPU."""
+    placed: PathologyNet = network.to(device).to(memory_format=torch.channels_last_3d)
+    return placed
+
+
+def _to_device(cubes: np.ndarray[Any, np.dtype[np.float32]], device: torch.device) -> Tensor:
+    tensor: Tensor = torch.from_numpy(cubes).to(device)
+    return tensor.to(memory_format=torch.channels_last_3d)
+
+
+def _average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move averaged weights and BN statistics a step: ā ← decay·ā + (1 − decay)·a."""
+    with torch.no_grad():
+        for old, new in zip(averaged.state_dict().values(), network.state_dict().values(), strict=True):
+            if old.is_floating_point():
+                old.lerp_(new, 1 - decay)
+            else:
+                old.copy_(new)
+
+
+def _digest(recipe: RadPathRecipe, train: Cubes) -> str:
+    """Digest of all that fixes the weights: the recipe's part, and which cases it learns from."""
+    content = json.dumps(recipe.fixing(), sort_keys=True, default=str).encode()
+    return hashlib.sha256(content + train.leaf.tobytes() + train.seeds.tobytes()).hexdigest()
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Use so many CPU threads for a while; 0 leaves torch's choice."""
+    before = torch.get_num_threads()
+    if count:
+        torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
