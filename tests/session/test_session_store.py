@@ -425,6 +425,34 @@ def test_a_full_disk_for_real(tmp_path: Path) -> None:
         subprocess.run(["umount", small], check=True)
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounting needs root")
+def test_a_read_only_disk_opens_read_only(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "none", disk], capture_output=True).returncode:
+        pytest.skip("a tmpfs can't be mounted here")
+    try:
+        with Session.open(disk / "one.sqlite", series_uid=SERIES) as session:
+            state = session.apply(AddLesion(lesion_from_click((1, 2, 3))))
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        with Session.open(disk / "one.sqlite", series_uid=SERIES) as session:
+            assert session.read_only and "can't be written" in session.notices[0]
+            assert session.state == state
+        with pytest.raises(LesionscopeError, match="could not be made"):
+            Session.open(disk / "two.sqlite", series_uid=SERIES)
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_a_closed_session_is_one_file_and_an_empty_lock(path: Path, reopen: Reopen) -> None:
+    with reopen() as session:
+        session.apply(AddLesion(lesion_from_click((1, 2, 3))))
+    assert {p.name: p.stat().st_size > 0 for p in path.parent.iterdir()} == {
+        "one.sqlite": True,
+        "one.sqlite-lock": False,
+    }
+
+
 def test_a_place_that_cannot_be_written_gets_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(LesionscopeError, match="choose a folder that can be written"):
@@ -456,7 +484,7 @@ def test_a_folder_that_cannot_be_written_opens_read_only(
     def refuse(*_: object) -> None:
         raise sqlite3.OperationalError("unable to open database file")
 
-    monkeypatch.setattr("lesionscope.session.store.WriterLock.acquire", refuse)
+    monkeypatch.setattr("lesionscope.session.opening.WriterLock.acquire", refuse)
     with reopen() as session:
         assert session.read_only and session.state == state
 

@@ -103,7 +103,7 @@ def key_image(volume: CTVolume, lesion: Lesion, *, notice: str, window: Window) 
     picture.alpha_composite(_marks(lesion, grid))
     picture.alpha_composite(_words(lesion, grid, notice, window))
     stream = io.BytesIO()
-    picture.convert("RGB").save(stream, "PNG")
+    picture.convert("RGB").save(stream, "PNG", compress_level=3)
     caption = wording.KEY_IMAGE.format(
         z=lesion.centroid_lps_mm[2],
         window=f"{window.title} (centre {window.centre:g}, width {window.width:g} HU)",

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lesionscope.errors import UsageError
+from lesionscope.inference.reading import Reading
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.session.commands import AddLesion, LesionCommand, RemoveLesion, ReplaceLesion
 
@@ -132,6 +133,35 @@ class History:
         if lesion_id not in self._lesions:
             raise UsageError("That lesion is no longer marked: undo its removal first, or mark it again.")
         return self._lesions[lesion_id]
+
+
+class KeptReadings:
+    """The latest reading for each mark (fingerprint) of each lesion, oldest first."""
+
+    def __init__(self) -> None:
+        self._by_lesion: dict[str, dict[str, Reading]] = {}
+        self._ids: set[str] = set()
+
+    def holds(self, reading: Reading) -> bool:
+        """Whether this very reading was kept before."""
+        return reading.id in self._ids
+
+    def add(self, reading: Reading) -> None:
+        """Take a reading that is on disk into account; it is the latest."""
+        marks = self._by_lesion.setdefault(reading.lesion_id, {})
+        marks.pop(reading.provenance.lesion_fingerprint, None)  # so that it comes last in the dict
+        marks[reading.provenance.lesion_fingerprint] = reading
+        self._ids.add(reading.id)
+
+    def know(self, identifiers: list[str]) -> None:
+        """Remember readings that are on disk but that no mark shows any more."""
+        self._ids.update(identifiers)
+
+    def shown(self, lesion: Lesion) -> Reading | None:
+        """Return the latest reading of a lesion as it is marked, else the latest of all."""
+        marks = self._by_lesion.get(lesion.id, {})
+        latest = next(reversed(marks.values()), None)
+        return marks.get(lesion.fingerprint, latest)
 
 
 def _check_finite(lesion: Lesion) -> None:

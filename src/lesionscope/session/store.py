@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import logging
-import os
-import sqlite3
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, func, insert, select
+from sqlalchemy import Engine, Table, insert
 from sqlalchemy.exc import DBAPIError
 
 from lesionscope.errors import InputError, LesionscopeError
 from lesionscope.inference.reading import Reading
 from lesionscope.lesions.lesion import Lesion
-from lesionscope.session import codec, schema
+from lesionscope.session import codec, opening, schema
 from lesionscope.session.commands import AddReading, Command
-from lesionscope.session.history import Entry, History
+from lesionscope.session.history import Entry
 from lesionscope.session.lock import WriterLock
 from lesionscope.session.paths import default_path
 from lesionscope.session.state import SessionState
@@ -54,7 +51,7 @@ class Session:
         self,
         path: Path,
         engine: Engine,
-        contents: tuple[History, _Readings, int],
+        contents: opening.Contents,
         lock: WriterLock | None,
         notices: tuple[str, ...],
     ) -> None:
@@ -88,22 +85,22 @@ class Session:
         notices: list[str] = []
         lock: WriterLock | None = None
         if not read_only:
-            lock = _writer_lock(path, notices)
+            lock = opening.writer_lock(path, notices)
         try:
             try:
-                engine, contents = _load(path, series_uid, read_only=lock is None)
+                engine, contents = opening.load(path, series_uid, read_only=lock is None)
             except schema.DamagedFile as damage:
                 if lock is None:
                     raise InputError(
                         f"{path} is damaged ({damage}) and was left as it is: "
                         "open it for writing to have it kept aside and begin a new session."
                     ) from damage
-                kept = _keep_aside(path)
+                kept = opening.keep_aside(path)
                 notices.append(
                     f"{path.name} is damaged ({damage}): it was kept as {kept.name} and a new session was "
                     "begun; restore the file from a backup if you need what it held."
                 )
-                engine, contents = _load(path, series_uid, read_only=False)
+                engine, contents = opening.load(path, series_uid, read_only=False)
         except BaseException:
             if lock is not None:
                 lock.release()
@@ -253,132 +250,5 @@ class Session:
             )
 
 
-class _Readings:
-    """The latest reading for each mark (fingerprint) of each lesion, oldest first."""
-
-    def __init__(self) -> None:
-        self._by_lesion: dict[str, dict[str, Reading]] = {}
-        self._ids: set[str] = set()
-
-    def holds(self, reading: Reading) -> bool:
-        return reading.id in self._ids
-
-    def add(self, reading: Reading) -> None:
-        marks = self._by_lesion.setdefault(reading.lesion_id, {})
-        marks.pop(reading.provenance.lesion_fingerprint, None)  # so that it comes last in the dict
-        marks[reading.provenance.lesion_fingerprint] = reading
-        self._ids.add(reading.id)
-
-    def know(self, identifiers: list[str]) -> None:
-        """Remember readings that are on disk but that no mark shows any more."""
-        self._ids.update(identifiers)
-
-    def shown(self, lesion: Lesion) -> Reading | None:
-        marks = self._by_lesion.get(lesion.id, {})
-        latest = next(reversed(marks.values()), None)
-        return marks.get(lesion.fingerprint, latest)
-
-
-def _writer_lock(path: Path, notices: list[str]) -> WriterLock | None:
-    """Take the writer's lock; where an existing file must do without it, add a notice."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Asked without opening it: POSIX drops a process's locks on a file when any handle to it closes.
-        if path.exists() and not os.access(path, os.W_OK):
-            raise PermissionError("the file is read-only")
-        lock = WriterLock.acquire(path)
-    except (OSError, sqlite3.Error) as error:
-        if not _is_file(path):
-            raise LesionscopeError(
-                f"The session file {path} could not be made ({error}): choose a folder that can be written."
-            ) from error
-        notices.append(
-            f"{path} can't be written ({error}), so the session is open read-only: "
-            "make it and its folder writable and open it again to make changes."
-        )
-        return None
-    if lock is None:
-        if not _is_file(path):
-            raise LesionscopeError(
-                f"{path} is just being made in another window: wait a moment and open it again."
-            )
-        notices.append(
-            "This session is open in another window, so it is read-only here: "
-            "close it there and open it again to make changes."
-        )
-    return lock
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:
-        return False
-
-
-def _load(path: Path, series_uid: str, *, read_only: bool) -> tuple[Engine, tuple[History, _Readings, int]]:
-    """Open, check and replay a session file."""
-    engine = schema.engine_for(path, read_only=read_only)
-    try:
-        with engine.begin() as connection:
-            schema.prepare(connection, path, series_uid, read_only=read_only)
-            return engine, _replay(connection)
-    except DBAPIError as error:
-        engine.dispose()
-        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise schema.DamagedFile(str(error.orig)) from error
-        raise LesionscopeError(
-            f"The session file {path} could not be opened ({error.orig}): check that it and its folder can "
-            "be read and written, and try again."
-        ) from error
-    except BaseException:
-        engine.dispose()
-        raise
-
-
-def _replay(connection: Connection) -> tuple[History, _Readings, int]:
-    history, readings = History(), _Readings()
-    log = connection.execute(select(schema.edits).order_by(schema.edits.c.seq)).all()
-    latest = select(func.max(schema.readings.c.seq)).group_by(
-        schema.readings.c.lesion_id, schema.readings.c.fingerprint
-    )
-    bodies = connection.scalars(
-        select(schema.readings.c.body)
-        .where(schema.readings.c.seq.in_(latest.scalar_subquery()))
-        .order_by(schema.readings.c.seq)
-    ).all()
-    identifiers = connection.scalars(select(schema.readings.c.id)).all()
-    try:
-        for row in log:
-            history.record(Entry(row.kind, row.lesion_id, _lesion(row.before), _lesion(row.after)))
-        for body in bodies:
-            readings.add(codec.reading_from_dict(codec.from_text(body)))
-    except (ValueError, TypeError, KeyError) as error:
-        raise schema.DamagedFile(f"its log makes no sense: {error}") from error
-    readings.know(list(identifiers))
-    return history, readings, len(log) + len(identifiers)
-
-
-def _lesion(text: str | None) -> Lesion | None:
-    return None if text is None else codec.lesion_from_dict(codec.from_text(text))
-
-
 def _lesion_text(lesion: Lesion | None) -> str | None:
     return None if lesion is None else codec.to_text(codec.lesion_to_dict(lesion))
-
-
-def _keep_aside(path: Path) -> Path:
-    """Rename a damaged file, and the journal that belongs to it, so that nothing of it is lost."""
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    kept = path.with_name(f"{path.stem}.damaged-{stamp}{path.suffix}")
-    try:
-        for ending in ("-journal", "-wal", "-shm", ""):
-            beside = path.with_name(path.name + ending)
-            if beside.exists():
-                beside.rename(kept.with_name(kept.name + ending))
-    except OSError as error:
-        raise LesionscopeError(
-            f"{path} is damaged and could not be kept aside ({error}): move it away and open the CT again."
-        ) from error
-    return kept

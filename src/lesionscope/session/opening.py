@@ -1,0 +1,143 @@
+"""Opening a session file: who may write it, what it holds, and what becomes of a damaged one."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.exc import DBAPIError
+
+from lesionscope.errors import LesionscopeError
+from lesionscope.lesions.lesion import Lesion
+from lesionscope.session import codec, schema
+from lesionscope.session.history import Entry, History, KeptReadings
+from lesionscope.session.lock import WriterLock
+
+Contents = tuple[History, KeptReadings, int]
+"""The log, the readings, and how many changes they are together."""
+Loaded = tuple[Engine, Contents]
+
+
+def writer_lock(path: Path, notices: list[str]) -> WriterLock | None:
+    """Take the writer's lock; where an existing file must do without it, add a notice."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Asked without opening it: POSIX drops a process's locks on a file when any handle to it closes.
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError("the file is read-only")
+        lock = WriterLock.acquire(path)
+    except (OSError, sqlite3.Error) as error:
+        if not _is_file(path):
+            raise LesionscopeError(
+                f"The session file {path} could not be made ({error}): choose a folder that can be written."
+            ) from error
+        notices.append(
+            f"{path} can't be written ({error}), so the session is open read-only: "
+            "make it and its folder writable and open it again to make changes."
+        )
+        return None
+    if lock is None:
+        if not _is_file(path):
+            raise LesionscopeError(
+                f"{path} is just being made in another window: wait a moment and open it again."
+            )
+        notices.append(
+            "This session is open in another window, so it is read-only here: "
+            "close it there and open it again to make changes."
+        )
+    return lock
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def load(path: Path, series_uid: str, *, read_only: bool) -> Loaded:
+    """Open, check and replay a session file."""
+    try:
+        return _load_as(path, series_uid, read_only=read_only, immutable=False)
+    except LesionscopeError:
+        wal = path.with_name(path.name + "-wal")
+        if not read_only or os.access(path.parent, os.W_OK) or (wal.exists() and wal.stat().st_size):
+            raise
+        # SQLite wants a side file even to read; in a folder without writers it isn't needed.
+        return _load_as(path, series_uid, read_only=True, immutable=True)
+
+
+def _load_as(path: Path, series_uid: str, *, read_only: bool, immutable: bool) -> Loaded:
+    engine = schema.engine_for(path, read_only=read_only, immutable=immutable)
+    try:
+        with engine.begin() as connection:
+            schema.prepare(connection, path, series_uid, read_only=read_only)
+            contents = _replay(connection)
+        if not read_only:
+            schema.use_write_ahead_log(engine)
+        return engine, contents
+    except DBAPIError as error:
+        engine.dispose()
+        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise schema.DamagedFile(str(error.orig)) from error
+        raise LesionscopeError(_cannot_open(path, error.orig)) from error
+    except sqlite3.Error as error:
+        engine.dispose()
+        raise LesionscopeError(_cannot_open(path, error)) from error
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def _cannot_open(path: Path, reason: object) -> str:
+    return (
+        f"The session file {path} could not be opened ({reason}): check that it and its folder can "
+        "be read and written, and try again."
+    )
+
+
+def _replay(connection: Connection) -> Contents:
+    history, readings = History(), KeptReadings()
+    log = connection.execute(select(schema.edits).order_by(schema.edits.c.seq)).all()
+    latest = select(func.max(schema.readings.c.seq)).group_by(
+        schema.readings.c.lesion_id, schema.readings.c.fingerprint
+    )
+    bodies = connection.scalars(
+        select(schema.readings.c.body)
+        .where(schema.readings.c.seq.in_(latest.scalar_subquery()))
+        .order_by(schema.readings.c.seq)
+    ).all()
+    identifiers = connection.scalars(select(schema.readings.c.id)).all()
+    try:
+        for row in log:
+            history.record(Entry(row.kind, row.lesion_id, _lesion(row.before), _lesion(row.after)))
+        for body in bodies:
+            readings.add(codec.reading_from_dict(codec.from_text(body)))
+    except (ValueError, TypeError, KeyError) as error:
+        raise schema.DamagedFile(f"its log makes no sense: {error}") from error
+    readings.know(list(identifiers))
+    return history, readings, len(log) + len(identifiers)
+
+
+def _lesion(text: str | None) -> Lesion | None:
+    return None if text is None else codec.lesion_from_dict(codec.from_text(text))
+
+
+def keep_aside(path: Path) -> Path:
+    """Rename a damaged file, and the journal that belongs to it, so that nothing of it is lost."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
+    kept = path.with_name(f"{path.stem}.damaged-{stamp}{path.suffix}")
+    try:
+        for ending in ("-journal", "-wal", "-shm", ""):
+            beside = path.with_name(path.name + ending)
+            if beside.exists():
+                beside.rename(kept.with_name(kept.name + ending))
+    except OSError as error:
+        raise LesionscopeError(
+            f"{path} is damaged and could not be kept aside ({error}): move it away and open the CT again."
+        ) from error
+    return kept
