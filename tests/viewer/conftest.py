@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 # Before napari is imported: its settings are neither read from nor written to the user's own.
 os.environ.setdefault("NAPARI_CONFIG", "")
@@ -46,41 +47,75 @@ def volume() -> CTVolume:
     return landmark_volume()
 
 
-@pytest.fixture(scope="module")
-def window(display: None, qapp: object) -> Iterator[object]:
-    """One shown napari viewer for a module's tests, 1200 × 760."""
-    import napari
+class SharedWindow:
+    """One shown napari viewer with a study view, made when first wanted, for all tests that can share it."""
 
-    viewer = napari.Viewer(show=True, show_welcome_screen=False)
-    viewer.window.resize(1200, 760)
-    yield viewer
-    viewer.close()
-    gc.collect()
+    def __init__(self) -> None:
+        self._viewer: Any = None
+        self._study: Any = None
+
+    def study(self) -> Any:
+        """Return the study view, in a window of 1200 × 760."""
+        if self._study is None or self._study.is_closed:
+            import napari
+
+            from lesionscope.viewer.layout import reset_layout
+            from lesionscope.viewer.study_view import StudyView
+
+            self.close()
+            self._viewer = napari.Viewer(show=True, show_welcome_screen=False)
+            self._viewer.window.resize(1200, 760)
+            self._study = StudyView(self._viewer)
+            self._study.show(landmark_volume())
+            reset_layout(self._study.main_window, planes=self._study.panes)
+        return self._study
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        viewer, self._viewer, self._study = self._viewer, None, None
+        if viewer is not None:
+            viewer.close()
+            del viewer
+            gc.collect()
 
 
-@pytest.fixture(scope="module")
-def shared_study(window: object) -> Iterator[object]:
-    """One study view in that window."""
-    from lesionscope.viewer.layout import reset_layout
-    from lesionscope.viewer.study_view import StudyView
+@pytest.fixture(scope="session")
+def shared_window() -> Iterator[SharedWindow]:
+    """The window that tests share."""
+    shared = SharedWindow()
+    yield shared
+    shared.close()
 
-    study = StudyView(window)
-    study.show(landmark_volume())
-    reset_layout(study.main_window, planes=study.panes)
-    yield study
-    study.close()
+
+@pytest.fixture(autouse=True)
+def alone(request: pytest.FixtureRequest, shared_window: SharedWindow) -> None:
+    """Close the shared window before a test that makes viewers of its own: napari counts them."""
+    if "make_napari_viewer" in request.fixturenames:
+        shared_window.close()
 
 
 @pytest.fixture
-def study(shared_study: object, qtbot: object, volume: CTVolume) -> Iterator[object]:
-    """The module's study view, with a fresh landmark volume and all its habits at their start."""
-    shared_study.show(volume)
+def study(display: None, shared_window: SharedWindow, qtbot: Any) -> Iterator[Any]:
+    """The shared study view with a landmark volume and all its habits at their start."""
+    from lesionscope.ct.windows import default_window
+    from lesionscope.viewer.slab import Slab
+
+    shared_study = shared_window.study()
+    if shared_study.volume is None or shared_study.volume.source.uid != "1.2.3":
+        shared_study.show(landmark_volume())
+    shared_study.set_slab(Slab())
+    shared_study.set_window(default_window(shared_study.volume))
+    if shared_study.inverted:
+        shared_study.toggle_invert()
     shared_study.crosshair = True
     shared_study.navigating = True
-    shared_study.set_keys(())
-    shared_study.cine.fps = 10
+    shared_study.activate(shared_study.axial)
+    shared_study.reset_views()
+    shared_study.go_to((0.0, 0.0, 0.0))
     qtbot.wait(30)
     yield shared_study
+    shared_study.cine.stop()
+    shared_study.set_keys(())
     for canvas in shared_study.canvases:
         for layer in tuple(canvas.model.layers):
             if layer is not canvas.image:

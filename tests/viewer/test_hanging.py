@@ -19,7 +19,7 @@ def ball_centre(grey, native):
 def test_the_ball_lies_right_front_and_head_on_every_canvas(study, make_volume, grab, qtbot, name):
     from lesionscope.ct.windows import Window
 
-    study.show(make_volume(ORIENTATIONS[name]))
+    study.show(make_volume(ORIENTATIONS[name], uid=name))
     study.crosshair = False
     study.viewer.canvas.overlays.scale_bar.visible = False
     study.set_window(Window("ball", "", 1000, 600))

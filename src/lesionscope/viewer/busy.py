@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from qtpy.QtCore import QEventLoop, QObject, Qt, QThread, Signal
+from qtpy.QtCore import QEventLoop, QObject, Qt, QThread, Signal  # type: ignore[attr-defined]
 from qtpy.QtWidgets import QApplication, QProgressDialog
 
 from lesionscope.progress import CancelToken, Progress, silent
@@ -72,8 +72,9 @@ def with_progress(title: str, work: Callable[[Progress, CancelToken], T]) -> T:
         dialog.setLabelText(label or title)
         dialog.setValue(done)
 
-    bridge.progressed.connect(show, Qt.ConnectionType.QueuedConnection)
-    bridge.finished.connect(loop.quit, Qt.ConnectionType.QueuedConnection)
+    # Qt queues calls from the other thread by itself: the bridge lives on this one.
+    bridge.progressed.connect(show)
+    bridge.finished.connect(loop.quit)
     thread = threading.Thread(target=run, name="lesionscope-open", daemon=True)
     thread.start()
     try:

@@ -60,15 +60,10 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
     callable or None
         ``None`` comes within 100 ms also for a big folder without CT.
     """
-    from lesionscope.ct.scan import probably_ct
+    from lesionscope.ct.peek import probably_ct
 
     first = _first(path)
-    if first is None or not first.exists():
-        return None
-    try:
-        return read if probably_ct(first) else None
-    except OSError:
-        return None
+    return read if first is not None and probably_ct(first) else None
 
 
 def read(path: str | Sequence[str]) -> list[LayerData]:
@@ -116,12 +111,12 @@ def open_study(path: str | Path) -> tuple[CTVolume, CTVolume] | None:
         There is no usable CT there.
     """
     from lesionscope.ct.display import display_volume
-    from lesionscope.ct.scan import load, scan
+    from lesionscope.ct.scan import load, scan, slice_series_uid
     from lesionscope.viewer.busy import with_progress
     from lesionscope.viewer.series_choice import choose
 
     path = Path(path)
-    series_uid = _slice_series(path)
+    series_uid = slice_series_uid(path) if path.is_file() else ""
     if series_uid and _burst.holds(path, series_uid):
         _burst.renew()
         return None
@@ -132,8 +127,7 @@ def open_study(path: str | Path) -> tuple[CTVolume, CTVolume] | None:
 
     found = with_progress("Looking for CT series…", look)
     usable = _usable(found, path, series_uid)
-    preferred = _preferred(found, usable)
-    chosen = choose(usable, preferred)
+    chosen = choose(usable, usable[0])
     if chosen is None:
         return None
 
@@ -154,44 +148,16 @@ def _first(path: str | Sequence[str]) -> Path | None:
     return Path(path[0]) if len(path) else None
 
 
-def _slice_series(path: Path) -> str:
-    """SeriesInstanceUID of a file that is one slice of a DICOM series; empty for anything else."""
-    if not path.is_file():
-        return ""
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
-    tags = ["SeriesInstanceUID", "NumberOfFrames"]
-    try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=tags)
-    except (InvalidDicomError, OSError, ValueError, EOFError):
-        return ""
-    if int(header.get("NumberOfFrames") or 1) > 1:
-        return ""
-    return str(header.get("SeriesInstanceUID") or "")
-
-
 def _usable(found: Scan, path: Path, series_uid: str) -> tuple[SeriesInfo, ...]:
-    """Series that can be opened; for one slice, those that the slice may belong to."""
-    series = found.series
-    if series_uid:
-        mine = tuple(info for info in series if info.uid == series_uid or info.uid.startswith(series_uid))
-        series = mine or series
-    usable = tuple(info for info in series if info.usable)
-    if usable:
-        return usable
-    reasons = [finding.message for info in series for finding in info.findings]
-    reasons += [f"{Path(skipped.file).name}: {skipped.reason}" for skipped in found.skipped]
-    why = f" ({'; '.join(dict.fromkeys(reasons[:3]))})" if reasons else ""
+    """Series that can be opened, the preferred one first; for one slice, its own series if possible."""
+    from lesionscope.ct.scan import why_nothing
+
+    usable = found.preferred()
+    # Further volumes of one series have its UID with "#2", "#3"… behind it.
+    mine = tuple(info for info in usable if series_uid and info.uid.split("#")[0] == series_uid)
+    if mine or usable:
+        return mine or usable
     raise InputError(
-        f"{path} holds no CT series that can be shown{why}: choose a folder with the slices of a CT series."
+        f"{path} holds no CT series that can be shown{why_nothing(found)}: "
+        "choose a folder with the slices of a CT series, or a NIfTI, NRRD or MetaImage file."
     )
-
-
-def _preferred(found: Scan, usable: tuple[SeriesInfo, ...]) -> SeriesInfo:
-    """Take the scan's own favourite where it is among the usable ones, else the first of them."""
-    favourite = found.preferred()
-    for info in usable:
-        if info is favourite or (isinstance(favourite, tuple) and favourite and info is favourite[0]):
-            return info
-    return usable[0]

@@ -29,7 +29,7 @@ from lesionscope.viewer.banner import date
 if TYPE_CHECKING:
     from lesionscope.ct.scan import SeriesInfo
 
-Chooser = Callable[[Sequence["SeriesInfo"], "SeriesInfo"], "SeriesInfo | None"]
+Chooser = Callable[["Sequence[SeriesInfo]", "SeriesInfo"], "SeriesInfo | None"]
 """Takes all usable series and the preferred one; answers with one of them, or ``None`` for none."""
 
 COLUMNS = ("Series", "Date", "Slices", "Spacing (mm)", "Kernel", "Noticed")
@@ -52,15 +52,15 @@ def spacing_words(info: SeriesInfo) -> str:
 
 def row_of(info: SeriesInfo) -> tuple[str, ...]:
     """Write one series as the table's row."""
-    number = getattr(info, "series_number", None)
+    number = info.series_number
     name = info.description or info.modality or "CT"
     noticed = "; ".join(finding.message.rstrip(".") for finding in info.findings)
     return (
         name if number is None else f"{number}  {name}",
-        date(getattr(info, "study_date", "") or ""),
+        date(info.study_date),
         slices_words(info),
         spacing_words(info),
-        getattr(info, "kernel", "") or "",
+        info.kernel,
         noticed,
     )
 
@@ -99,12 +99,12 @@ class SeriesDialog(QDialog):
         self.table.selectRow(next((i for i, info in enumerate(self._series) if info is preferred), 0))
         self.table.doubleClicked.connect(self.accept)
         layout.addWidget(self.table)
-        choice = QDialogButtonBox.StandardButton
-        buttons = QDialogButtonBox(choice.Open | choice.Cancel)
+        buttons = QDialogButtonBox()
+        open_button = buttons.addButton(QDialogButtonBox.StandardButton.Open)
+        buttons.addButton(QDialogButtonBox.StandardButton.Cancel)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         layout.addWidget(buttons)
-        open_button = buttons.button(choice.Open)
         if open_button is not None:
             # Enter opens, also while the table has the keyboard.
             open_button.setDefault(True)

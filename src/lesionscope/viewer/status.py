@@ -15,8 +15,8 @@ def place(lps: Point) -> str:
 
 
 def coordinates(lps: Point) -> str:
-    """Write a point as scripts take it: ``LPS -57.44, 131.23, -520.36``."""
-    return "LPS " + ", ".join(f"{value:.2f}" for value in lps)
+    """Write a point as scripts take it: ``(-57.44, 131.23, -520.36)``, LPS mm."""
+    return "(" + ", ".join(f"{value:.2f}" for value in lps) + ")"
 
 
 def readout(volume: CTVolume, lps: Point) -> str:
@@ -31,7 +31,7 @@ def readout(volume: CTVolume, lps: Point) -> str:
     """
     value = volume.hu_at(lps)
     if value is None:
-        return f"outside the scan  ·  {place(lps)}  ·  {coordinates(lps)}"
+        return f"outside the scan  ·  {place(lps)}  {coordinates(lps)}"
     number = f"{value:.0f}".replace("-", "−")
     unit = "value" if any(finding.code == "not-hu" for finding in volume.findings) else "HU"
-    return f"{unit} {number}  ·  {place(lps)}  ·  {coordinates(lps)}"
+    return f"{unit} {number}  ·  {place(lps)}  {coordinates(lps)}"

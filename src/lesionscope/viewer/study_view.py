@@ -14,9 +14,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
-from napari.qt import QtViewer
 from psygnal import Signal
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QMainWindow
 
 from lesionscope.ct.display import display_volume
@@ -30,11 +28,13 @@ from lesionscope.viewer.banner import Banner
 from lesionscope.viewer.canvas import Canvas, qt_viewer_of, weak_call
 from lesionscope.viewer.cine import Cine
 from lesionscope.viewer.grid import Grid
-from lesionscope.viewer.image import SHOWN_KEY, image_layer, layer_of
+from lesionscope.viewer.guard import ImageGuard
+from lesionscope.viewer.help import HelpWindow
+from lesionscope.viewer.image import IMAGE_NAME, SHOWN_KEY, image_layer, layer_of
 from lesionscope.viewer.keys import Key, KeyBinder, merged
-from lesionscope.viewer.mouse import Mouse
 from lesionscope.viewer.panes import PlanePanes, WindowWatch
-from lesionscope.viewer.planes import AXIAL, BY_AXIS, CORONAL, SAGITTAL, Plane
+from lesionscope.viewer.planes import AXIAL, BY_AXIS, CORONAL, SAGITTAL
+from lesionscope.viewer.rack import Rack
 from lesionscope.viewer.slab import Slab
 from lesionscope.viewer.view_keys import view_keys
 from lesionscope.viewer.windowing import Windowing, data_range
@@ -81,26 +81,23 @@ class StudyView:
         self._slab = Slab()
         self.navigating = True
         """Whether a plain left drag moves the crosshair; off while a tool has the button."""
+        self._main_qt = qt_viewer_of(viewer)
+        self._orientation_was = viewer.scene.camera.orientation
+        self._scale_bar_was = viewer.canvas.overlays.scale_bar.visible
+        viewer.canvas.overlays.scale_bar.visible = True
         self.windowing = Windowing()
         self.windowing.changed.connect(self._window_was_set)
-        self.binder = KeyBinder(self._key_pressed)
-        qt_viewer = qt_viewer_of(viewer)
-        self._main_qt = qt_viewer
-        self._orientation_was = viewer.scene.camera.orientation
-        self._canvases: tuple[Canvas, ...] = ()
-        self._mice: dict[Canvas, Mouse] = {}
-        self._banners: dict[Canvas, Banner] = {}
+        self._binder = KeyBinder(self._key_pressed)
+        self._rack = Rack(self, self._binder, self.readout)
         self._panes: PlanePanes | None = None
-        self._axial = self._new_canvas(AXIAL, viewer, qt_viewer)
-        self._canvases = (self._axial,)
+        self._axial = self._rack.add(AXIAL, viewer, self._main_qt, full=True)
+        self._canvases: tuple[Canvas, ...] = (self._axial,)
         self._active = self._axial
-        self.cine = Cine(self._cine_step, qt_viewer)
+        self.cine = Cine(self._cine_step, self._main_qt)
         self.cine.changed.connect(self._view_was_changed)
-        self._key_table: tuple[Key, ...] = ()
+        self._help: HelpWindow | None = None
         self.set_keys(())
-        viewer.layers.events.removed.connect(self._layer_removed)
-        viewer.layers.selection.events.active.connect(self._active_layer_changed)
-        viewer.canvas.overlays.scale_bar.visible = True
+        self._guard = ImageGuard(self._axial, weak_call(self, "_image_lost"))
         self._watch = WindowWatch(self.main_window, weak_call(self, "close"))
 
     # -- what is shown --------------------------------------------------------------------
@@ -133,7 +130,9 @@ class StudyView:
     @property
     def main_window(self) -> QMainWindow:
         """The Qt window."""
-        return self._main_qt.window()
+        window = self._main_qt.window()
+        assert isinstance(window, QMainWindow)
+        return window
 
     @property
     def is_closed(self) -> bool:
@@ -149,7 +148,7 @@ class StudyView:
 
     def banner(self, canvas: Canvas) -> Banner:
         """Return the strip above a canvas."""
-        return self._banners[canvas]
+        return self._rack.banners[canvas]
 
     def show(self, volume: CTVolume, *, shown: CTVolume | None = None) -> None:
         """Show a study in place of the one before: slice, window, slab and cursor start anew.
@@ -167,30 +166,32 @@ class StudyView:
         adopted = layer_of(self.viewer, volume)
         if shown is None and adopted is not None:
             shown = adopted.metadata.get(SHOWN_KEY)
-        grid = display_volume(volume) if shown is None else shown
-        self._drop_images(keep=adopted)
-        self._volume, self._shown, self._grid = volume, grid, Grid.of(grid.geometry)
+        on_grid = display_volume(volume) if shown is None else shown
+        self._volume, self._shown, self._grid = volume, on_grid, Grid.of(on_grid.geometry)
         self._slab = Slab()
         if self._panes is None:
             self._build_panes()
+        self.windowing.unlink_all()
         self.windowing.start(default_window(volume), data_range(volume))
         for canvas in self._canvases:
             self._put_image(canvas, adopted if canvas is self._axial else None)
-        self._set_cursor(self._grid.middle())
-        for canvas, banner in self._banners.items():
-            banner.set_study(volume, grid.findings)
             canvas.fit()
+        for banner in self._rack.banners.values():
+            banner.set_study(volume, on_grid.findings)
+        self._set_cursor(self._grid.middle())
         self._apply_slab()
         self.study_changed.emit(volume)
 
     def clear(self) -> None:
         """Show no study."""
         self.cine.stop()
-        self._drop_images(keep=None)
+        self.windowing.unlink_all()
         self._volume = self._shown = self._grid = None
-        for canvas, banner in self._banners.items():
-            banner.clear()
+        for canvas in self._canvases:
+            if canvas.image is not None:
+                canvas.remove_layer(canvas.image)
             canvas.set_cross(None, False)
+            self._rack.banners[canvas].clear()
         self.study_changed.emit(None)
 
     # -- the cursor -----------------------------------------------------------------------
@@ -283,13 +284,18 @@ class StudyView:
 
     def set_keys(self, more: Iterable[Key]) -> None:
         """Bind a table of keys besides the view's own; an entry for the same key takes its place."""
-        self._key_table = merged(view_keys(self), more)
-        self.binder.set_keys(self._key_table)
+        self._binder.set_keys(merged(view_keys(self), more))
 
     @property
     def keys(self) -> tuple[Key, ...]:
         """The whole table of keys, for the help panel."""
-        return self._key_table
+        return self._binder.keys
+
+    def show_help(self) -> None:
+        """Open the window that lists the keys."""
+        if self._help is None:
+            self._help = HelpWindow(self.main_window)
+        self._help.open_with(self._binder.keys)
 
     def activate(self, canvas: Canvas) -> None:
         """Let keys act on a canvas from now on."""
@@ -320,7 +326,6 @@ class StudyView:
         self._build_panes()
         for canvas in self._canvases[1:]:
             self._put_image(canvas, None)
-            self._banners[canvas].set_place("")
         self._apply_slab()
         self._set_cursor(self._cursor)
         for canvas in self._canvases[1:]:
@@ -329,7 +334,7 @@ class StudyView:
     def _build_panes(self) -> None:
         self._panes = PlanePanes(self.viewer, self._main_qt, (CORONAL, SAGITTAL), PANES_NAME)
         self._panes.on_closed(weak_call(self, "_panes_closed"))
-        extra = tuple(self._new_canvas(plane, model, qt) for plane, model, qt in self._panes.views)
+        extra = tuple(self._rack.add(plane, model, qt, full=False) for plane, model, qt in self._panes.views)
         self._canvases = (self._axial, *extra)
         self.canvases_changed.emit(self._canvases)
 
@@ -340,56 +345,25 @@ class StudyView:
         extra, self._canvases = self._canvases[1:], (self._axial,)
         self._active = self._axial
         for canvas in extra:
-            self._let_go(canvas)
+            if canvas.image is not None:
+                self.windowing.unlink([canvas.image])
+            self._rack.remove(canvas)
         panes.close_views()
         if not self._is_closed:
             self.canvases_changed.emit(self._canvases)
 
     # -- inside ---------------------------------------------------------------------------
 
-    def _new_canvas(self, plane: Plane, model: ViewerModel, qt_viewer: QtViewer) -> Canvas:
-        canvas = Canvas(plane, model, qt_viewer)
-        canvas.set_hooks(status=self.readout, added=self.binder.bind, removed=self.binder.release)
-        banner = Banner(full=model is self.viewer)
-        canvas.native.parentWidget().layout().insertWidget(0, banner)
-        qt_viewer.dims.setVisible(False)
-        qt_viewer.dims.setMaximumHeight(0)
-        self._banners[canvas] = banner
-        self._mice[canvas] = Mouse(self, canvas)
-        self.binder.bind(model)
-        model.dims.events.point.connect(self._dims_moved)
-        model.dims.events.order.connect(self._order_changed)
-        return canvas
-
-    def _let_go(self, canvas: Canvas) -> None:
-        canvas.model.dims.events.point.disconnect(self._dims_moved)
-        canvas.model.dims.events.order.disconnect(self._order_changed)
-        self.binder.release(canvas.model)
-        if canvas.image is not None:
-            self.windowing.unlink([canvas.image])
-        self._mice.pop(canvas).restore()
-        banner = self._banners.pop(canvas)
-        with contextlib.suppress(RuntimeError):  # Qt has already taken the canvas down
-            banner.setParent(None)
-            banner.deleteLater()
-            canvas.close()
-
-    def _drop_images(self, keep: Image | None) -> None:
-        for canvas in self._canvases:
-            image = canvas.image
-            if image is not None:
-                self.windowing.unlink([image])
-                if image is keep:
-                    canvas.forget_layer(image)
-                else:
-                    canvas.remove_layer(image)
-
     def _put_image(self, canvas: Canvas, adopted: Image | None) -> None:
         if self._volume is None or self._shown is None:
             return
         image = image_layer(self._volume, self._shown, self.window) if adopted is None else adopted
-        canvas.image = image
+        before, canvas.image = canvas.image, image
         canvas.add_layer(image, select=True)
+        # Only now: a model without layers forgets its axes.
+        if before is not None and before is not image:
+            canvas.remove_layer(before)
+        image.name = IMAGE_NAME
         layers = canvas.model.layers
         if layers.index(image) != 0:
             layers.move(layers.index(image), 0)
@@ -448,7 +422,7 @@ class StudyView:
             self._slab.title,
             f"cine {self.cine.fps:g}/s" if self.cine.running else "",
         ]
-        for canvas, banner in self._banners.items():
+        for canvas, banner in self._rack.banners.items():
             number, count = self.slice_of(canvas)
             coordinate = BY_AXIS[canvas.axis].coordinate
             position = self._cursor[2 - canvas.axis]
@@ -472,26 +446,10 @@ class StudyView:
             if target is canvas.model or target in canvas.layers:
                 self._active = canvas
 
-    def _layer_removed(self, event: object) -> None:
-        layer = getattr(event, "value", None)
-        if layer is not None and layer is self._axial.image:
-            # The study's own image was deleted by hand: the study goes with it.
-            self.windowing.unlink([layer])
-            self._axial.forget_layer(layer)
-            QTimer.singleShot(0, weak_call(self, "_clear_if_imageless"))
-
-    def _clear_if_imageless(self) -> None:
+    def _image_lost(self) -> None:
+        """Let the study go with its image, which was deleted by hand."""
         if not self._is_closed and self._volume is not None and self._axial.image is None:
             self.clear()
-
-    def _active_layer_changed(self) -> None:
-        if self.viewer.layers.selection.active is None and self._axial.image is not None:
-            QTimer.singleShot(0, weak_call(self, "_select_image"))
-
-    def _select_image(self) -> None:
-        layers, image = self.viewer.layers, self._axial.image
-        if not self._is_closed and image is not None and image in layers and not layers.selection:
-            layers.selection.active = image
 
     def close(self) -> None:
         """Take everything down: layers, canvases, keys, dock. Safe to call twice."""
@@ -500,20 +458,23 @@ class StudyView:
         self._is_closed = True
         self.cine.close()
         self._watch.stop()
-        viewer = self.viewer
-        viewer.layers.events.removed.disconnect(self._layer_removed)
-        viewer.layers.selection.events.active.disconnect(self._active_layer_changed)
+        self._guard.stop()
+        self.windowing.unlink_all()
+        if self._help is not None:
+            with contextlib.suppress(RuntimeError):  # gone with its window
+                self._help.close()
+                self._help.deleteLater()
+            self._help = None
         panes = self._panes
         self._panes_closed()
         if panes is not None:
             panes.remove_dock()
-        self._let_go(self._axial)
-        with contextlib.suppress(RuntimeError):  # the window may be gone already
-            self._main_qt.dims.setMaximumHeight(16777215)
-            self._main_qt.dims.setVisible(True)
-        viewer.scene.camera.orientation = self._orientation_was
-        viewer.scene.camera.mouse_pan = viewer.scene.camera.mouse_zoom = True
-        self.binder.release_all()
+        self._rack.remove(self._axial)
+        camera = self.viewer.scene.camera
+        camera.orientation = self._orientation_was
+        camera.mouse_pan = camera.mouse_zoom = True
+        self.viewer.canvas.overlays.scale_bar.visible = self._scale_bar_was
+        self._binder.release_all()
         self._canvases = ()
         self._volume = self._shown = self._grid = None
         self.closed.emit()

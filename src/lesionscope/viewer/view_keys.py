@@ -38,5 +38,6 @@ def view_keys(study: StudyView) -> tuple[Key, ...]:
         Key("[", "Thinner slab", SLICES, lambda: study.set_slab(study.slab.thicker(-1))),
         Key("]", "Thicker slab", SLICES, lambda: study.set_slab(study.slab.thicker(1))),
         Key("Home", "Reset all views", VIEW, study.reset_views),
+        Key("F1", "This list of keys", VIEW, study.show_help),
         Key("X", "Crosshair on or off", VIEW, lambda: setattr(study, "crosshair", not study.crosshair)),
     )

@@ -83,6 +83,10 @@ class Windowing:
                 image.events.contrast_limits.disconnect(self._from_layer)
         self._images = [known for known in self._images if not any(known is image for image in gone)]
 
+    def unlink_all(self) -> None:
+        """Forget every layer."""
+        self.unlink(self._images)
+
     def set(self, window: Window) -> None:
         """Show another window on every layer."""
         self._window = window
