@@ -42,6 +42,10 @@ BODY_HU = -300.0
 LUNG_HU = -400.0
 GAS_HU = -970.0
 """At or below this a voxel is gas, not lung: air reads −1000, lung mostly −900…−700."""
+SHEET_MM = 9.0
+REGAINED_MM = 20.0
+LIMB_MM = 12.0
+"""A part of the body is somewhere at least twice this thick; a table is not."""
 RIM_LUNG_HU = -930.0
 """At the picture's edge, where outer air is the other possibility, lung must be this dense."""
 CLOSING_MM = 30.0
@@ -165,25 +169,28 @@ def _body(hu: NDArray[np.float32], spacing: tuple[float, ...]) -> Mask:
     from scipy import ndimage
 
     tissue = hu > BODY_HU
-    # A table top and blankets are sheets under about 1.5 cm thick: an in-plane opening parts them off.
-    core = np.stack([_eroded(plane, spacing[1:], 6.0) for plane in tissue])
-    labels, count = ndimage.label(core)
+    # A table top and blankets are sheets under about 1 cm thick: an in-plane opening parts them off.
+    depth = np.stack([_depth(plane, spacing[1:]) for plane in tissue])
+    labels, count = ndimage.label(depth > SHEET_MM / 2)
     if count == 0:
         return tissue
     sizes = np.bincount(labels.ravel())[1:]
-    keep = np.isin(labels, 1 + np.flatnonzero(sizes >= 0.05 * sizes.max()))
-    body = np.stack([~_eroded(~plane, spacing[1:], 7.0) for plane in keep]) & tissue
+    thickest = ndimage.maximum(depth, labels, np.arange(1, count + 1))
+    chosen = (sizes >= 0.05 * sizes.max()) & ((thickest >= LIMB_MM) | (sizes == sizes.max()))
+    keep = np.isin(labels, 1 + np.flatnonzero(chosen))
+    # The chest wall of a thin person breaks up under the opening: take tissue near the core back.
+    body = np.stack([_depth(~plane, spacing[1:]) <= REGAINED_MM for plane in keep]) & tissue
     filled = np.stack([ndimage.binary_fill_holes(plane) for plane in body])
     return filled | _lung_at_the_rim(hu, filled, spacing)
 
 
-def _eroded(plane: Mask, spacing: tuple[float, ...], radius_mm: float) -> Mask:
-    """Erode by a disc; beyond the picture counts as more of the same."""
+def _depth(plane: Mask, spacing: tuple[float, ...]) -> NDArray[np.float64]:
+    """Distance in mm to the nearest pixel outside the mask; beyond the picture lies more of the same."""
     from scipy import ndimage
 
-    if plane.all() or not plane.any():
-        return plane
-    return np.asarray(ndimage.distance_transform_edt(plane, sampling=spacing) > radius_mm)
+    if plane.all():
+        return np.full(plane.shape, np.inf)
+    return np.asarray(ndimage.distance_transform_edt(plane, sampling=spacing))
 
 
 def _lung_at_the_rim(hu: NDArray[np.float32], body: Mask, spacing: tuple[float, ...]) -> Mask:

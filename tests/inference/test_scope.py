@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lesionscope.ct.crops import crop, crop_geometry
+from lesionscope.ct.geometry import Geometry
+from lesionscope.ct.volume import CTVolume, Finding
+from lesionscope.inference import scope
+from lesionscope.lesions.marking import lesion_from_click
+from lesionscope.models.package import ModelPackage
+
+
+@pytest.mark.parametrize("place", ["nodule", "ground_glass"])
+def test_lesions_in_a_lung_are_in_scope(
+    volume: CTVolume, package: ModelPackage, places: Any, place: str
+) -> None:
+    lesion = lesion_from_click(getattr(places, place))
+    assert scope.check(volume, lesion, package) is None
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("aerated", "only air or aerated lung"),
+        ("mediastinum", "not lie in a lung"),
+        ("chest_wall", "not lie in a lung"),
+        ("air", "air outside the body"),
+        ("outside", r"\(0\.0, 0\.0, 500\.0\) lies outside the scan.*z -90 to 87 mm"),
+    ],
+)
+def test_each_place_that_is_no_lesion_gets_its_own_sentence(
+    volume: CTVolume, package: ModelPackage, places: Any, place: str, says: str
+) -> None:
+    sentence = scope.check(volume, lesion_from_click(getattr(places, place)), package)
+    assert sentence is not None
+    assert re.search(says, sentence), sentence
+    assert sentence.endswith(".")
+    assert any(word in sentence for word in ("click", "mark", "choose", "open")), "says what to do"
+
+
+def test_a_model_of_the_whole_body_is_not_asked_about_lungs(
+    volume: CTVolume, package: ModelPackage, places: Any
+) -> None:
+    anywhere = replace(package, card=replace(package.card, scope="body"))
+    assert scope.check(volume, lesion_from_click(places.mediastinum), anywhere) is None
+    assert scope.check(volume, lesion_from_click(places.air), anywhere) is not None
+
+
+def test_a_scan_without_lungs_says_so(volume: CTVolume, package: ModelPackage, places: Any) -> None:
+    solid = replace(volume, hu=np.where(volume.hu > -930, 30, volume.hu).astype(np.int16))
+    sentence = scope.check(solid, lesion_from_click(places.mediastinum), package)
+    assert sentence is not None
+    assert "No lung was found" in sentence
+
+
+@pytest.mark.parametrize("code", ["not-hu", "no-geometry"])
+def test_values_that_mean_nothing_can_never_be_read(volume: CTVolume, places: Any, code: str) -> None:
+    flagged = replace(volume, findings=(Finding(code, "noticed"),))
+    assert scope.impossible(flagged, lesion_from_click(places.nodule)) is not None
+
+
+def test_a_single_slice_is_out_of_scope_but_possible(
+    volume: CTVolume, package: ModelPackage, places: Any
+) -> None:
+    k = round(float(volume.geometry.to_voxel(places.nodule)[0]))
+    x, y, z = (float(v) for v in volume.geometry.to_lps((k, 0, 0)))
+    geometry = replace(volume.geometry, size=(*volume.geometry.size[:2], 1), origin_lps_mm=(x, y, z))
+    flat = replace(volume, hu=volume.hu[k : k + 1], geometry=geometry)
+    lesion = lesion_from_click((*places.nodule[:2], z))
+    assert "single slice" in (scope.check(flat, lesion, package) or "")
+    assert scope.impossible(flat, lesion) is None
+
+
+def test_a_thin_slab_leaves_too_little_of_the_cube(
+    volume: CTVolume, package: ModelPackage, places: Any
+) -> None:
+    k = round(float(volume.geometry.to_voxel(places.nodule)[0]))
+    x, y, z = (float(v) for v in volume.geometry.to_lps((k - 3, 0, 0)))
+    geometry = replace(volume.geometry, size=(*volume.geometry.size[:2], 6), origin_lps_mm=(x, y, z))
+    slab = replace(volume, hu=volume.hu[k - 3 : k + 3], geometry=geometry)
+    sentence = scope.check(slab, lesion_from_click(places.nodule), package) or ""
+    assert re.search(r"edge of the scan: 6\d% of the 48 mm cube", sentence)
+    assert scope.check(volume, lesion_from_click(places.at_the_edge), package) is None, "half of it is there"
+
+
+def test_no_sentence_tells_who_the_patient_is(volume: CTVolume, package: ModelPackage, places: Any) -> None:
+    for place in ("aerated", "mediastinum", "air", "outside"):
+        sentence = scope.check(volume, lesion_from_click(getattr(places, place)), package) or ""
+        assert volume.source.uid not in sentence
+
+
+@pytest.mark.parametrize("shape", [(48, 48, 48), (5, 4, 1)])
+def test_share_inside_counts_the_grid(volume: CTVolume, shape: tuple[int, int, int]) -> None:
+    """Against the number of voxels of a crop that were not padded, in a grid of another spacing."""
+    tilted = replace(
+        volume.geometry, direction=(1.0, 0, 0, 0, np.cos(0.3), -np.sin(0.3), 0, np.sin(0.3), np.cos(0.3))
+    )
+    for geometry in (volume.geometry, tilted):
+        shifted = replace(volume, geometry=geometry)
+        for centre in ((0.0, 0.0, 0.0), (-160.0, 0.0, 80.0), (150.0, -120.0, -85.0), (0.0, 0.0, -300.0)):
+            cube = crop(shifted, centre, shape=shape, spacing_mm=1.0, pad_hu=np.nan)
+            share = scope.share_inside(geometry, crop_geometry(centre, shape, 1.0))
+            assert share == pytest.approx(np.isfinite(cube).mean(), abs=0.05)
+
+
+def test_nothing_is_aerated_where_there_is_no_value() -> None:
+    geometry = Geometry((4, 4, 4), (1.0, 1.0, 1.0))
+    empty = SimpleNamespace(hu=np.full((4, 4, 4), np.nan, np.float32), geometry=geometry)
+    assert not scope._is_aerated(empty, (1.0, 1.0, 1.0))  # type: ignore[arg-type]
