@@ -23,10 +23,9 @@ from lesionscope.viewer.room_state import RoomState
 if TYPE_CHECKING:
     from lesionscope.viewer.room import Room
 
-SELECTED, OTHER, MEASURED = "#ffd84d", "#63c7ff", "#7ee0a1"
+SELECTED, OTHER, MEASURED = "#ff9d1e", "#2ea3f2", "#2fbf71"
+"""Bright enough for lung, dark enough for soft tissue shown white."""
 DOT_PX, CROSS_PX, LINE_PX = 8, 14, 1.6
-SMALL, LARGE = 0.01, 1000.0
-"""Sizes in voxels that ``canvas_size_limits`` turns into ``DOT_PX`` and ``CROSS_PX`` at any zoom."""
 TEXT_PT = 10
 HIT_PX = 8.0
 
@@ -59,7 +58,8 @@ class Marks:
         points: dict[str, Any] = {
             **place,
             "features": {"words": np.array([], dtype=object)},
-            "canvas_size_limits": (DOT_PX, CROSS_PX),
+            # Limits would also enlarge the invisible point that napari draws on slices without any.
+            "canvas_size_limits": (0, 10_000),
         }
         self.lines = Shapes(**place, name=wording.DIAMETERS_LAYER)
         self.dots = Points(**points, text=_text(SELECTED), name=wording.LESIONS_LAYER)
@@ -142,7 +142,18 @@ class Marks:
         along = [axis for axis in range(3) if axis != self.canvas.axis]
         return LINE_PX / float(self.canvas.model.scene.camera.zoom * self._scale[along].mean())
 
+    def _dot_sizes(self, dots: Sequence[Dot]) -> list[float]:
+        """Diameters in voxels that are so many pixels at this zoom."""
+        pixel = self._line_width() / LINE_PX
+        return [pixel * (CROSS_PX if dot.part is Part.CENTRE else DOT_PX) for dot in dots]
+
     def _zoomed(self) -> None:
+        for points, dots in (
+            (self.dots, self._drawing.dots),
+            (self.measure_dots, self._drawing.measure_dots),
+        ):
+            if dots and len(points.data) == len(dots):
+                points.size = self._dot_sizes(dots)
         width = self._line_width()
         for layer in (self.lines, self.measure_lines):
             if layer.nshapes:
@@ -155,9 +166,9 @@ class Marks:
         if dots:
             layer.features = {"words": [f"  {dot.text}" if dot.text else "" for dot in dots]}
             layer.symbol = ["cross" if dot.part is Part.CENTRE else "disc" for dot in dots]
-            layer.size = [LARGE if dot.part is Part.CENTRE else SMALL for dot in dots]
+            layer.size = self._dot_sizes(dots)
             layer.face_color = [_colour(dot) for dot in dots]
-            layer.border_width = 0
+            layer.border_color = layer.face_color
             layer.shown = [True] * len(dots)
             layer.text = _text([_colour(dot) for dot in dots])
         layer.refresh()

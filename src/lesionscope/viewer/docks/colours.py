@@ -31,7 +31,7 @@ def colours(theme: str | None = None) -> Colours:
         return QColor(*getattr(known, name).as_rgb_tuple(alpha=False))
 
     text, background = colour("text"), colour("background")
-    quiet = _between(text, background, 0.35)
+    quiet = _between(text, background, 0.25)
     return Colours(
         text=text,
         quiet=quiet,

@@ -87,18 +87,18 @@ def state_text(state: RoomState, lesion: Lesion) -> str:
 
 
 class EntryDelegate(QStyledItemDelegate):
-    """Two lines a lesion, so that nothing is cut off in a narrow dock."""
+    """Three short lines a lesion, so that nothing is cut off in a narrow dock."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.colours: Colours = colours()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:  # noqa: N802
-        """Two lines and some air."""
-        return QSize(0, 2 * option.fontMetrics.height() + 3 * _PAD)
+        """Three lines and some air."""
+        return QSize(0, 3 * option.fontMetrics.height() + 3 * _PAD)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
-        """Draw number, size and state over the best-scored class and its score."""
+        """Draw number and size, best-scored class and score, and how far the reading has come."""
         entry: Entry | None = index.data(ENTRY)
         if entry is None:
             return
@@ -108,21 +108,22 @@ class EntryDelegate(QStyledItemDelegate):
             panel = QStyle.PrimitiveElement.PE_PanelItemViewItem
             option.widget.style().drawPrimitive(panel, option, painter, option.widget)
         metrics = option.fontMetrics
-        inside = option.rect.adjusted(_PAD, _PAD, -_PAD, -_PAD)
         height = metrics.height()
+        inside = option.rect.adjusted(_PAD, _PAD, -_PAD, -_PAD)
         number_width = metrics.horizontalAdvance("00 ")
-        first = QRect(inside.left(), inside.top(), inside.width(), height)
-        second = QRect(inside.left(), inside.bottom() - height + 1, inside.width(), height)
-        strong = painter.font()
+        place = QRect(inside.left(), inside.top(), inside.width(), height)
+        strong, plain = painter.font(), painter.font()
         strong.setBold(True)
-        plain = painter.font()
         painter.setPen(self.colours.text)
         painter.setFont(strong)
-        painter.drawText(first, int(Qt.AlignmentFlag.AlignLeft), entry.number)
+        painter.drawText(place, int(Qt.AlignmentFlag.AlignLeft), entry.number)
         painter.setFont(plain)
-        self._pair(painter, option, first.adjusted(number_width, 0, 0, 0), entry.size, entry.state)
-        painter.setPen(self.colours.text)
-        self._pair(painter, option, second.adjusted(number_width, 0, 0, 0), entry.top, entry.score)
+        place.adjust(number_width, 0, 0, 0)
+        step = height + _PAD // 2
+        for line, (left, right) in enumerate(((entry.size, ""), (entry.top, entry.score), (entry.state, ""))):
+            quiet = line == 2 and not option.state & QStyle.StateFlag.State_Selected
+            painter.setPen(self.colours.quiet if quiet else self.colours.text)
+            self._pair(painter, option, place.translated(0, line * step), left, right)
         painter.restore()
 
     def _pair(
@@ -130,8 +131,8 @@ class EntryDelegate(QStyledItemDelegate):
     ) -> None:
         """Draw one text at each end of a line; the left one is shortened where they would meet."""
         metrics = option.fontMetrics
-        room = place.width() - metrics.horizontalAdvance(right) - 2 * _PAD
-        elided = metrics.elidedText(left, Qt.TextElideMode.ElideRight, max(room, 0))
+        taken = metrics.horizontalAdvance(right) + 2 * _PAD if right else 0
+        elided = metrics.elidedText(left, Qt.TextElideMode.ElideRight, max(place.width() - taken, 0))
         painter.drawText(place, int(Qt.AlignmentFlag.AlignLeft), elided)
         painter.drawText(place, int(Qt.AlignmentFlag.AlignRight), right)
 
@@ -225,7 +226,7 @@ class LesionListPanel(Panel):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.setSpacing(4)
-        layout.addLayout(_grid(list(self.tools.values()), 3))
+        layout.addLayout(_grid(list(self.tools.values()), 2))
         layout.addWidget(self.note)
         layout.addWidget(self.list, 1)
         layout.addLayout(_grid([self.undo, self.redo, self.delete, self.report], 2))

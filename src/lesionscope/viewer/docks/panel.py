@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 if TYPE_CHECKING:
     from lesionscope.viewer.room import Room
     from lesionscope.viewer.room_state import RoomState
+
+LONG_TEXT = 45
 
 
 class Panel(QWidget):
@@ -73,17 +75,23 @@ class Strip(QWidget):
         self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
         self.button = QPushButton()
         self.button.setAutoDefault(False)
+        self._beside = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._beside.setSpacing(6)
+        self._beside.addWidget(self.label, 1)
+        self._beside.addWidget(self.button, 0, Qt.AlignmentFlag.AlignRight)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 2, 0, 2)
         layout.setSpacing(6)
         layout.addWidget(self.edge)
-        layout.addWidget(self.label, 1)
-        layout.addWidget(self.button)
+        layout.addLayout(self._beside, 1)
         self.hide()
 
     def show_text(self, text: str, button: str = "", tip: str = "") -> None:
         """Show a sentence and a button; an empty sentence hides the strip."""
         self.label.setText(text)
+        # Beside a long sentence the button would squeeze it into a narrow column.
+        way = QBoxLayout.Direction
+        self._beside.setDirection(way.TopToBottom if len(text) > LONG_TEXT else way.LeftToRight)
         self.label.setToolTip(tip)
         self.button.setVisible(bool(button))
         self.button.setText(button)

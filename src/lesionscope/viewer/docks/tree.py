@@ -87,7 +87,6 @@ class TreePanel(Panel):
             (self.working, theme.bar),
             (self.unfamiliar, theme.warning),
             (self.stale, theme.warning),
-            (self.message, theme.warning),
             (self.warning, theme.warning),
         ):
             strip.edge.set_colour(colour)
@@ -101,7 +100,8 @@ class TreePanel(Panel):
         self._draw_work(state, status)
         stale = lesion is not None and reading is not None and state.is_stale(lesion.id)
         working = status is not None and status.is_working
-        self.stale.show_text(wording.STALE if stale else "", "" if working else wording.READ_AGAIN)
+        failed = status is not None and status.phase is Phase.FAILED
+        self.stale.show_text(wording.STALE if stale else "", "" if working or failed else wording.READ_AGAIN)
         self._draw_answer(state, reading, stale)
         self._draw_message(state, reading, status, stale)
 
@@ -143,6 +143,10 @@ class TreePanel(Panel):
     def _draw_message(
         self, state: RoomState, reading: Reading | None, status: Status | None, stale: bool
     ) -> None:
+        theme = colours()
+        refused = reading is not None and isinstance(reading.pathology, Refusal)
+        failed = status is not None and status.phase is Phase.FAILED
+        self.message.edge.set_colour(theme.warning if refused or failed or state.notice else theme.bar)
         if state.volume is None:
             self.message.show_text(state.notice or wording.NO_STUDY)
         elif state.lesion is None:
