@@ -43,7 +43,7 @@ def vertebrae(patient: Patient) -> tuple[Cones, Cones]:
     y = patient.spine_y + 2
     for z in np.arange(-220.0, patient.apex + 60, VERTEBRA_MM):
         bodies.append(((0, y, z - 4.5), (0, y, z + 4.5), 16.0, 16.0))
-        arches.append(((0, y + 33, z - 3), (0, y + 52, z - 14), 4.5, 3.5))
+        arches.append(((0, y + 33, z - 3), (0, y + 46, z - 13), 4.5, 3.0))
         for side in (-1, 1):
             arches.append(((side * 11, y + 14, z + 2), (side * 13, y + 27, z + 1), 4.5, 4.5))
             arches.append(((side * 13, y + 27, z + 1), (0, y + 34, z - 3), 4.0, 4.0))
@@ -56,7 +56,7 @@ def sternum(patient: Patient) -> Cones:
     y = 6 - patient.half_depth - 6
     top = patient.apex - 55
     return _stack(
-        [((x, y + 0.03 * abs(x), top), (0.7 * x, y - 4, top - 140), 5.5, 5.0) for x in (-11, -4, 4, 11)]
+        [((x, y + 0.03 * abs(x), top), (0.7 * x, y - 4, top - 140), 5.5, 5.0) for x in (-12, -6, 0, 6, 12)]
     )
 
 

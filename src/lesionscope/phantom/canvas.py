@@ -127,6 +127,10 @@ class Canvas:
         where = np.stack([z * scale, y * scale, x * scale])
         return np.asarray(map_coordinates(lattice, where, order=1, mode="grid-wrap", output=np.float32))
 
+    def cover_thin(self, shapes: Cones) -> Field:
+        """Share of each voxel that cones thinner than it cover: their volume, spread."""
+        return splat_cones(self, shapes)
+
     def splat(self, points: NDArray[np.float64], volumes: NDArray[np.float64]) -> Field:
         """Spread volumes (mm³) at points ``(n, 3)`` over the eight voxels around each.
 
@@ -206,13 +210,14 @@ def paint_cones(
     low = np.minimum(shapes.start, shapes.end) - reach
     high = np.maximum(shapes.start, shapes.end) + reach
     for number, region in canvas.regions(low, high):
-        alpha = coverage(_cone_distance(canvas, region, shapes, number), width)
+        alpha = coverage(cone_distance(canvas, region, shapes, number), width)
         if within is not None:
             alpha *= within[region]
         canvas.blend(region, alpha, hu)
 
 
-def _cone_distance(canvas: Canvas, region: Region, shapes: Cones, number: int) -> Field:
+def cone_distance(canvas: Canvas, region: Region, shapes: Cones, number: int) -> Field:
+    """Signed distance (mm, negative inside) of a region to one cone."""
     x, y, z = canvas.coordinates(region)
     a, b = shapes.start[number], shapes.end[number]
     axis = (b - a).astype(np.float32)

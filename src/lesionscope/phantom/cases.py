@@ -116,6 +116,11 @@ def leaf_of(seed: int, frequencies: str = "balanced") -> str:
     return LEAVES[int(np.random.default_rng([seed, 6]).choice(len(LEAVES), p=chances))]
 
 
+def lesion_of(seed: int, leaf: str) -> LungLesion:
+    """Return the looks of a seed's lesion, were it of class ``leaf``."""
+    return draw_lesion(np.random.default_rng([seed, 7]), leaf)
+
+
 def case(seed: int, leaf: str | None = None, frequencies: str = "balanced") -> Case:
     """Draw the case of a seed.
 
@@ -129,10 +134,10 @@ def case(seed: int, leaf: str | None = None, frequencies: str = "balanced") -> C
         'balanced' or 'table1'.
     """
     leaf = leaf_of(seed, frequencies) if leaf is None else leaf
-    rng = np.random.default_rng([seed, 7])
+    rng = np.random.default_rng([seed, 9])
     if leaf not in LEAVES:
         raise UsageError(f"{leaf!r} is no leaf class: choose one of {', '.join(LEAVES)}.")
-    lesion = draw_lesion(rng, leaf)
+    lesion = lesion_of(seed, leaf)
     scanner = Scanner.draw(rng)
     chest = Chest(seed)
     placed = place(chest, lesion, rng)
@@ -194,10 +199,11 @@ def cube(of: Case, shape: tuple[int, int, int] = CUBE) -> NDArray[np.int16]:
 
     Where the scanned volume ends inside the cube, it holds -1024.
     """
-    return cut(scan(of, _half(shape)), of, shape)
+    return cut(scan(of, half_extent(shape)), of, shape)
 
 
-def _half(shape: tuple[int, int, int]) -> tuple[float, float, float]:
+def half_extent(shape: tuple[int, int, int]) -> tuple[float, float, float]:
+    """Return half the extent (x, y, z mm) that a scan needs for a cube of ``shape`` (z, y, x) at 1 mm."""
     return (shape[2] / 2 + 1.0, shape[1] / 2 + 1.0, shape[0] / 2 + 1.5)
 
 

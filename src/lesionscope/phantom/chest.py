@@ -27,7 +27,6 @@ from lesionscope.phantom.canvas import (
     coverage,
     noise_lattice,
     paint_cones,
-    splat_cones,
 )
 from lesionscope.phantom.patient import Patient
 from lesionscope.phantom.trees import grow
@@ -132,6 +131,14 @@ class Chest:
         self._paint_vessels(canvas, lung)
         return lung
 
+    def hu(self, points: NDArray[np.float64]) -> Field:
+        """HU at points ``(n, 3)`` LPS mm: float32 ``(n,)``, no scanner in between."""
+        from lesionscope.phantom.points import PointCanvas
+
+        canvas = PointCanvas(points)
+        self.paint(canvas)
+        return canvas.values()
+
     def _parenchyma(self, canvas: Canvas) -> Field:
         """HU of lung: fine and coarse mottle, denser behind (gravity), holes of emphysema."""
         p = self.patient
@@ -200,14 +207,14 @@ class Chest:
             ((4.0, 12.0, -44.0), 21.0 * h, p.heart_hu),
         ):
             organs.append((cones((centre, centre, size, size)), hu))
-        arch = ((-6, -22, 8), (-10, -20, 34), (-2, -8, 50), (10, 8, 50), (20, spine - 24, 40))
+        arch = ((-3, -22, 8), (-5, -20, 34), (0, -8, 50), (10, 8, 50), (20, spine - 24, 40))
         aorta: list[tuple[ArrayLike, ArrayLike, float, float]]
         aorta = [(a, b, 14.5, 14.0) for a, b in pairwise(arch)]
         aorta += [((20, spine - 24, 40), (22, spine - 22, -20), 12.5, 11.5)]
         aorta += [((22, spine - 22, -20), (14, spine - 24, -240), 11.5, 10.5)]
-        aorta += [((-6, -22, 8), (2, -16, -30), 14.5, 15.0)]
+        aorta += [((-3, -22, 8), (2, -16, -30), 14.5, 15.0)]
         organs.append((cones(*aorta), p.blood_hu))
-        organs.append((cones(((-24, -16, 70), (-22, -8, -40), 8.5, 9.5)), p.blood_hu))
+        organs.append((cones(((-25, -12, 70), (-22, -8, -40), 8.0, 9.5)), p.blood_hu))
         lungs_arteries = [((8, -22, -8), (4, -6, 6), 13.0, 11.5), ((4, -6, 6), (36, 4, 0), 11.0, 8.0)]
         lungs_arteries += [((4, -6, 4), (-36, 4, -4), 10.0, 8.0)]
         organs.append((cones(*lungs_arteries), p.blood_hu))
@@ -233,15 +240,19 @@ class Chest:
                 continue
             arteries, veins, airways = (t.touching(canvas.low, canvas.high) for t in self.trees(side))
             blood = self.patient.blood_hu
+            x, y, z = canvas.coordinates()
+            hilum = np.square(x - 35 * side) + np.square(y - 6) + np.square(z + 10)
+            room = np.maximum(lung, (hilum < 24.0**2).astype(np.float32))
             thin = np.zeros(canvas.shape, dtype=np.float32)
             for tree in (arteries, veins):
                 thick = tree.start_radius >= THIN_MM
-                thin += splat_cones(canvas, tree.take(~thick))
-                paint_cones(canvas, tree.take(thick), blood)
+                thin += canvas.cover_thin(tree.take(~thick))
+                paint_cones(canvas, tree.take(thick), blood, within=room)
             canvas.blend(None, np.clip(thin, 0, 1) * lung, blood)
             seen = airways.take(airways.start_radius > 0.6)
-            paint_cones(canvas, seen.grown(1.12, 0.5), -20.0)
-            paint_cones(canvas, seen, -985.0)
+            # Beyond the hilum nothing leaves the lung.
+            paint_cones(canvas, seen.grown(1.12, 0.5), -20.0, within=room)
+            paint_cones(canvas, seen, -985.0, within=room)
 
     @cached_property
     def title(self) -> str:

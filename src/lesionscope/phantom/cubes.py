@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +16,12 @@ from numpy.typing import NDArray
 
 from lesionscope.errors import InputError, LesionscopeError
 from lesionscope.files import write_atomically
-from lesionscope.phantom.cases import CUBE, VERSION, case, cut, leaf_frequencies, scan, seeds
+from lesionscope.phantom.cases import CUBE, VERSION, case, cut, half_extent, leaf_frequencies, scan, seeds
+from lesionscope.phantom.pool import ordered
 from lesionscope.progress import Progress, silent
 
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+Job = tuple[int, str, tuple[int, int, int]]
+"""Seed, class frequencies, shape of the cube."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +55,11 @@ class CubeSet:
         return len(self.leaf)
 
 
-def _work(job: tuple[int, str, tuple[int, int, int]]) -> tuple[NDArray[np.int16], dict[str, Any]]:
+def _work(job: Job) -> tuple[NDArray[np.int16], dict[str, Any]]:
     """Make one cube and its row; runs in a worker process."""
     seed, frequencies, shape = job
     of = case(seed, frequencies=frequencies)
-    half = (shape[2] / 2 + 1.0, shape[1] / 2 + 1.0, shape[0] / 2 + 1.5)
-    scanned = scan(of, half)
+    scanned = scan(of, half_extent(shape))
     row = {
         "seed": seed,
         "leaf": of.leaf,
@@ -73,32 +72,6 @@ def _work(job: tuple[int, str, tuple[int, int, int]]) -> tuple[NDArray[np.int16]
         "scanner": asdict(of.scanner),
     }
     return cut(scanned, of, shape), row
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let child processes start with one numerical thread each."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _made(
-    jobs: list[tuple[int, str, tuple[int, int, int]]], workers: int
-) -> Iterator[tuple[NDArray[np.int16], dict[str, Any]]]:
-    """Yield cubes in order. With several workers a calling script needs a ``__main__`` guard."""
-    if workers < 2 or len(jobs) < 8:
-        yield from map(_work, jobs)
-        return
-    with _one_thread_each(), multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap(_work, jobs, chunksize=4)
 
 
 def cubes(
@@ -128,7 +101,8 @@ def cubes(
     workers
         Processes; the bytes don't depend on it.
     cache
-        A folder that keeps the cubes for the next call with the same arguments.
+        A folder that keeps the cubes for the next call that asks for the same ones
+        or the first so many of them.
     shape
         Voxels (z, y, x) at 1 mm.
     progress
@@ -140,35 +114,46 @@ def cubes(
         The cache can't be written.
     """
     leaf_frequencies(frequencies)
-    jobs = [(seed, frequencies, shape) for seed in seeds(split, n, first_seed)]
+    jobs: list[Job] = [(seed, frequencies, shape) for seed in seeds(split, n, first_seed)]
     label = f"Scanning phantoms ({split})"
     if cache is None:
         hu = np.empty((n, *shape), dtype=np.int16)
         return _assemble(hu, _fill(hu, jobs, workers, progress, label))
-    key = hashlib.sha256(repr((VERSION, split, n, frequencies, first_seed, shape)).encode()).hexdigest()[:12]
-    stem = Path(cache) / f"radpath-{split}-{n}-{key}"
-    array_path, table_path = stem.with_suffix(".npy"), stem.with_suffix(".json")
-    if not (array_path.is_file() and table_path.is_file()):
-        _write_cache(array_path, table_path, jobs, shape, workers, progress, label)
+    key = hashlib.sha256(repr((VERSION, split, frequencies, first_seed, shape)).encode()).hexdigest()[:12]
+    stored = _cached(Path(cache), split, n, key)
+    if stored is None:
+        array_path = Path(cache) / f"radpath-{split}-{key}-{n}.npy"
+        _write_cache(array_path, array_path.with_suffix(".json"), jobs, shape, workers, progress, label)
+        stored = array_path
     try:
-        stored = np.load(array_path, mmap_mode="r")
-        rows = json.loads(table_path.read_text(encoding="utf-8"))
-        if stored.shape != (n, *shape) or len(rows) != n:
+        hu = np.load(stored, mmap_mode="r")
+        rows = json.loads(stored.with_suffix(".json").read_text(encoding="utf-8"))
+        if hu.shape[1:] != shape or len(hu) != len(rows) or len(rows) < n:
             raise ValueError("sizes differ")
     except (OSError, ValueError) as error:
-        raise InputError(f"The cached cubes {array_path} can't be used ({error}): delete them.") from error
-    return _assemble(stored, rows)
+        raise InputError(f"The cached cubes {stored} can't be used ({error}): delete them.") from error
+    return _assemble(hu[:n], rows[:n])
+
+
+def _cached(folder: Path, split: str, n: int, key: str) -> Path | None:
+    """Return the smallest cached set that begins with the ``n`` cubes asked for."""
+    sizes = {}
+    for path in folder.glob(f"radpath-{split}-{key}-*.npy"):
+        size = path.stem.rpartition("-")[2]
+        if size.isdigit() and int(size) >= n and path.with_suffix(".json").is_file():
+            sizes[int(size)] = path
+    return sizes[min(sizes)] if sizes else None
 
 
 def _fill(
     hu: NDArray[np.int16],
-    jobs: list[tuple[int, str, tuple[int, int, int]]],
+    jobs: list[Job],
     workers: int,
     progress: Progress,
     label: str,
 ) -> list[dict[str, Any]]:
     rows = []
-    for index, (cube, row) in enumerate(_made(jobs, workers)):
+    for index, (cube, row) in enumerate(ordered(_work, jobs, workers)):
         hu[index] = cube
         rows.append(row)
         progress(index + 1, len(jobs), label)
@@ -178,7 +163,7 @@ def _fill(
 def _write_cache(
     array_path: Path,
     table_path: Path,
-    jobs: list[tuple[int, str, tuple[int, int, int]]],
+    jobs: list[Job],
     shape: tuple[int, int, int],
     workers: int,
     progress: Progress,

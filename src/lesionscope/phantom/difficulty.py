@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscope.files import write_atomically
-from lesionscope.phantom.cases import VERSION, case, seeds
+from lesionscope.phantom.cases import VERSION, leaf_of, lesion_of, seeds
 from lesionscope.phantom.cubes import CubeSet, cubes
 from lesionscope.phantom.latents import LEAVES, log_posterior
 from lesionscope.progress import Progress, silent
@@ -55,9 +55,10 @@ def leaf_aucs(leaf: Sequence[str], probability: Array) -> dict[str, float]:
 
 def oracle_aucs(split: str, n: int, first_seed: int = 0) -> dict[str, float]:
     """AUC by leaf of the exact posterior, on ``n`` class-balanced cases of a split."""
-    drawn = [case(seed) for seed in seeds(split, n, first_seed)]
-    posterior = np.exp(log_posterior([c.lesion for c in drawn]))
-    return leaf_aucs([c.leaf for c in drawn], posterior)
+    asked = seeds(split, n, first_seed)
+    leaves = [leaf_of(seed) for seed in asked]
+    lesions = [lesion_of(seed, leaf) for seed, leaf in zip(asked, leaves, strict=True)]
+    return leaf_aucs(leaves, np.exp(log_posterior(lesions)))
 
 
 def measures(cubes: CubeSet) -> Array:

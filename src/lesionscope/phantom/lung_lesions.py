@@ -272,7 +272,7 @@ def _paint_companions(canvas: Canvas, placed: Placed, lung: Field, rng: np.rando
     centre, radius = np.array(placed.centre), 0.5 * lesion.diameter_mm
     if lesion.companions == "satellites":
         count = 12 + round(5 * lesion.amount)
-        size = rng.uniform(2.1, 3.0, count)
+        size = rng.uniform(2.4, 3.2, count)
         distance = np.minimum(radius + size + rng.uniform(2.0, 8.0, count), REACH_MM - 0.5 * size)
         where = _directions(rng, count) * distance[:, None]
     else:
@@ -298,7 +298,7 @@ def _paint_tags(canvas: Canvas, placed: Placed, rng: np.random.Generator) -> Non
     start = centre + outward * 0.35 * placed.lesion.diameter_mm
     for angle in rng.uniform(0, 2 * np.pi) + np.array([0.0, 2.1, 4.2]):
         end = foot + (np.cos(angle) * side + np.sin(angle) * other) * rng.uniform(2.5, 6.0)
-        rows.append((start, end, 1.3, 1.1))
+        rows.append((start, end, 1.6, 1.3))
         tents.append((end + 2 * outward, end - 4.5 * outward, 4.0, 0.8))
     paint_cones(canvas, cones(*tents), 10.0)
     paint_cones(canvas, cones(*rows), 20.0)

@@ -17,6 +17,7 @@ from lesionscope.phantom.cases import (
 )
 from lesionscope.phantom.cubes import CubeSet, cubes
 from lesionscope.phantom.latents import LEAVES
+from lesionscope.phantom.manifest import write_manifest
 
 __all__ = [
     "LEAVES",
@@ -33,4 +34,5 @@ __all__ = [
     "leaf_of",
     "scan",
     "seeds",
+    "write_manifest",
 ]
