@@ -113,3 +113,38 @@ def test_nothing_is_aerated_where_there_is_no_value() -> None:
     geometry = Geometry((4, 4, 4), (1.0, 1.0, 1.0))
     empty = SimpleNamespace(hu=np.full((4, 4, 4), np.nan, np.float32), geometry=geometry)
     assert not scope._is_aerated(empty, (1.0, 1.0, 1.0))  # type: ignore[arg-type]
+
+
+def lung_cube(half: int = 16) -> tuple[np.ndarray[Any, Any], ...]:
+    axis = np.arange(-half, half + 1, dtype=float)
+    z, y, x = np.meshgrid(axis, axis, axis, indexing="ij")
+    cube = np.random.default_rng(5).normal(-860, 40, z.shape).astype(np.float32)
+    return cube, z, y, x
+
+
+def test_a_cavity_is_no_airway() -> None:
+    cube, z, y, x = lung_cube()
+    assert not scope._is_walled(cube, 16)
+    r = np.sqrt(z**2 + y**2 + x**2)
+    cavity = np.where((r > 9) & (r < 12), np.float32(20), cube)
+    assert scope._is_walled(cavity, 16)
+    drained = np.where((np.hypot(y, x) < 3) & (z > 0), np.float32(-1000), cavity)
+    assert scope._is_walled(drained, 16), "a bronchus on one side leaves it a cavity"
+    for radius in (4, 7, 10):
+        tube = np.hypot(y, 0.8 * x - 0.6 * z)
+        airway = np.where((tube > radius) & (tube < radius + 2), np.float32(20), cube)
+        assert not scope._is_walled(airway, 16)
+    assert not scope._is_walled(np.where(x < -4, np.float32(20), cube), 16), "beside the chest wall"
+    assert not scope._is_walled(np.full_like(cube, np.nan), 16)
+
+
+def test_the_middle_of_a_cavity_is_in_scope(package: ModelPackage, volume: CTVolume, places: Any) -> None:
+    k, j, i = np.meshgrid(*(np.arange(n) for n in volume.hu.shape), indexing="ij")
+    distance = np.linalg.norm(
+        volume.geometry.to_lps(np.stack([k, j, i], axis=-1)) - np.array(places.aerated), axis=-1
+    )
+    lesion = lesion_from_click(places.aerated)
+    hollow = np.where(distance < 13, np.int16(20), volume.hu)
+    hollow[distance < 8] = -950
+    assert scope.check(replace(volume, hu=hollow), lesion, package) is None
+    assert scope.check(volume, lesion, package) is not None

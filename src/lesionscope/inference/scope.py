@@ -22,9 +22,14 @@ AERATED_HU = -725.0
 """Mean HU around a point at or below which nothing but aerated lung or gas is there."""
 DENSER_HU = -600.0
 """Tissue denser than this near the point may be part of a lesion, a faint one included."""
-NEAR_MM = 6.0
+NEAR_MM = 5.0
 CORE_MM = 3.0
-DENSER_SHARE = 0.03
+DENSER_SHARE = 0.05
+WALL_MM = 16.0
+"""The wall of a cavity is looked for so far from its middle."""
+WALL_HU = -650.0
+WALL_SHARE = 0.85
+LINES = 80
 MAX_PADDING = 0.5
 """A crop of which more than this share lies beyond the scan is not read."""
 
@@ -114,16 +119,39 @@ def out_of_scope(volume: CTVolume, lesion: Lesion, package: ModelPackage) -> str
 
 
 def _is_aerated(volume: CTVolume, point: tuple[float, float, float]) -> bool:
-    """Whether nothing but gas or aerated lung surrounds a point (voxels beyond the scan left out)."""
-    side = 2 * int(NEAR_MM) + 1
+    """Whether nothing but gas or aerated lung is at a point, and it isn't inside a cavity.
+
+    Voxels beyond the scan don't count.
+    """
+    half = int(WALL_MM)
+    side = 2 * half + 1
     cube = crop(volume, point, shape=(side, side, side), spacing_mm=1.0, pad_hu=float("nan"))
-    offsets = np.arange(side) - int(NEAR_MM)
-    distance = np.sqrt(sum(axis.astype(float) ** 2 for axis in np.meshgrid(*[offsets] * 3, indexing="ij")))
+    axis = (np.arange(side) - half).astype(np.float64) ** 2
+    distance = np.sqrt(axis[:, None, None] + axis[:, None] + axis)
     core, near = cube[distance <= CORE_MM], cube[distance <= NEAR_MM]
     core, near = core[np.isfinite(core)], near[np.isfinite(near)]
-    if not core.size:
+    if not core.size or core.mean() > AERATED_HU or np.mean(near > DENSER_HU) > DENSER_SHARE:
         return False
-    return bool(core.mean() <= AERATED_HU and np.mean(near > DENSER_HU) <= DENSER_SHARE)
+    return not _is_walled(cube, half)
+
+
+def _is_walled(cube: NDArray[np.float32], half: int) -> bool:
+    """Whether denser tissue surrounds a cube's centre, as a cavity's wall does.
+
+    An airway has a wall too, but is open at both ends: no line through the centre
+    may be. Vessels and pleura near normal lung leave most lines open.
+    """
+    steps = np.arange(2, half + 1)
+    # A spiral on the half sphere: evenly spread lines through the centre (1 mm voxels, z y x).
+    n = np.arange(LINES)
+    z = (n + 0.5) / LINES
+    turn = n * np.pi * (3.0 - np.sqrt(5.0))
+    lines = np.stack([z, np.sqrt(1 - z**2) * np.sin(turn), np.sqrt(1 - z**2) * np.cos(turn)], axis=-1)
+    reached = np.rint(lines[:, None] * steps[:, None]).astype(int)
+    blocked = np.stack(
+        [(cube[tuple(np.moveaxis(half + sign * reached, -1, 0))] > WALL_HU).any(axis=1) for sign in (1, -1)]
+    )
+    return bool(blocked.mean() >= WALL_SHARE and blocked.any(axis=0).all())
 
 
 def extent(geometry: Geometry) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
