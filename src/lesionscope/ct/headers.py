@@ -27,8 +27,10 @@ EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"
 
 FIRST_READ_BYTES = 1 << 16
-MAX_HEADER_BYTES = 1 << 26
-"""A header longer than this (64 MiB) isn't read on; real ones stay below a few MiB."""
+MAX_HEADER_BYTES = 1 << 25
+"""A header longer than this (32 MiB) isn't read on; real ones stay below a few MiB."""
+MAX_ELEMENTS = 20_000
+MAX_HEADER_READS = 2_000_000
 MAX_SLICE_PIXELS = 1 << 26
 MAX_FILE_VOXELS = 1 << 30
 MAX_FRAMES = 1 << 16
@@ -280,6 +282,19 @@ class _Stop:
     length: int = 0
     value_at: int = 0
     guessed: str = ""
+    elements: int = 0
+
+
+class _Bounded(io.BytesIO):
+    """A header in memory that stops whoever reads it forever (in nested items, say)."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.reads += 1
+        if self.reads > MAX_HEADER_READS:
+            raise Unreadable("its header goes on without end")
+        return super().read(size)
 
 
 def _parse(data: bytes, syntax: str) -> tuple[Dataset, _Stop]:
@@ -293,12 +308,15 @@ def _parse(data: bytes, syntax: str) -> tuple[Dataset, _Stop]:
     used = syntax or stop.guessed
 
     def at_pixels(tag: int, vr: str | None, length: int) -> bool:
+        stop.elements += 1
+        if stop.elements > MAX_ELEMENTS:
+            raise Unreadable("its header goes on without end")
         if tag not in _PIXEL_TAGS:
             return False
         stop.tag, stop.length, stop.value_at = int(tag), length, stream.tell()
         return True
 
-    stream = io.BytesIO(data)
+    stream = _Bounded(data)
     dataset = read_dataset(
         stream, used == IMPLICIT_LITTLE, used != EXPLICIT_BIG, stop_when=at_pixels, specific_tags=_TAGS
     )
