@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,7 +13,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Layer
 from napari.qt import QtViewer
 from qtpy.QtCore import QPoint, QTimer
-from qtpy.QtWidgets import QApplication, QWidget
+from qtpy.QtWidgets import QApplication
 
 from lesionscope.lesions.lesion import Point
 from lesionscope.viewer.letters import NO_LETTERS, EdgeLetters, edge_letters
@@ -76,7 +77,7 @@ class Canvas:
         self.plane = plane
         self.model = model
         self.qt_viewer = qt_viewer
-        self.native: QWidget = qt_viewer.canvas.native
+        self.native: Any = qt_viewer.canvas.native
         self.image: Image | None = None
         self.auto_fit = True
         self._own: list[Layer] = []
@@ -101,6 +102,10 @@ class Canvas:
         for emitter in (camera.events.mouse_pan, camera.events.mouse_zoom, dims.events.ndisplay):
             self._connect(emitter, hold)
         self._hold_camera()
+        layers = model.layers.events
+        own_context = weak_call(self, "_make_current")
+        self._connect(layers.removing, own_context)
+        self._connect(layers.end_batch, own_context, position="first")
 
     def __repr__(self) -> str:
         return f"<Canvas {self.name}>"
@@ -330,8 +335,18 @@ class Canvas:
 
     # -- end ------------------------------------------------------------------------------
 
-    def _connect(self, emitter: Any, callback: Callable[..., None]) -> None:
-        emitter.connect(callback)
+    def _make_current(self) -> None:
+        """Let a layer's GL objects be deleted in the context that made them.
+
+        napari deletes them at once when a layer goes, in whichever context painted
+        last: with several canvases that is another one, and Mesa then crashes in the
+        next draw.
+        """
+        with contextlib.suppress(RuntimeError, AttributeError):  # the canvas has gone already
+            self.native.makeCurrent()
+
+    def _connect(self, emitter: Any, callback: Callable[..., None], **how: Any) -> None:
+        emitter.connect(callback, **how)
         self._connections.append((emitter, callback))
 
     def close(self) -> None:

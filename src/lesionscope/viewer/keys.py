@@ -39,6 +39,12 @@ class Key:
     action: Callable[[], object]
 
 
+def binding_of(key: str) -> Any:
+    """Return napari's form of a key; the canvas calls both Return keys ``Enter``."""
+    *modifiers, name = key.split("+") if not key.endswith("+") else [key]
+    return coerce_keybinding("+".join([*modifiers, "Enter" if name == "Return" else name]))
+
+
 class KeyBinder:
     """Holds one viewer's table and binds it on every model and layer it is given.
 
@@ -71,7 +77,7 @@ class KeyBinder:
         table = tuple(keys)
         seen: dict[Any, Key] = {}
         for entry in table:
-            binding = coerce_keybinding(entry.key)
+            binding = binding_of(entry.key)
             if binding in seen:
                 raise ValueError(
                     f"the key {entry.key} is wanted by “{seen[binding].title}” and “{entry.title}”"
@@ -104,9 +110,10 @@ class KeyBinder:
     def _apply(self, target: ViewerModel | Layer) -> None:
         target.keymap.clear()
         for entry in self._keys:
-            target.bind_key(entry.key, self._pressed(entry.action), overwrite=True)
-        # The catch-all: no key falls through to napari's class-wide tables.
-        target.bind_key(..., ..., overwrite=True)
+            target.bind_key(binding_of(entry.key), self._pressed(entry.action), overwrite=True)
+        # The catch-all: no key falls through to napari's class-wide tables. A function, because
+        # napari asks every binding for its name.
+        target.bind_key(..., _swallow, overwrite=True)
 
     def _pressed(self, action: Callable[[], object]) -> Callable[[object], None]:
         def pressed(target: object) -> None:
@@ -115,6 +122,10 @@ class KeyBinder:
             action()
 
         return pressed
+
+
+def _swallow(target: object) -> None:
+    """Do nothing with a key that has no meaning here."""
 
 
 def grouped(keys: Iterable[Key]) -> tuple[tuple[str, tuple[Key, ...]], ...]:
@@ -127,6 +138,6 @@ def grouped(keys: Iterable[Key]) -> tuple[tuple[str, tuple[Key, ...]], ...]:
 
 def merged(own: Sequence[Key], more: Iterable[Key]) -> tuple[Key, ...]:
     """Join two tables; where both have a key, the second one's action is taken, in the first one's place."""
-    replacement = {coerce_keybinding(entry.key): entry for entry in more}
-    first = [replacement.pop(coerce_keybinding(entry.key), entry) for entry in own]
+    replacement = {binding_of(entry.key): entry for entry in more}
+    first = [replacement.pop(binding_of(entry.key), entry) for entry in own]
     return (*first, *replacement.values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from lesionscope.ct.windows import PRESETS
+from lesionscope.ct.windows import PRESETS, Window
 from lesionscope.viewer.keys import Key
 
 if TYPE_CHECKING:
@@ -18,13 +18,7 @@ PAGE = 10
 def view_keys(study: StudyView) -> tuple[Key, ...]:
     """Presets, slices, cine, slab, crosshair, inversion and reset."""
     presets = (
-        Key(
-            window.key,
-            f"{window.title}: W {window.width:.0f}  L {window.centre:.0f}",
-            WINDOWS,
-            partial(study.set_window, window),
-        )
-        for window in PRESETS
+        Key(window.key, _title(window), WINDOWS, partial(study.set_window, window)) for window in PRESETS
     )
     return (
         *presets,
@@ -41,3 +35,7 @@ def view_keys(study: StudyView) -> tuple[Key, ...]:
         Key("F1", "This list of keys", VIEW, study.show_help),
         Key("X", "Crosshair on or off", VIEW, lambda: setattr(study, "crosshair", not study.crosshair)),
     )
+
+
+def _title(window: Window) -> str:
+    return f"{window.title}: W {window.width:.0f}, L {window.centre:.0f}".replace("-", "−")
