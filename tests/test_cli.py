@@ -197,6 +197,7 @@ def test_bad_input(lesionscope: Any, tmp_path: Path) -> None:
     for path in (tmp_path / "none", tmp_path / "empty", tmp_path / "letter.txt"):
         info = lesionscope("info", path)
         assert info.status == 3
+        info.one_line()
         read = lesionscope("read", path, "--click=1,2,3", "--out", "-")
         assert read.status == 3
         assert str(path.name) in read.one_line()

@@ -9,7 +9,6 @@ from lesionscope.ct.info import info
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what a path holds; 3 where that is no series at all."""
-    content = info(arguments.path, progress=terminal_progress())
-    print_json(content)
-    return 0 if content["series"] else 3
+    """Print what a path holds; no series at all is bad input."""
+    print_json(info(arguments.path, progress=terminal_progress()))
+    return 0
