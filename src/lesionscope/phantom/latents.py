@@ -95,7 +95,7 @@ _TABLES: Mapping[str, Mapping[str, tuple[float, ...]]] = {
         "tagged": (50, 6, 8, 6, 1, 9, 23, 3, 54, 3, 3),
     },
 }
-_DIAMETER_MEDIAN_MM = (19, 17, 21, 23, 21, 22, 19, 18, 18, 18, 18)
+_DIAMETER_MEDIAN_MM = (19, 17, 20, 21, 20, 20, 19, 18, 20, 18, 18)
 _DIAMETER_LOG_SD = 0.27
 
 
@@ -180,8 +180,8 @@ def draw_lesion(rng: np.random.Generator, leaf: str) -> LungLesion:
         diameter_mm=diameter,
         **looks,
         elongation=float(rng.uniform(1.0, 1.25)),
-        solid_hu=float(rng.uniform(20.0, 75.0)),
-        ground_glass_hu=float(rng.uniform(-620.0, -480.0)),
+        solid_hu=float(rng.uniform(5.0, 95.0)),
+        ground_glass_hu=float(rng.uniform(-670.0, -420.0)),
         calcium_hu=float(rng.uniform(420.0, 900.0)),
         core_fraction=float(rng.uniform(0.42, 0.6)),
         halo_mm=float(rng.uniform(5.0, 7.0)),

@@ -82,7 +82,7 @@ class _Body:
             )
             cosine *= inverse
             np.maximum(swell, np.exp(np.float32(sharpness) * (cosine - 1)), out=swell)
-        base = {"smooth": 0.98, "lobulated": 0.74, "spiculated": 0.92, "stellate": 0.62}[lesion.margin]
+        base = {"smooth": 0.98, "lobulated": 0.80, "spiculated": 0.92, "stellate": 0.70}[lesion.margin]
         self.radius = radius * (np.float32(base) + np.float32(depth) * swell)
         self.distance = self.rho - self.radius
 
@@ -98,8 +98,8 @@ def _spicules(lesion: LungLesion, rng: np.random.Generator) -> Cones:
         )
     rays = _directions(rng, 5 + round(2 * lesion.amount))
     length = np.minimum(radius * rng.uniform(1.2, 1.75, len(rays)) + 4.0, REACH_MM + 1)
-    thick = np.clip(0.38 * radius, 2.4, 4.8)
-    return Cones(0 * rays, rays * length[:, None], np.full(len(rays), thick), np.full(len(rays), 0.9))
+    thick = np.clip(0.44 * radius, 2.6, 5.6)
+    return Cones(0 * rays, rays * length[:, None], np.full(len(rays), thick), np.full(len(rays), 1.1))
 
 
 def _shifted(shapes: Cones, centre: Points) -> Cones:
