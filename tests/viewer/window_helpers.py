@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -123,3 +124,43 @@ def pixels(native: object) -> np.ndarray:
         data.setsize(image.bytesPerLine() * image.height())
     array = np.frombuffer(data, np.uint8).reshape(image.height(), image.bytesPerLine() // 4, 4)
     return array[:, : image.width(), :3].mean(axis=-1)
+
+
+def docks_of_a_reader(viewer: Any) -> tuple[list[Any], list[Any]]:
+    """Dock stand-ins for the lesion list and two panels; returns the widgets for the left and the right."""
+    from qtpy.QtWidgets import QLabel, QListWidget
+
+    left = [QListWidget()]
+    right = [QLabel("A tree of model scores"), QLabel("Something else to read")]
+    viewer.window.add_dock_widget(left[0], name="Lesions", area="left")
+    for number, widget in enumerate(right):
+        widget.setWordWrap(True)
+        viewer.window.add_dock_widget(widget, name=f"Panel {number}", area="right")
+    return left, right
+
+
+def layout_facts(study: Any, widgets: list[Any]) -> dict[str, Any]:
+    """Collect what can be cut off in a window: sizes, places, and the words that are shown."""
+    from lesionscope.viewer.layout import dock_of, napari_docks
+
+    window = study.main_window
+    docks = [dock_of(widget) for widget in [*widgets, study.panes]]
+    corner = tuple(study.shown.geometry.corners_lps()[0])
+
+    def fitted(canvas: Any) -> bool:
+        x, y = canvas.to_pixels_exact(corner)
+        return -3 <= x <= canvas.native.width() + 3 and -3 <= y <= canvas.native.height() + 3
+
+    return {
+        "window": [window.width(), window.height()],
+        "scale": window.devicePixelRatioF(),
+        "docks": {
+            dock.name: [dock.x(), dock.y(), dock.width(), dock.height()]
+            for dock in docks
+            if not dock.visibleRegion().isEmpty()
+        },
+        "canvases": {c.name: [c.native.width(), c.native.height()] for c in study.canvases},
+        "places": {c.name: study.banner(c).place.shown for c in study.canvases},
+        "fitted": all(fitted(canvas) for canvas in study.canvases),
+        "naparis docks visible": [dock.isVisible() for dock in napari_docks(window)],
+    }

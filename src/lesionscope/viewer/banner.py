@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from lesionscope.ct.volume import CTVolume, Finding
 from lesionscope.ct.windows import Window
+from lesionscope.viewer.qt_values import as_int
 
 QUIET_FINDINGS = frozenset({"sorted", "decoder"})
 """Codes of findings that change nothing a reader has to know."""
@@ -24,14 +25,26 @@ class ElidedLabel(QLabel):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._short = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
-    def set_text(self, text: str, tooltip: str | None = None) -> None:
-        """Show other words."""
-        if text != self.text():
+    def set_text(self, text: str, tooltip: str | None = None, *, short: str = "") -> None:
+        """Show other words; ``short`` ones where the whole text doesn't fit."""
+        if (text, short) != (self.text(), self._short):
+            self._short = short
             self.setText(text)
+            self.update()
         self.setToolTip(text if tooltip is None else tooltip)
+
+    @property
+    def shown(self) -> str:
+        """The words that can be seen at the present width."""
+        metrics, room = self.fontMetrics(), self.contentsRect().width()
+        for words in (self.text(), self._short):
+            if words and metrics.horizontalAdvance(words) <= room:
+                return words
+        return str(metrics.elidedText(self._short or self.text(), Qt.TextElideMode.ElideRight, room))
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         """Any width will do."""
@@ -41,8 +54,7 @@ class ElidedLabel(QLabel):
         """Draw as much as fits."""
         painter = QPainter(self)
         painter.setPen(self.palette().color(self.foregroundRole()))
-        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
-        painter.drawText(self.rect(), int(self.alignment()), text)
+        painter.drawText(self.rect(), as_int(self.alignment()), self.shown)
         painter.end()
 
 
@@ -76,9 +88,9 @@ class Banner(QWidget):
         self.notice.set_text(words, "\n".join(finding.message for finding in findings))
         self.notice.setVisible(bool(words))
 
-    def set_place(self, text: str) -> None:
+    def set_place(self, text: str, short: str = "") -> None:
         """Say which slice is shown, and how."""
-        self.place.set_text(text)
+        self.place.set_text(text, short=short)
 
     def clear(self) -> None:
         """Say nothing."""
@@ -140,3 +152,13 @@ def place_words(
     place = f"{coordinate} {position_mm:.1f} mm".replace("-", "−")
     parts = (title, f"slice {number} / {count}", place, *extras)
     return "  ·  ".join(part for part in parts if part)
+
+
+def short_place_words(
+    title: str, number: int, count: int, coordinate: str, position_mm: float, extras: Iterable[str] = ()
+) -> str:
+    """Write the same for a narrow canvas: ``19/37 · z −520.4 · W 1500 L −600``."""
+    place = f"{coordinate} {position_mm:.1f}".replace("-", "−")
+    tight = (" ".join(part.split("(")[0].split()) for part in extras)
+    parts = (title, f"{number}/{count}", place, *tight)
+    return " · ".join(part for part in parts if part)

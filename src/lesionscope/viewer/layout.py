@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
+from qtpy.QtWidgets import QDialog, QDockWidget, QLabel, QMainWindow, QWidget
 
 NAPARI_DOCKS = ("layer list", "layer controls")
+BACKEND_NOTICE = "PyQt5 backend is deprecated"
 ROOMY_PX = 1200
 """A window narrower than this (in Qt's own pixels, so half of a screen at 200 %) is laid out tightly."""
 
@@ -34,6 +35,17 @@ def set_napari_docks_visible(window: QMainWindow, visible: bool) -> None:
     """Show or hide napari's layer list and layer controls."""
     for dock in napari_docks(window):
         dock.setVisible(visible)
+
+
+def dismiss_backend_notice(window: QMainWindow) -> None:
+    """Close napari's notice on PyQt5, which lies over the scale bar and tells a reader nothing.
+
+    Every other notification stays. The class is private, so it is known by its name.
+    """
+    for dialog in window.findChildren(QDialog):
+        labels = (label.text() for label in dialog.findChildren(QLabel))
+        if type(dialog).__name__ == "NapariQtNotification" and any(BACKEND_NOTICE in text for text in labels):
+            dialog.close()
 
 
 def widths(total: int) -> tuple[int, int, int]:
@@ -67,6 +79,7 @@ def reset_layout(
         Docks of the right side, tabbed in this order, the first in front.
     """
     set_napari_docks_visible(window, False)
+    dismiss_backend_notice(window)
     areas = Qt.DockWidgetArea
     lefts, rights = _docks(left), _docks(right)
     middle = _docks([] if planes is None else [planes])

@@ -14,8 +14,12 @@ from qtpy.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QWidget
 
 from lesionscope.viewer.letters import NO_LETTERS, EdgeLetters
+from lesionscope.viewer.qt_values import as_int
 
 MARGIN_PX = 6.0
+NARROW_PX = 420
+"""A canvas narrower than this has its scale bar under the bottom letter, which then stands higher."""
+SCALE_BAR_PX = 46.0
 GAP_PX = 14.0
 """Half the opening in the middle of the crosshair, so that it never hides what it points at."""
 
@@ -38,6 +42,7 @@ class Overlay(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._resized = resized
+        self.has_scale_bar = False
         self._letters: EdgeLetters = NO_LETTERS
         self._cross: tuple[float, float] | None = None
         self._colours = (QColor("#ffd166"), QColor("#ffd166"))
@@ -111,15 +116,17 @@ class Overlay(QWidget):
         painter.setFont(font)
         inside = QRectF(self.rect()).adjusted(MARGIN_PX, MARGIN_PX, -MARGIN_PX, -MARGIN_PX)
         alignment = Qt.AlignmentFlag
+        raised = self.has_scale_bar and self.width() < NARROW_PX
+        above = inside.adjusted(0, 0, 0, -SCALE_BAR_PX) if raised else inside
         places = (
-            (self._letters.left, alignment.AlignLeft | alignment.AlignVCenter),
-            (self._letters.right, alignment.AlignRight | alignment.AlignVCenter),
-            (self._letters.top, alignment.AlignHCenter | alignment.AlignTop),
-            (self._letters.bottom, alignment.AlignHCenter | alignment.AlignBottom),
+            (self._letters.left, alignment.AlignLeft | alignment.AlignVCenter, inside),
+            (self._letters.right, alignment.AlignRight | alignment.AlignVCenter, inside),
+            (self._letters.top, alignment.AlignHCenter | alignment.AlignTop, inside),
+            (self._letters.bottom, alignment.AlignHCenter | alignment.AlignBottom, above),
         )
-        for text, where in places:
+        for text, where, place in places:
             painter.setPen(QColor(0, 0, 0, 220))
             for dx, dy in ((1, 1), (-1, 1), (1, -1), (-1, -1)):
-                painter.drawText(inside.translated(dx, dy), int(where), text)
+                painter.drawText(place.translated(dx, dy), as_int(where), text)
             painter.setPen(QColor("#f2f2f2"))
-            painter.drawText(inside, int(where), text)
+            painter.drawText(place, as_int(where), text)

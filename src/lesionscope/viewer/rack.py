@@ -48,6 +48,7 @@ class Rack:
     def add(self, plane: Plane, model: ViewerModel, qt_viewer: QtViewer, *, full: bool) -> Canvas:
         """Put a canvas up; ``full`` gives its strip the patient and the study besides the slice."""
         canvas = Canvas(plane, model, qt_viewer)
+        canvas.overlay.has_scale_bar = full
         canvas.set_hooks(status=self._readout, added=self._binder.bind, removed=self._binder.release)
         banner = Banner(full=full)
         column = canvas.native.parentWidget()

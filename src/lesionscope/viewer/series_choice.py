@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 )
 
 from lesionscope.viewer.banner import date
+from lesionscope.viewer.qt_values import as_int
 
 if TYPE_CHECKING:
     from lesionscope.ct.scan import SeriesInfo
@@ -90,7 +91,7 @@ class SeriesDialog(QDialog):
                 item = QTableWidgetItem(text)
                 item.setToolTip(text)
                 if column in (2, 3):
-                    item.setTextAlignment(int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
+                    item.setTextAlignment(as_int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
                 self.table.setItem(row, column, item)
         header = self.table.horizontalHeader()
         if header is not None:
@@ -121,7 +122,7 @@ def ask(series: Sequence[SeriesInfo], preferred: SeriesInfo) -> SeriesInfo | Non
     """Ask in a dialog."""
     dialog = SeriesDialog(series, preferred, QApplication.activeWindow())
     try:
-        accepted = dialog.exec() == int(QDialog.DialogCode.Accepted)
+        accepted = dialog.exec() == as_int(QDialog.DialogCode.Accepted)
         return dialog.chosen if accepted else None
     finally:
         dialog.deleteLater()

@@ -39,7 +39,7 @@ from lesionscope.viewer.slab import Slab
 from lesionscope.viewer.view_keys import view_keys
 from lesionscope.viewer.windowing import Windowing, data_range
 
-PANES_NAME = "Coronal and sagittal"
+PANES_NAME = "Other planes"
 
 
 class StudyView:
@@ -426,8 +426,11 @@ class StudyView:
             number, count = self.slice_of(canvas)
             coordinate = BY_AXIS[canvas.axis].coordinate
             position = self._cursor[2 - canvas.axis]
-            extras = own if canvas is self._axial else [self._slab.title]
-            banner.set_place(words.place_words(canvas.title, number, count, coordinate, position, extras))
+            full = canvas is self._axial
+            where = (number, count, coordinate, position, own if full else [self._slab.title])
+            # On the narrow axial canvas the plane is plain to see, the window isn't.
+            short = words.short_place_words("" if full else canvas.title, *where)
+            banner.set_place(words.place_words(canvas.title, *where), short)
 
     def _window_was_set(self, window: Window) -> None:
         self._describe()
