@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -106,3 +108,28 @@ class FakeReader:
 
     def close(self) -> None:
         self.closed = True
+
+
+def staged_window(ct: CTVolume, folder: Path, reader: FakeReader | None = None) -> Iterator[Any]:
+    """Open a window of 1366 × 768 with a room on it that shows ``ct``; gone after the ``yield``."""
+    import gc
+
+    import napari
+
+    from lesionscope.viewer.room import room_for, stage_of
+
+    viewer = napari.Viewer(show=True, show_welcome_screen=False)
+    viewer.window.resize(1366, 768)
+    room = room_for(
+        viewer,
+        make_reader=reader or FakeReader(),
+        session_path=lambda uid: folder / f"{uid}.db",
+        auto_read=False,
+    )
+    room.open(ct)
+    stage = stage_of(viewer)
+    stage.show_docks()
+    yield stage
+    viewer.close()
+    del viewer, room, stage
+    gc.collect()

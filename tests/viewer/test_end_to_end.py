@@ -96,7 +96,7 @@ def test_a_click_on_the_nodule_shows_its_tree(viewer, qtbot, shared_data, screen
     picture = grabbed(stage.window)
     stage.window.grab().save(str(screenshots / "nodule.png"))
 
-    assert wording.DEMONSTRATION == panel.notice.label.text() and panel.notice.isVisible()
+    assert panel.notice.label.text() == wording.DEMONSTRATION and panel.notice.isVisible()
     assert panel.unfamiliar.isVisible() == answer.unfamiliar
     assert panel.tree.delegate.hatched == answer.unfamiliar
     rows = visible_rows(panel.tree)
@@ -114,7 +114,7 @@ def test_a_click_on_the_nodule_shows_its_tree(viewer, qtbot, shared_data, screen
 
 
 def test_liver_lies_on_screen_left_in_a_ras_file(viewer, qtbot, shared_data, screenshots):
-    room, stage = opened(viewer, shared_data / "ct" / "05_nifti_abdomen_totalseg", qtbot)
+    _, stage = opened(viewer, shared_data / "ct" / "05_nifti_abdomen_totalseg", qtbot)
     study = stage.study
     shown = study.shown
     # The liver by its own looks: by far the largest even piece of 40…80 HU, wherever it lies.

@@ -14,6 +14,8 @@ from lesionscope.viewer import wording
 from lesionscope.viewer.room import Room
 from lesionscope.viewer.room_state import Circle, Phase, Ruler, Tool
 
+pytestmark = pytest.mark.window
+
 
 @pytest.fixture
 def make_room(qtbot, tmp_path):

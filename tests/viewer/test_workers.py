@@ -12,6 +12,8 @@ from qtpy.QtCore import QTimer
 from lesionscope.errors import InputError, LesionscopeError
 from lesionscope.viewer.workers import Worker
 
+pytestmark = pytest.mark.window
+
 
 @pytest.fixture
 def worker(qtbot):

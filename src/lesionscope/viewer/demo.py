@@ -57,17 +57,16 @@ def run(out: Path | None, stay: bool) -> int:
 
 
 def _demonstrate(viewer: Any, out: Path | None) -> None:
-    from lesionscope.viewer.busy import with_progress
     from lesionscope.viewer.room import room_for, stage_of
-    from lesionscope.viewer.sample import phantom_with_truth
+    from lesionscope.viewer.sample import phantom_sample
 
-    volume, truth = with_progress("Making a phantom chest…", phantom_with_truth)
+    sample = phantom_sample()
     room, stage = room_for(viewer), stage_of(viewer)
-    room.open(volume)
+    room.open(sample.volume)
     stage.show_docks()
     if not room.state.lesions:
         # A second demonstration finds its lesions marked already.
-        first, second = truth[0], truth[1]
+        first, second = sample.lesions[:2]
         room.mark_click(second.centroid_lps_mm)
         _wait(lambda: _settled(room.state), "the model's answer")
         for which, diameter in (("long", first.long), ("short", first.short)):

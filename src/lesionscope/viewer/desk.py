@@ -146,8 +146,9 @@ class Desk:
         for job in self._jobs.values():
             job.cancel()
         self._jobs.clear()
-        self._statuses.clear()
-        self._on_status({})
+        if self._statuses:
+            self._statuses.clear()
+            self._on_status({})
 
     def close(self) -> None:
         """Let go of the network; the worker must have ended."""

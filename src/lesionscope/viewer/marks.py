@@ -34,49 +34,93 @@ class Marks:
     """Draws the lesions and measurements of a room on one canvas."""
 
     def __init__(self, room: Room, canvas: Canvas, grid: Grid) -> None:
-        self._room, self.canvas, self._grid = room, canvas, grid
+        self._room, self.canvas, self.grid = room, canvas, grid
         self._drawing = Drawing()
         self._preview: Preview | None = None
         self._quiet = False
         self._closed = False
         self._touched = False
-        self._scale = np.array(grid.spacing[::-1])
-        self._origin = np.array(grid.origin[::-1])
         self._data: dict[int, list[Any]] = {}
+        self._layers: dict[str, Layer] = {}
         canvas.model.layers.events.removed.connect(self._layer_removed)
         self._zoom_changed = weak_call(self, "_zoomed")
         canvas.model.scene.camera.events.zoom.connect(self._zoom_changed)
-        self._make_layers()
+        # Those for measurements come with the first one: each layer costs a moment when a study opens.
+        self._layer(wording.DIAMETERS_LAYER)
+        self._layer(wording.LESIONS_LAYER)
 
-    def _make_layers(self) -> None:
+    @property
+    def _scale(self) -> np.ndarray[Any, Any]:
+        return np.array(self.grid.spacing[::-1])
+
+    @property
+    def _origin(self) -> np.ndarray[Any, Any]:
+        return np.array(self.grid.origin[::-1])
+
+    def _layer(self, name: str) -> Any:
+        """Return one of our layers, made when it is first wanted."""
+        if name in self._layers:
+            return self._layers[name]
         place: dict[str, Any] = {
             "ndim": 3,
             "scale": self._scale,
             "translate": self._origin,
             "units": ("mm", "mm", "mm"),
+            "name": name,
         }
-        points: dict[str, Any] = {
-            **place,
-            "features": {"words": np.array([], dtype=object)},
-            # Limits would also enlarge the invisible point that napari draws on slices without any.
-            "canvas_size_limits": (0, 10_000),
-        }
-        self.lines = Shapes(**place, name=wording.DIAMETERS_LAYER)
-        self.dots = Points(**points, text=_text(SELECTED), name=wording.LESIONS_LAYER)
-        self.measure_lines = Shapes(**place, name=wording.MEASUREMENTS_LAYER)
-        self.measure_dots = Points(**points, text=_text(MEASURED), name=wording.MEASUREMENT_TEXT_LAYER)
+        if name in (wording.DIAMETERS_LAYER, wording.MEASUREMENTS_LAYER):
+            layer: Layer = Shapes(**place)
+        else:
+            words = {"words": np.array([], dtype=object)}
+            # The lower limit would show the point that napari draws on slices without any.
+            layer = Points(**place, features=words, text=_text(SELECTED), canvas_size_limits=(0, 10_000))
+        self._layers[name] = layer
         self._quiet = True
-        for layer in self.layers:
+        try:
             self.canvas.add_layer(layer)
-            layer.editable = False
-            layer.help = wording.HELP_HINT
-            layer.events.data.connect(self._data_changed)
-        self._quiet = False
+            if name != wording.LESIONS_LAYER and wording.LESIONS_LAYER in self._layers:
+                layers = self.canvas.model.layers
+                layers.move(layers.index(self.dots), len(layers))
+        finally:
+            self._quiet = False
+        layer.editable = False
+        layer.help = wording.HELP_HINT
+        layer.events.data.connect(self._data_changed)
+        return layer
+
+    @property
+    def lines(self) -> Shapes:
+        """Diameters."""
+        return self._layer(wording.DIAMETERS_LAYER)
+
+    @property
+    def dots(self) -> Points:
+        """Centres and end points, with the words beside them."""
+        return self._layer(wording.LESIONS_LAYER)
+
+    @property
+    def measure_lines(self) -> Shapes:
+        """Rulers and circles."""
+        return self._layer(wording.MEASUREMENTS_LAYER)
+
+    @property
+    def measure_dots(self) -> Points:
+        """Ends of rulers, and what was measured."""
+        return self._layer(wording.MEASUREMENT_TEXT_LAYER)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """Our layers, the lowest first."""
-        return (self.lines, self.measure_lines, self.measure_dots, self.dots)
+        """Our layers that are there by now."""
+        return tuple(self._layers.values())
+
+    def lie_on(self, grid: Grid) -> None:
+        """Lie on another study's grid from now on."""
+        if grid != self.grid:
+            self.grid = grid
+            for layer in self.layers:
+                layer.scale, layer.translate = self._scale, self._origin
+            self._touched = True
+            self.show(self._room.state)
 
     @property
     def drawing(self) -> Drawing:
@@ -90,7 +134,7 @@ class Marks:
         if self._closed:
             return
         canvas = self.canvas
-        drawing = draw(state, self._grid, canvas.axis, canvas.name, self._preview)
+        drawing = draw(state, self.grid, canvas.axis, canvas.name, self._preview)
         if drawing == self._drawing and not self._touched:
             return
         before, self._drawing = self._drawing, drawing
@@ -100,16 +144,16 @@ class Marks:
                 self._draw_lines(self.lines, drawing.lines, ())
             if self._touched or drawing.dots != before.dots:
                 self._draw_dots(self.dots, drawing.dots)
-            if (
-                self._touched
-                or drawing.measure_lines != before.measure_lines
-                or drawing.rings != before.rings
-            ):
-                self._draw_lines(
-                    self.measure_lines, drawing.measure_lines, [ring.corners for ring in drawing.rings]
-                )
-            if self._touched or drawing.measure_dots != before.measure_dots:
-                self._draw_dots(self.measure_dots, drawing.measure_dots)
+            measured = drawing.measure_lines or drawing.rings or drawing.measure_dots
+            if measured or wording.MEASUREMENTS_LAYER in self._layers:
+                rings = [ring.corners for ring in drawing.rings]
+                if self._touched or (drawing.measure_lines, drawing.rings) != (
+                    before.measure_lines,
+                    before.rings,
+                ):
+                    self._draw_lines(self.measure_lines, drawing.measure_lines, rings)
+                if self._touched or drawing.measure_dots != before.measure_dots:
+                    self._draw_dots(self.measure_dots, drawing.measure_dots)
         finally:
             self._quiet = False
             self._touched = False
@@ -148,16 +192,16 @@ class Marks:
         return [pixel * (CROSS_PX if dot.part is Part.CENTRE else DOT_PX) for dot in dots]
 
     def _zoomed(self) -> None:
-        for points, dots in (
-            (self.dots, self._drawing.dots),
-            (self.measure_dots, self._drawing.measure_dots),
-        ):
-            if dots and len(points.data) == len(dots):
-                points.size = self._dot_sizes(dots)
+        drawn = {
+            wording.LESIONS_LAYER: self._drawing.dots,
+            wording.MEASUREMENT_TEXT_LAYER: self._drawing.measure_dots,
+        }
         width = self._line_width()
-        for layer in (self.lines, self.measure_lines):
-            if layer.nshapes:
+        for name, layer in self._layers.items():
+            if isinstance(layer, Shapes) and layer.nshapes:
                 layer.edge_width = [width] * layer.nshapes
+            elif isinstance(layer, Points) and len(layer.data) == len(drawn[name]) > 0:
+                layer.size = self._dot_sizes(drawn[name])
 
     def _draw_dots(self, layer: Points, dots: Sequence[Dot]) -> None:
         layer.selected_data = set()
@@ -275,8 +319,12 @@ class Marks:
         """Put our layers back after one of them was thrown away."""
         if self._closed or self.canvas.image is None:
             return
-        self._take_off()
-        self._make_layers()
+        for name, layer in tuple(self._layers.items()):
+            if layer not in self.canvas.model.layers:
+                layer.events.data.disconnect(self._data_changed)
+                self.canvas.forget_layer(layer)
+                del self._layers[name]
+                self._layer(name)
         self._touched = True
         self.show(self._room.state)
 
@@ -285,6 +333,7 @@ class Marks:
         for layer in self.layers:
             layer.events.data.disconnect(self._data_changed)
             self.canvas.remove_layer(layer)
+        self._layers.clear()
         self._quiet = False
 
     def close(self) -> None:

@@ -32,14 +32,14 @@ def phantom_chest() -> list[LayerData]:
     """Make the sample: a synthetic chest CT with lesions, which a room takes over."""
     from lesionscope.errors import Cancelled
     from lesionscope.viewer.image import image_options
-    from lesionscope.viewer.sample import phantom_study
+    from lesionscope.viewer.sample import phantom_sample
 
     try:
-        volume, shown = phantom_study()
+        sample = phantom_sample()
     except Cancelled:
         return [(None,)]
     take_over_soon()
-    return [(shown.hu, image_options(volume, shown), "image")]
+    return [(sample.shown.hu, image_options(sample.volume, sample.shown), "image")]
 
 
 def take_over_soon() -> None:

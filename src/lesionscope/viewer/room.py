@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -124,47 +124,35 @@ class Room:
 
     def open(self, volume: CTVolume) -> None:
         """Show a volume and reopen its session as it was left."""
-        self._leave()
-        self._set(volume=volume, notice="")
+        self._end_study()
+        note = ""
         try:
-            session = Session.open(self._session_path(volume.source.uid), series_uid=volume.source.uid)
+            self._session = Session.open(self._session_path(volume.source.uid), series_uid=volume.source.uid)
+            note = " ".join(self._session.notices)
         except LesionscopeError as error:
-            self._set(session_note=str(error))
-            return
-        self._session = session
-        lesions = session.state.lesions
-        self._set(
-            session=session.state,
-            session_note=" ".join(session.notices),
-            selected=lesions[-1].id if lesions else None,
-        )
+            note = str(error)
+        session = self._session.state if self._session is not None else None
+        selected = session.lesions[-1].id if session is not None and session.lesions else None
+        self._show(RoomState(volume=volume, session=session, session_note=note, selected=selected))
         self.desk.prepare()
 
     def leave(self) -> None:
         """Let go of the study: its session closes, its readings stop."""
-        self._leave()
+        self._end_study()
+        self._show(RoomState())
 
-    def _leave(self) -> None:
+    def _show(self, fresh: RoomState) -> None:
+        """Begin anew; only the model stays."""
+        kept = {"package": self._state.package}
+        self._set(**{field.name: getattr(fresh, field.name) for field in fields(fresh)} | kept)
+
+    def _end_study(self) -> None:
         self._timer.stop()
         self._due.clear()
         self.desk.clear()
         if self._session is not None:
             self._session.close()
             self._session = None
-        self._set(
-            volume=None,
-            session=None,
-            session_note="",
-            selected=None,
-            overrides=frozenset(),
-            notice="",
-            warnings=(),
-            rulers=(),
-            circles=(),
-            folded=frozenset(),
-            unfolded=frozenset(),
-            tool=Tool.NAVIGATE,
-        )
 
     def close(self) -> None:
         """End everything: no thread, no lock and no callback is left."""

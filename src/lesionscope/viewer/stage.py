@@ -83,17 +83,16 @@ class Stage:
 
     def _show_study(self, state: RoomState) -> None:
         study = self.study
-        if state.volume is (None if study is None else study.volume):
-            return
-        self._undress()
-        if study is None:
-            study = self._new_study()
-        if state.volume is None:
-            study.clear()
-            return
-        study.show(state.volume)
-        self._dress(study.canvases)
-        self.viewer.help = wording.HELP_HINT
+        if state.volume is not (None if study is None else study.volume):
+            if study is None:
+                study = self._new_study()
+            if state.volume is None:
+                study.clear()
+            else:
+                study.show(state.volume)
+                self.viewer.help = wording.HELP_HINT
+        if study is not None:
+            self._dress(study.canvases)
 
     def _new_study(self) -> StudyView:
         study = self.study = StudyView(self.viewer)
@@ -107,21 +106,24 @@ class Stage:
         return (*room_keys(self.room), Key("F1", wording.KEY_HELP, VIEW, self.show_help))
 
     def _dress(self, canvases: tuple[Canvas, ...]) -> None:
-        """Give marks and tools to canvases that came, take them from those that went."""
-        for canvas in tuple(self.marks):
-            if canvas not in canvases:
-                self._strip(canvas)
+        """Give marks and tools to the canvases that show a study, take them from the others."""
         study = self.study
-        if study is None or study.shown is None:
+        shown = None if study is None else study.shown
+        for canvas in tuple(self.marks):
+            if canvas not in canvases or shown is None:
+                self._strip(canvas)
+        if study is None or shown is None:
             return
-        grid = Grid.of(study.shown.geometry)
+        grid = Grid.of(shown.geometry)
         for canvas in canvases:
-            if canvas not in self.marks and canvas.image is not None:
-                canvas.image.help = wording.HELP_HINT
-                marks = Marks(self.room, canvas, grid)
-                self.marks[canvas] = marks
-                self._tools[canvas] = Tools(self.room, study, canvas, marks, grid)
+            if canvas.image is None:
+                continue
+            if canvas not in self.marks:
+                self.marks[canvas] = marks = Marks(self.room, canvas, grid)
+                self._tools[canvas] = Tools(self.room, study, canvas, marks)
                 marks.show(self.room.state)
+            self.marks[canvas].lie_on(grid)
+            canvas.image.help = wording.HELP_HINT
 
     def _undress(self) -> None:
         for canvas in tuple(self.marks):
@@ -180,6 +182,7 @@ class Stage:
         panes = None
         if self.study is not None and self.study.volume is not None:
             self.study.show_panes()
+            self._dress(self.study.canvases)
             panes = self.study.panes
         left, right = (self.dock_widget(title) for title in (wording.LESIONS_DOCK, wording.READING_DOCK))
         reset_layout(

@@ -15,7 +15,6 @@ from lesionscope.lesions.lesion import Diameter, Point
 from lesionscope.viewer import measure
 from lesionscope.viewer.canvas import Canvas, is_click, lps_from_world
 from lesionscope.viewer.drawing import Dot, Part, Preview
-from lesionscope.viewer.grid import Grid
 from lesionscope.viewer.marks import Marks
 from lesionscope.viewer.mouse import LEFT
 from lesionscope.viewer.room_state import Circle, Ruler, Tool
@@ -31,9 +30,9 @@ _CURSORS = {Tool.NAVIGATE: "standard"}
 class Tools:
     """The tools of one canvas; takes the left button before the view's own mouse does."""
 
-    def __init__(self, room: Room, study: StudyView, canvas: Canvas, marks: Marks, grid: Grid) -> None:
+    def __init__(self, room: Room, study: StudyView, canvas: Canvas, marks: Marks) -> None:
         self._room, self._study, self._canvas = room, study, canvas
-        self._marks, self._grid = marks, grid
+        self._marks = marks
         self._callbacks = canvas.model.mouse_drag_callbacks
         self._callbacks.insert(0, self._press)
         self._drags: dict[Tool, Callable[[Any], Drag]] = {
@@ -134,7 +133,7 @@ class Tools:
             volume: CTVolume | None = self._room.state.volume
             if volume is not None:
                 radius = Diameter(centre, edge).length_mm
-                found = measure.circle_hu(volume, self._grid, self._canvas.axis, centre, radius)
+                found = measure.circle_hu(volume, self._marks.grid, self._canvas.axis, centre, radius)
                 text = measure.circle_text(found, radius)
                 self._room.add_circle(Circle(centre, radius, text, self._canvas.name))
 
