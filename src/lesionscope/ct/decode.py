@@ -29,7 +29,9 @@ from lesionscope.ct.headers import (
     Unreadable,
     inflated,
 )
+from lesionscope.ct.quiet import quiet_decoders
 from lesionscope.ct.sources import FileReader
+from lesionscope.errors import InputError
 
 SYNTAX_NAMES = {
     IMPLICIT_LITTLE: "Implicit VR Little Endian",
@@ -117,15 +119,14 @@ def missing_frames(reader: FileReader, header: Header) -> frozenset[int]:
         if pixels.encapsulated:
             _fragments(reader, header)
             return frozenset()
-    except BadFrame:
+        held = min(reader.size(header.file) - pixels.offset, pixels.length or 0)
+    except (BadFrame, InputError):
         return everything
-    assert pixels.length is not None
-    held = min(reader.size(header.file) - pixels.offset, pixels.length)
     return frozenset(range(max(held, 0) // pixels.frame_bytes, pixels.frames))
 
 
 def _fragments(reader: FileReader, header: Header) -> list[tuple[int, int]]:
-    """Return (offset, length) of each compressed fragment, the offset table left out (PS3.5 A.4)."""
+    """Return (offset, length) of the basic offset table and of each compressed fragment (PS3.5 A.4)."""
     at, size = header.pixels.offset, reader.size(header.file)
     found: list[tuple[int, int]] = []
     while at + 8 <= size:
@@ -141,7 +142,27 @@ def _fragments(reader: FileReader, header: Header) -> list[tuple[int, int]]:
         at += 8 + length
     if len(found) < 2:
         raise BadFrame("truncated", "it holds no compressed pixels")
-    return found[1:]
+    return found
+
+
+def _by_frame(reader: FileReader, header: Header) -> list[list[tuple[int, int]]]:
+    """Return each frame's fragments: all of a single frame, one a frame, or as the offset table says."""
+    table, *pieces = _fragments(reader, header)
+    frames = header.pixels.frames
+    if frames == 1:
+        return [pieces]
+    if len(pieces) == frames:
+        return [[piece] for piece in pieces]
+    if table[1] == 4 * frames:
+        packed = reader.read(header.file, *table)
+        starts = [pieces[0][0] - 8 + offset for offset in struct.unpack(f"<{frames}I", packed)]
+        ends = [*starts[1:], pieces[-1][0] + pieces[-1][1]]
+        split = [
+            [p for p in pieces if start <= p[0] - 8 < end] for start, end in zip(starts, ends, strict=True)
+        ]
+        if all(split) and sum(map(len, split)) == len(pieces):
+            return split
+    raise BadFrame("undecodable", f"its {frames} frames cannot be told apart in {len(pieces)} fragments")
 
 
 class FrameDecoder:
@@ -151,7 +172,7 @@ class FrameDecoder:
         self._reader = reader
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._inflated: tuple[Header, bytes] | None = None
-        self._pieces: tuple[Header, list[tuple[int, int]]] | None = None
+        self._pieces: tuple[Header, list[list[tuple[int, int]]]] | None = None
 
     def __enter__(self) -> FrameDecoder:
         return self
@@ -222,7 +243,8 @@ class FrameDecoder:
         reader.SetImageIO("GDCMImageIO")
         reader.SetFileName(str(path))
         try:
-            values: NDArray[Any] = SimpleITK.GetArrayFromImage(reader.Execute())
+            with quiet_decoders():
+                values: NDArray[Any] = SimpleITK.GetArrayFromImage(reader.Execute())
         except RuntimeError as error:
             raise BadFrame(
                 "undecodable", f"its {syntax_name(header.pixels.syntax)} pixels cannot be decoded"
@@ -235,16 +257,8 @@ class FrameDecoder:
     def _frame_data(self, header: Header, index: int) -> bytes:
         """Return one frame's compressed stream."""
         if self._pieces is None or self._pieces[0] is not header:
-            self._pieces = (header, _fragments(self._reader, header))
-        pieces = self._pieces[1]
-        frames = header.pixels.frames
-        if frames == 1:
-            wanted = pieces
-        elif len(pieces) == frames:
-            wanted = pieces[index : index + 1]
-        else:
-            raise BadFrame("undecodable", f"its {frames} frames lie in {len(pieces)} fragments")
-        return b"".join(self._reader.read(header.file, start, count) for start, count in wanted)
+            self._pieces = (header, _by_frame(self._reader, header))
+        return b"".join(self._reader.read(header.file, *piece) for piece in self._pieces[1][index])
 
 
 def _significant_bits(values: NDArray[Any], pixels: Pixels) -> NDArray[Any]:

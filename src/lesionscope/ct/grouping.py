@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscope.ct.decode import LOSSY
 from lesionscope.ct.geometry import AXIS_TOLERANCE, Geometry
 from lesionscope.ct.series import Slice, named
 from lesionscope.ct.volume import Finding
@@ -192,8 +193,6 @@ def _part(places: list[list[Slice]]) -> tuple[str, list[list[Slice]]]:
 
 
 def _first_choice(item: Slice) -> tuple[bool, float, str]:
-    from lesionscope.ct.decode import LOSSY
-
     header = item.header
     number = math.inf if item.frame.instance is None else item.frame.instance
     return header.lossy or header.pixels.syntax in LOSSY, number, header.file.name

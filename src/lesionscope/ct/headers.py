@@ -199,6 +199,7 @@ def read_header(reader: FileReader, file: FileRef) -> Header:
     head = reader.read(file, 0, FIRST_READ_BYTES)
     if not looks_like_dicom(head):
         raise Unreadable("it is not a DICOM file")
+    syntax = ""
     try:
         syntax, start, media_class = _file_meta(head)
         if media_class == _DICOMDIR_CLASS:
@@ -215,7 +216,12 @@ def read_header(reader: FileReader, file: FileRef) -> Header:
     except RecursionError as error:
         raise Unreadable("its header nests sequences too deeply to be read safely") from error
     except DAMAGE as error:
-        raise Unreadable("its header is damaged") from error
+        private = f" or written in the private transfer syntax {syntax}" if not _standard(syntax) else ""
+        raise Unreadable(f"its header is damaged{private}") from error
+
+
+def _standard(syntax: str) -> bool:
+    return not syntax or syntax.startswith(IMPLICIT_LITTLE)
 
 
 def _file_meta(head: bytes) -> tuple[str, int, str]:

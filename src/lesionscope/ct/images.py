@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from lesionscope.ct.geometry import AXIS_TOLERANCE, Geometry
 from lesionscope.ct.headers import Unreadable
+from lesionscope.ct.nifti import is_whole
+from lesionscope.ct.quiet import quiet_decoders
 from lesionscope.ct.series import SeriesInfo
 from lesionscope.ct.sources import FileReader, FileRef
 from lesionscope.ct.volume import CTVolume, Finding, Source
@@ -104,18 +106,24 @@ def image_info(reader: FileReader, file: FileRef) -> SeriesInfo:
         header = SimpleITK.ImageFileReader()
         header.SetFileName(str(path))
         try:
-            header.ReadImageInformation()
+            with quiet_decoders():
+                header.ReadImageInformation()
         except RuntimeError as error:
             raise Unreadable(_reason(error)) from error
+        whole = not file.name.lower().endswith((".nii", ".nii.gz")) or is_whole(path)
     size = tuple(int(n) for n in header.GetSize())
-    if len(size) < 3 or (math.prod(size[3:]) > 1 and len(size) > 4):
+    if not 3 <= len(size) <= 4:
         raise Unreadable(f"it has {len(size)} dimensions; a CT volume has three")
     if math.prod(size) > MAX_VOXELS or min(size) < 1:
         raise Unreadable(
             f"its header announces {'×'.join(map(str, size))} voxels, more than this program reads"
         )
     findings: list[Finding] = []
-    usable = True
+    usable = whole
+    if not whole:
+        findings.append(
+            Finding("truncated", f"{file.name} ends before its voxels do; fetch or convert it again.")
+        )
     if math.prod(size[3:]) > 1:
         usable = False
         findings.append(
@@ -175,7 +183,8 @@ def load_image(reader: FileReader, series: SeriesInfo) -> CTVolume:
     assert series.image is not None and series.geometry is not None
     with _on_disk(reader, series.image) as path:
         try:
-            image = SimpleITK.ReadImage(str(path))
+            with quiet_decoders():
+                image = SimpleITK.ReadImage(str(path))
         except RuntimeError as error:
             raise InputError(
                 f"{series.image.name} could not be read: {_reason(error)}. Fetch or convert it again."

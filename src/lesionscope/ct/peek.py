@@ -79,7 +79,10 @@ def _file(path: Path, deadline: float) -> bool:
             return _nifti(path)
         if name.endswith((".nrrd", ".nhdr")):
             return _text_header(
-                path, rb"NRRD", rb"(?im)^dimension:\s*3\b", rb"(?im)^type:\s*u?(?:int8|char)|uint8"
+                path,
+                rb"NRRD",
+                rb"(?im)^dimension:\s*3\b",
+                rb"(?im)^type:\s*(?:u?int8|u?char|(?:un)?signed char)",
             )
         if name.endswith((".mha", ".mhd")):
             return _text_header(path, rb"", rb"(?im)^NDims\s*=\s*3\b", rb"(?im)^ElementType\s*=\s*MET_U?CHAR")

@@ -87,10 +87,19 @@ class FileReader:
         return found
 
     def size(self, file: FileRef) -> int:
-        """Return the file's size in bytes (inflated, for a member of an archive)."""
-        if file.member:
-            return self.archive(file.path).getinfo(file.member).file_size
-        return file.path.stat().st_size
+        """Return the file's size in bytes (inflated, for a member of an archive).
+
+        Raises
+        ------
+        InputError
+            The file is gone or out of reach; the sentence names it.
+        """
+        try:
+            if file.member:
+                return self.archive(file.path).getinfo(file.member).file_size
+            return file.path.stat().st_size
+        except (OSError, KeyError) as error:
+            raise InputError(f"{file.name} could not be read: {_short(error)}.") from error
 
     def read(self, file: FileRef, start: int = 0, count: int = -1) -> bytes:
         """Read ``count`` bytes from ``start`` (all that follow, if negative; fewer at the end).
