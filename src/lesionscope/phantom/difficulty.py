@@ -30,7 +30,6 @@ from lesionscope.progress import Progress, silent
 BANDWIDTHS = (0.12, 0.2, 0.3, 0.45)
 """Candidate kernel widths of the baseline, in standard deviations of each measure."""
 FOLDS = 5
-MEASURING_SHAPE = (48, 48, 48)
 
 Array = NDArray[np.float64]
 
@@ -105,7 +104,7 @@ def measure(
         As in :func:`lesionscope.phantom.cubes.cubes`.
     """
     sets = [
-        cubes(split, n, workers=workers, cache=cache, shape=MEASURING_SHAPE, progress=progress)
+        cubes(split, n, workers=workers, cache=cache, progress=progress)
         for split, n in (("train", n_train), ("test", n_test))
     ]
     figures = {"oracle": oracle_aucs("test", n_test), "baseline": baseline_aucs(*sets)}
