@@ -17,8 +17,9 @@ give it most often, and shares every look with others:
 * W. D. Travis et al., IASLC/ATS/ERS classification of lung adenocarcinoma,
   *J Thorac Oncol* 6 (2011): AAH and AIS as pure ground glass, invasive tumours
   part-solid; mucinous tumours as consolidation with air bronchograms;
-* K. A. Lindell et al. and later series of pulmonary cryptococcosis: clustered
-  subpleural nodules, some with a halo or a cavity.
+* R. M. Lindell et al., "Pulmonary cryptococcosis: CT findings in immunocompetent
+  patients", *Radiology* 236 (2005): clustered peripheral nodules, some with a
+  halo or a cavity.
 """
 
 from __future__ import annotations
@@ -167,7 +168,7 @@ def draw_lesion(rng: np.random.Generator, leaf: str) -> LungLesion:
     """Draw a lesion of class ``leaf``."""
     column = LEAVES.index(leaf)
     diameter = _draw_diameter(rng, column)
-    looks = {}
+    looks: dict[str, str] = {}
     for look, values in LOOKS.items():
         chance = rng.random()
         if look == "cavity" and diameter < CAVITY_FROM_MM:

@@ -18,6 +18,7 @@ from lesionscope.phantom.canvas import (
     Region,
     cones,
     coverage,
+    noise_lattice,
     paint_balls,
     paint_cones,
 )
@@ -32,7 +33,7 @@ REACH_MM = 23.0
 
 @dataclass(frozen=True)
 class Placed:
-    """A lesion in a chest: centre and the direction to the nearest pleura or hilum (unit, LPS)."""
+    """A lesion in a chest (LPS mm): its centre, the unit vector to the pleura, and how far that is."""
 
     lesion: LungLesion
     centre: tuple[float, float, float]
@@ -150,7 +151,7 @@ def paint_lesion(canvas: Canvas, placed: Placed, lung: Field) -> Field:
         canvas.blend(region, shape, lesion.solid_hu + 10 * texture)
         _paint_rays(canvas, lesion, centre, lung, lesion.solid_hu - 20)
     if lesion.attenuation == "part-solid":
-        _paint_core(canvas, lesion, centre, body, shape, rng)
+        _paint_core(canvas, lesion, centre, rng)
     mask[region] = shape
 
     _paint_companions(canvas, placed, lung, np.random.default_rng([lesion.shape_seed, 3]))
@@ -159,20 +160,18 @@ def paint_lesion(canvas: Canvas, placed: Placed, lung: Field) -> Field:
     inner = np.random.default_rng([lesion.shape_seed, 5])
     _paint_fat(canvas, lesion, centre, body, shape, inner)
     _paint_air(canvas, lesion, centre, mask, inner)
-    _paint_cavity(canvas, lesion, centre, body, shape, inner)
+    _paint_cavity(canvas, lesion, body, shape, inner)
     _paint_calcium(canvas, lesion, centre, inner)
     return mask
 
 
 def _soft(hu: Field) -> Field:
-    """Share of soft tissue (fat counts) in painted voxels: room for a central tumour."""
+    """Return the share of soft tissue (fat counts) in painted voxels: room for a central tumour."""
     return np.asarray(np.clip((hu + 400) / 250, 0, 1) * (hu < 250), dtype=np.float32)
 
 
 def _texture(canvas: Canvas, lesion: LungLesion, region: Region) -> Field:
     """Mottle of unit size."""
-    from lesionscope.phantom.canvas import noise_lattice
-
     lattice = noise_lattice(np.random.default_rng([lesion.shape_seed, 6]))
     return canvas.noise(lattice, 2.5 * 24, region)
 
@@ -185,9 +184,7 @@ def _paint_rays(canvas: Canvas, lesion: LungLesion, centre: Points, lung: Field,
         paint_cones(canvas, _shifted(rays, centre), hu, within=lung)
 
 
-def _paint_core(
-    canvas: Canvas, lesion: LungLesion, centre: Points, body: _Body, shape: Field, rng: np.random.Generator
-) -> None:
+def _paint_core(canvas: Canvas, lesion: LungLesion, centre: Points, rng: np.random.Generator) -> None:
     """Paint the solid core of a part-solid lesion: off the centre, uneven."""
     radius = 0.5 * lesion.diameter_mm
     core = lesion.core_fraction * radius
@@ -235,15 +232,15 @@ def _paint_air(
 
 
 def _paint_cavity(
-    canvas: Canvas, lesion: LungLesion, centre: Points, body: _Body, shape: Field, rng: np.random.Generator
+    canvas: Canvas, lesion: LungLesion, body: _Body, shape: Field, rng: np.random.Generator
 ) -> None:
     if lesion.cavity == "none":
         return
     if lesion.cavity == "thin-walled":
         inside = body.distance + np.float32(2.2)
     else:
-        lattice_like = np.cos(1.1 * body.rho + rng.uniform(0, 6)) * np.float32(0.35)
-        inside = body.distance + np.maximum(0.42 * body.radius, 3.6) + lattice_like
+        ripple = np.cos(1.1 * body.rho + rng.uniform(0, 6)) * np.float32(0.35)
+        inside = body.distance + np.maximum(0.42 * body.radius, 3.6) + ripple
     canvas.blend(body.region, coverage(inside, 0.9) * (shape > 0), AIR_HU)
 
 
@@ -288,7 +285,7 @@ def _paint_companions(canvas: Canvas, placed: Placed, lung: Field, rng: np.rando
 
 
 def _paint_tags(canvas: Canvas, placed: Placed, rng: np.random.Generator) -> None:
-    """Bands from the lesion to the pleura, which they pull in: a little tent of fat at the end."""
+    """Bands from the lesion to the pleura, which they pull in: a little tent at each end."""
     centre, outward = np.array(placed.centre), np.array(placed.outward)
     foot = centre + outward * (placed.pleura_mm + 1.0)
     side = np.cross(outward, rng.normal(size=3))
