@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from synthetic_ct import AXIAL, SeriesWriter, slice_dataset, stored_values
 
 from lesionscope.ct.info import info
-from lesionscope.ct.scan import open_ct, scan, slice_series_uid
+from lesionscope.ct.scan import load, open_ct, scan, slice_series_uid
 from lesionscope.errors import InputError
 
 
@@ -53,17 +54,17 @@ def refused(tmp_path: Path) -> Callable[[Path], str]:
 
     def check(path: Path) -> str:
         tracemalloc.start()
-        start = time.perf_counter()
+        start = time.process_time()
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             with pytest.raises(InputError) as error:
                 open_ct(path)
             slice_series_uid(path)
-        took = time.perf_counter() - start
+        took = time.process_time() - start
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert took < 5
-        assert peak < 220e6, f"{peak / 1e6:.0f} MB"
+        assert peak < 100e6, f"{peak / 1e6:.0f} MB"
         sentence = str(error.value)
         assert path.name in sentence and "\n" not in sentence
         assert "Secret" not in sentence and "SECRET" not in sentence
@@ -75,10 +76,10 @@ def refused(tmp_path: Path) -> Callable[[Path], str]:
 def test_a_deflated_bomb(tmp_path: Path, refused: Callable[[Path], str]) -> None:
     meta, body = as_syntax(saved(tmp_path / "plain", a_slice()), "1.2.840.10008.1.2.1.99")
     engine = zlib.compressobj(9, zlib.DEFLATED, -15)
-    # A private element of 400 MB before the pixels: kept out of the way, not out of the inflating.
+    # A private element of 128 MB before the pixels: kept out of the way, not out of the inflating.
     packed = engine.compress(body[:-160])
-    packed += engine.compress(struct.pack("<HH2sHI", 0x0029, 0x1010, b"OB", 0, 400 << 20))
-    for _ in range(400):
+    packed += engine.compress(struct.pack("<HH2sHI", 0x0029, 0x1010, b"OB", 0, 128 << 20))
+    for _ in range(128):
         packed += engine.compress(bytes(1 << 20))
     packed += engine.flush()
     path = tmp_path / "bomb.dcm"
@@ -93,7 +94,7 @@ def test_a_deflated_slice_that_inflates_past_its_pixels(
     meta, body = as_syntax(saved(tmp_path / "plain", a_slice()), "1.2.840.10008.1.2.1.99")
     engine = zlib.compressobj(9, zlib.DEFLATED, -15)
     packed = (
-        engine.compress(body) + b"".join(engine.compress(bytes(1 << 20)) for _ in range(400)) + engine.flush()
+        engine.compress(body) + b"".join(engine.compress(bytes(1 << 20)) for _ in range(128)) + engine.flush()
     )
     path = tmp_path / "bomb.dcm"
     path.write_bytes(meta + packed)
@@ -192,10 +193,10 @@ def test_a_zip_bomb(tmp_path: Path) -> None:
         zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bundle,
         bundle.open("zeros.dcm", "w") as stream,
     ):
-        for _ in range(256):
+        for _ in range(128):
             stream.write(bytes(1 << 20))
     tracemalloc.start()
-    with pytest.raises(InputError, match=r"would inflate .* to 268 MB"):
+    with pytest.raises(InputError, match=r"would inflate .* to 134 MB"):
         info(archive)
     assert tracemalloc.get_traced_memory()[1] < 20e6
     tracemalloc.stop()
@@ -222,6 +223,30 @@ def test_garbled_bytes_never_break_the_scan(tmp_path: Path, seed: int) -> None:
                 open_ct(tmp_path)
             except InputError as error:
                 assert str(error)
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz", "a.nrrd", "a.mha", "a.zip"])
+def test_garbled_images_and_archives_never_break_the_scan(tmp_path: Path, name: str) -> None:
+    plain = tmp_path / name
+    if name.endswith(".zip"):
+        saved(tmp_path / "slice", a_slice())
+        with zipfile.ZipFile(plain, "w", zipfile.ZIP_DEFLATED) as bundle:
+            bundle.write(tmp_path / "slice", "a/b.dcm")
+    else:
+        SimpleITK.WriteImage(SimpleITK.GetImageFromArray(stored_values()), str(plain))
+    whole = plain.read_bytes()
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        content = bytearray(whole)
+        for at in rng.integers(0, min(len(content), 400 if seed % 2 else len(content)), 6):
+            content[at] = rng.choice([0, 1, 127, 255, rng.integers(256)])
+        plain.write_bytes(content)
+        try:
+            for series in scan(plain).series:
+                if series.usable:
+                    load(series)
+        except InputError as error:
+            assert "\n" not in str(error)
 
 
 def test_a_detached_header_may_not_reach_out_of_its_folder(tmp_path: Path) -> None:

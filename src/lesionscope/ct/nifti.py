@@ -30,7 +30,7 @@ def is_whole(path: Path) -> bool:
     with gzip.open(path) if packed else path.open("rb") as content:
         try:
             needed = _announced_bytes(content.read(_HEADER_BYTES))
-        except (EOFError, zlib.error, OSError):
+        except (EOFError, zlib.error, OSError, ValueError, OverflowError):
             return False
         if needed is None:
             return True

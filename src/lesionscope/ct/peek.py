@@ -91,7 +91,7 @@ def _file(path: Path, deadline: float) -> bool:
         if head[:4] == b"PK\x03\x04":
             return _zip(path, deadline)
         return _dicom(head)
-    except (OSError, EOFError, ValueError, RuntimeError, NotImplementedError, zlib.error, zipfile.BadZipFile):
+    except (OSError, EOFError, LookupError, ValueError, RuntimeError, zlib.error, zipfile.BadZipFile):
         return False
 
 

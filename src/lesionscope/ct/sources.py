@@ -7,6 +7,8 @@ is refused before it is opened.
 
 from __future__ import annotations
 
+import lzma
+import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -19,6 +21,20 @@ MAX_MEMBER_BYTES = 1 << 32
 MAX_INFLATION = 100
 INFLATION_FREE_BYTES = 1 << 26
 """Members below this size may shrink as far as they like (blank pictures do)."""
+
+# What reading an archive that is garbled raises, beside the system's own errors.
+_ARCHIVE_DAMAGE = (
+    EOFError,
+    LookupError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    lzma.LZMAError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +86,7 @@ class FileReader:
             self.close()
             try:
                 self._archive = zipfile.ZipFile(path)
-            except (zipfile.BadZipFile, OSError, ValueError) as error:
+            except _ARCHIVE_DAMAGE as error:
                 raise InputError(
                     f"{path.name} could not be opened as a zip archive ({_short(error)}): "
                     "fetch it again, or unpack it and open the folder."
@@ -82,7 +98,7 @@ class FileReader:
         """List an archive's files: each with the reason it must be left alone, or ``""``."""
         found: list[tuple[FileRef, str]] = []
         for entry in self.archive(path).infolist():
-            if not entry.is_dir():
+            if entry.filename and not entry.is_dir():
                 found.append((FileRef(path, entry.filename), _objection(entry)))
         return found
 
@@ -98,7 +114,7 @@ class FileReader:
             if file.member:
                 return self.archive(file.path).getinfo(file.member).file_size
             return file.path.stat().st_size
-        except (OSError, KeyError) as error:
+        except _ARCHIVE_DAMAGE as error:
             raise InputError(f"{file.name} could not be read: {_short(error)}.") from error
 
     def read(self, file: FileRef, start: int = 0, count: int = -1) -> bytes:
@@ -125,7 +141,7 @@ class FileReader:
                 left = max(plain.seek(0, 2) - start, 0)
                 plain.seek(start)
                 return plain.read(left if count < 0 else min(count, left))
-        except (OSError, EOFError, KeyError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
+        except _ARCHIVE_DAMAGE as error:
             raise InputError(f"{file.name} could not be read: {_short(error)}.") from error
 
 
