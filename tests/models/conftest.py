@@ -11,7 +11,7 @@ import torch
 from lesionscope.training.radpath.package_writer import halve, onnx_section, write_package
 
 from lesionscope.models.card import CalibrationCard, Card, FamiliarityCard, Preprocessing
-from lesionscope.models.familiarity import Bank, DistanceRule
+from lesionscope.models.familiarity import DistanceRule, prepare
 from lesionscope.models.pathology_net import NetworkSpec, PathologyNet
 from lesionscope.models.probabilities import VectorScaling
 from lesionscope.ontology.tree import load_tree
@@ -29,10 +29,10 @@ def make_package(folder: Path, name: str = "tiny", spec: NetworkSpec = TINY) -> 
             module.running_var.uniform_(0.5, 2.0)
     halve(network)
     rng = np.random.default_rng(0)
-    bank = rng.normal(size=(40, network.embedding_width))
-    rule = DistanceRule()
+    rule = DistanceRule(components=10)
+    bank = prepare(rng.normal(size=(40, network.embedding_width)), rule)
     held_out = rng.normal(size=(60, network.embedding_width))
-    distances = tuple(float(d) for d in np.sort(Bank(bank, rule).distance(held_out)))
+    distances = tuple(float(d) for d in np.sort(bank.distance(held_out)))
 
     def card(sha256: dict[str, str]) -> Card:
         return Card(

@@ -7,12 +7,11 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
 
 from lesionscope.errors import LesionscopeError
 from lesionscope.models.card import Card
+from lesionscope.models.familiarity import Bank
 from lesionscope.models.onnx_export import INPUT, OPSET, export, output_names
 from lesionscope.models.package import CARD, FILES, ModelPackage, open_package, sha256_of
 from lesionscope.models.pathology_net import PathologyNet
@@ -38,23 +37,11 @@ def onnx_section(tree: PathologyTree) -> dict[str, object]:
     return {"input": INPUT, "outputs": list(output_names(tree)), "opset": OPSET}
 
 
-def bank_tensors(embeddings: ArrayLike) -> dict[str, NDArray[np.generic]]:
-    """Pack embeddings ``(n, d)``: half-precision multiples of each channel's deviation."""
-    bank = np.asarray(embeddings, dtype=np.float64)
-    mean, deviation = bank.mean(axis=0), bank.std(axis=0)
-    deviation = np.maximum(deviation, max(float(np.median(deviation)), 1e-12) * 1e-3)
-    return {
-        "standard": ((bank - mean) / deviation).astype(np.float16),
-        "mean": mean.astype(np.float32),
-        "deviation": deviation.astype(np.float32),
-    }
-
-
 def write_package(
     folder: Path,
     network: PathologyNet,
     tree: PathologyTree,
-    embeddings: ArrayLike,
+    bank: Bank,
     card: Callable[[dict[str, str]], Card],
 ) -> ModelPackage:
     """Write a package and open it again.
@@ -70,8 +57,8 @@ def write_package(
         A network whose weights :func:`halve` has rounded.
     tree
         Its classes.
-    embeddings
-        ``(n, d)`` of training cubes.
+    bank
+        Training embeddings, prepared.
     card
         Makes the card from the SHA-256 of the other files.
     """
@@ -93,7 +80,7 @@ def write_package(
         }
         save_file(state, work / FILES["weights"], metadata={"format": "pt"})
         export(network, tree, work / FILES["onnx"])
-        save_arrays(bank_tensors(embeddings), work / FILES["bank"])
+        save_arrays(bank.arrays(), work / FILES["bank"])
         digests = {key: sha256_of(work / name) for key, name in FILES.items()}
         (work / CARD).write_text(card(digests).as_json(), encoding="utf-8")
         open_package(work).verify()

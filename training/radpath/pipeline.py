@@ -12,7 +12,7 @@ import numpy as np
 
 from lesionscope.files import write_atomically
 from lesionscope.models.card import CalibrationCard, Card, FamiliarityCard
-from lesionscope.models.familiarity import Bank
+from lesionscope.models.familiarity import Bank, prepare
 from lesionscope.models.package import ModelPackage
 from lesionscope.models.pathology_net import PathologyNet
 from lesionscope.models.probabilities import VectorScaling, calibrated, tree_scores
@@ -59,13 +59,13 @@ def train(
     network = halve(trained.network.cpu())
     answers = infer(network, tree, validation, recipe.preprocessing, progress=progress, cancel=cancel)
     scaling = _calibrate(recipe, tree, training, validation, answers)
-    embeddings, familiarity = _familiarity(recipe, tree, network, training, validation, progress, cancel)
+    bank, familiarity = _familiarity(recipe, tree, network, training, validation, progress, cancel)
     figures = _figures(tree, validation, answers, scaling, trained)
 
     def card(sha256: dict[str, str]) -> Card:
         return _card(recipe, tree, network, training, validation, scaling, familiarity, figures, sha256)
 
-    package = write_package(out / PACKAGE, network, tree, embeddings, card)
+    package = write_package(out / PACKAGE, network, tree, bank, card)
     metrics = {
         "recipe": recipe.as_dict(),
         "seconds": round(time.monotonic() - started, 1),
@@ -101,33 +101,30 @@ def _familiarity(
     validation: Cubes,
     progress: Progress,
     cancel: CancelToken | None,
-) -> tuple[np.ndarray[Any, np.dtype[np.float32]], FamiliarityCard]:
-    """Embed a share of the training cubes as the bank, and rank validation cubes against it."""
-    settings, preprocessing = AT_THE_CLICK, recipe.preprocessing
-    chosen = _spread(training, recipe.familiarity.bank, recipe.seed)
-    bank = infer(
-        network, tree, chosen, preprocessing, settings=settings, key=(recipe.seed, 3), progress=progress,
-        cancel=cancel,
-    ).embedding  # fmt: skip
-    held_out = infer(
-        network, tree, validation, preprocessing, settings=settings, key=(recipe.seed, 4), progress=progress,
-        cancel=cancel,
-    ).embedding  # fmt: skip
-    distances = np.sort(Bank(bank, recipe.familiarity.rule).distance(held_out))
+) -> tuple[Bank, FamiliarityCard]:
+    """Embed the training cubes as the bank, and rank validation cubes against it."""
+
+    def embed(cubes: Cubes, stream: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+        return infer(
+            network,
+            tree,
+            cubes,
+            recipe.preprocessing,
+            settings=AT_THE_CLICK,
+            key=(recipe.seed, stream),
+            progress=progress,
+            cancel=cancel,
+        ).embedding
+
+    rule = recipe.familiarity.rule
+    bank = prepare(embed(training, 3), rule, keep=recipe.familiarity.bank)
+    distances = np.sort(bank.distance(embed(validation, 4)))
     return bank, FamiliarityCard(
-        rule=recipe.familiarity.rule,
+        rule=rule,
         layer=f"spatial mean and deviation of {', '.join(recipe.network.embedding_stages)}",
         threshold=recipe.familiarity.threshold,
         calibration_distances=tuple(float(f"{distance:.6g}") for distance in distances),
     )
-
-
-def _spread(cubes: Cubes, count: int, seed: int) -> Cubes:
-    """Take ``count`` cases at random, or all where there are fewer."""
-    if count >= len(cubes):
-        return cubes
-    take = np.sort(np.random.default_rng([seed, 5]).choice(len(cubes), size=count, replace=False))
-    return Cubes(cubes.tree, cubes.hu[take], cubes.leaf[take], {}, np.zeros(0, dtype=np.int64))
 
 
 def _figures(

@@ -80,13 +80,13 @@ class Optimisation:
 
 @dataclass(frozen=True)
 class FamiliarityRecipe:
-    """The familiarity bank: its size, the distance, and the p-value below which a cube is unfamiliar.
+    """Familiarity: embeddings that the package keeps, the distance, the p-value that means unfamiliar.
 
     The threshold stands below 0.05, so that flagging at most 5 % of cases like
     the training data also holds when a few hundred calibration cases fix it.
     """
 
-    bank: int = 600
+    bank: int = 300
     threshold: float = 0.03
     rule: DistanceRule = field(default_factory=DistanceRule)
 
@@ -164,9 +164,9 @@ class RadPathRecipe:
 
     def fixing(self) -> dict[str, Any]:
         """Return the part that fixes the trained weights; a run resumes only if it is unchanged."""
-        keys = ("data", "network", "augmentation", "optimisation", "preprocessing", "epochs", "batch")
+        keys = ("data", "network", "augmentation", "optimisation", "preprocessing", "epochs")
         values = self.as_dict()
-        fixed = {key: values[key] for key in (*keys, "class_weights", "seed")}
+        fixed = {key: values[key] for key in (*keys, "batch", "class_weights", "seed")}
         fixed["data"] = {k: v for k, v in fixed["data"].items() if k not in ("cache", "workers", "test")}
         return fixed
 

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lesionscope.errors import InputError
@@ -172,7 +173,7 @@ class Trainer:
         }
         self.history.append(entry)
 
-    def _step(self, indices: np.ndarray[Any, np.dtype[np.int64]], step: int) -> dict[str, float]:
+    def _step(self, indices: NDArray[np.int64], step: int) -> dict[str, float]:
         """Learn from one batch; return its loss by head."""
         recipe = self.recipe
         rate = learning_rate(recipe.optimisation, step, self.steps, recipe.epochs)
@@ -283,7 +284,7 @@ class Answers:
     """Raw logits by head, float64 ``(n, head.width)``, and embeddings float32 ``(n, d)``."""
 
     logits: dict[str, Floats]
-    embedding: np.ndarray[Any, np.dtype[np.float32]]
+    embedding: NDArray[np.float32]
 
 
 def infer(
@@ -325,7 +326,7 @@ def _placed(network: PathologyNet, device: torch.device) -> PathologyNet:
     return placed
 
 
-def _to_device(cubes: np.ndarray[Any, np.dtype[np.float32]], device: torch.device) -> Tensor:
+def _to_device(cubes: NDArray[np.float32], device: torch.device) -> Tensor:
     tensor: Tensor = torch.from_numpy(cubes).to(device)
     return tensor.to(memory_format=torch.channels_last_3d)
 

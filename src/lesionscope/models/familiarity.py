@@ -6,17 +6,22 @@ phantoms that the bank has not seen: with m of them, p = (1 + #{dᵢ ≥ d}) / (
 (split conformal prediction), so cases like the calibration ones fall below p = α
 at most a share α of the time, whatever the distance.
 
-Two distances, on embeddings standardised by the bank:
+Two distances, on embeddings e standardised by the bank, channel by channel:
 
 ``mahalanobis``
-    √((e − μ)ᵀ Σ⁻¹ (e − μ)), Σ = (1 − λ)·S + λ·tr(S)/d·I shrunk by λ.
+    √(eᵀ Σ⁻¹ e) with the covariance of probabilistic principal components
+    (Tipping & Bishop 1999), Σ = U diag(λ₁…λᵣ) Uᵀ + σ² (I − U Uᵀ), σ² the mean of
+    the eigenvalues left out. It sees a cube that leaves the span of the training
+    embeddings as well as one that goes too far within it.
 ``neighbours``
     Mean Euclidean distance to the k nearest of the bank.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,69 +32,136 @@ METHODS = ("mahalanobis", "neighbours")
 
 @dataclass(frozen=True)
 class DistanceRule:
-    """Which distance, and its parameters: λ for ``mahalanobis``, k for ``neighbours``."""
+    """Which distance, and its parameters: r for ``mahalanobis``, k for ``neighbours``."""
 
     method: str = "mahalanobis"
-    shrinkage: float = 0.1
+    components: int = 64
     k: int = 5
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise ValueError(f"method must be one of {', '.join(METHODS)}, not {self.method!r}")
-        if not 0 <= self.shrinkage <= 1 or self.k < 1:
-            raise ValueError("shrinkage must lie in 0…1 and k be at least 1")
+        if self.components < 1 or self.k < 1:
+            raise ValueError("components and k must be at least 1")
 
 
+@dataclass(frozen=True, eq=False)
 class Bank:
-    """Training embeddings ``(n, d)``, made ready to measure distances to.
+    """Training embeddings made ready to measure distances to; see :func:`prepare`.
 
     Parameters
     ----------
-    embeddings
-        ``(n, d)`` of the training cubes.
     rule
         The distance.
+    mean, deviation
+        Of each channel over the training embeddings, ``(d,)``.
+    standard
+        Standardised training embeddings, ``(n, d)``.
+    directions
+        U scaled so that eᵀΣ⁻¹e = ‖e‖²/σ² − ‖e·directions‖², ``(d, r)``.
+    residual
+        σ².
     """
 
-    def __init__(self, embeddings: ArrayLike, rule: DistanceRule | None = None) -> None:
-        bank = np.asarray(embeddings, dtype=np.float64)
-        if bank.ndim != 2 or len(bank) < 2 or not np.isfinite(bank).all():
-            raise ValueError("a bank needs at least two finite embeddings (n, d)")
-        self.rule = DistanceRule() if rule is None else rule
-        self.mean = bank.mean(axis=0)
-        deviation = bank.std(axis=0)
-        # A channel that never varies in training says nothing in standard deviations.
-        floor = max(float(np.median(deviation)), 1e-12) * 1e-3
-        self.deviation = np.maximum(deviation, floor)
-        standard = (bank - self.mean) / self.deviation
-        if self.rule.method == "mahalanobis":
-            d = bank.shape[1]
-            covariance = standard.T @ standard / (len(bank) - 1)
-            target = np.trace(covariance) / d
-            shrunk = (1 - self.rule.shrinkage) * covariance + self.rule.shrinkage * target * np.eye(d)
-            values, vectors = np.linalg.eigh(shrunk)
-            self._whitening = vectors / np.sqrt(np.maximum(values, 1e-9 * values[-1]))
-        else:
-            self._standard = standard
-            self._squares = np.einsum("nd,nd->n", standard, standard)
+    rule: DistanceRule
+    mean: Floats
+    deviation: Floats
+    standard: Floats
+    directions: Floats
+    residual: float
+
+    def __post_init__(self) -> None:
+        n, d = self.standard.shape
+        arrays = (self.mean, self.deviation, self.standard, self.directions)
+        if self.mean.shape != (d,) or self.deviation.shape != (d,) or self.directions.shape[0] != d or n < 1:
+            raise ValueError("the bank's arrays don't fit each other")
+        if not all(np.isfinite(array).all() for array in arrays) or not self.residual > 0:
+            raise ValueError("the bank holds values that are not finite")
+        if not (self.deviation > 0).all():
+            raise ValueError("the bank's deviations must be positive")
+
+    def embeddings(self) -> NDArray[np.float32]:
+        """Return the training embeddings, ``(n, d)`` float32."""
+        return np.asarray(self.standard * self.deviation + self.mean, dtype=np.float32)
 
     def distance(self, embedding: ArrayLike) -> Floats:
         """Distance of each embedding, ``(m, d)`` or ``(d,)`` → ``(m,)``."""
         e = (np.atleast_2d(np.asarray(embedding, dtype=np.float64)) - self.mean) / self.deviation
+        length = np.einsum("md,md->m", e, e)
         if self.rule.method == "mahalanobis":
-            return np.asarray(np.linalg.norm(e @ self._whitening, axis=1))
-        squares = np.einsum("md,md->m", e, e)[:, None] + self._squares - 2 * e @ self._standard.T
-        k = min(self.rule.k, len(self._standard))
-        nearest = np.partition(np.maximum(squares, 0), k - 1, axis=1)[:, :k]
-        return np.asarray(np.sqrt(nearest).mean(axis=1))
+            within = np.square(e @ self.directions).sum(axis=1)
+            return np.asarray(np.sqrt(np.maximum(length / self.residual - within, 0.0)))
+        known = np.einsum("nd,nd->n", self.standard, self.standard)
+        squares = np.maximum(length[:, None] + known - 2 * e @ self.standard.T, 0.0)
+        k = min(self.rule.k, len(self.standard))
+        return np.asarray(np.sqrt(np.partition(squares, k - 1, axis=1)[:, :k]).mean(axis=1))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what a file holds of it; half precision where rounding costs little."""
+        return {
+            "standard": self.standard.astype(np.float16),
+            "mean": self.mean.astype(np.float32),
+            "deviation": self.deviation.astype(np.float32),
+            "directions": self.directions.astype(np.float32),
+            "residual": np.array([self.residual], dtype=np.float64),
+        }
+
+
+def from_arrays(arrays: Mapping[str, NDArray[Any]], rule: DistanceRule) -> Bank:
+    """Build a bank from :meth:`Bank.arrays`.
+
+    Raises
+    ------
+    KeyError, ValueError
+        An array is missing, or they don't make a bank.
+    """
+    values = {
+        name: np.asarray(arrays[name], dtype=np.float64)
+        for name in ("mean", "deviation", "standard", "directions", "residual")
+    }
+    if values["standard"].ndim != 2 or values["directions"].ndim != 2 or values["residual"].shape != (1,):
+        raise ValueError("the bank's arrays have other shapes than a bank's")
+    residual = float(values.pop("residual")[0])
+    return Bank(rule=rule, residual=residual, **values)
+
+
+def prepare(embeddings: ArrayLike, rule: DistanceRule | None = None, keep: int | None = None) -> Bank:
+    """Make a bank from training embeddings ``(n, d)``, as it will read back from its file.
+
+    Parameters
+    ----------
+    embeddings
+        Of the training cubes; all of them give mean, deviation and covariance.
+    rule
+        The distance.
+    keep
+        Keep only every n-th, so many in all, as the bank's own embeddings.
+    """
+    rule = DistanceRule() if rule is None else rule
+    bank = np.asarray(embeddings, dtype=np.float64)
+    if bank.ndim != 2 or len(bank) < 2 or not np.isfinite(bank).all():
+        raise ValueError("a bank needs at least two finite embeddings (n, d)")
+    mean, deviation = bank.mean(axis=0), bank.std(axis=0)
+    # A channel that never varies in training says nothing in standard deviations.
+    deviation = np.maximum(deviation, max(float(np.median(deviation)), 1e-12) * 1e-3)
+    standard = (bank - mean) / deviation
+    n, d = standard.shape
+    _, singular, vectors = np.linalg.svd(standard, full_matrices=False)
+    spectrum = np.square(singular) / (n - 1)
+    r = min(rule.components, len(spectrum) - 1, d - 1)
+    residual = max(float(spectrum[r:].sum() / (d - r)), 1e-9 * float(spectrum[0]) + 1e-300)
+    weights = np.maximum(1 / residual - 1 / np.maximum(spectrum[:r], residual), 0.0)
+    kept = np.linspace(0, n - 1, min(keep or n, n)).round().astype(int)
+    made = Bank(rule, mean, deviation, standard[kept], vectors[:r].T * np.sqrt(weights), residual)
+    return from_arrays(made.arrays(), rule)
 
 
 def distance(embedding: ArrayLike, bank: ArrayLike, rule: DistanceRule | None = None) -> Floats:
     """Distance of embeddings ``(m, d)`` or ``(d,)`` to a bank ``(n, d)``; ``(m,)``.
 
-    Keep a :class:`Bank` where many are measured: it prepares the bank once.
+    Keep the :class:`Bank` of :func:`prepare` where many are measured.
     """
-    return Bank(bank, rule).distance(embedding)
+    return prepare(bank, rule).distance(embedding)
 
 
 def p_value(distances: ArrayLike, calibration_distances: ArrayLike) -> Floats:

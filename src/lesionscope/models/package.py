@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lesionscope.errors import InputError
 from lesionscope.models.card import Card, card_from_dict
-from lesionscope.models.familiarity import Bank, p_value
+from lesionscope.models.familiarity import Bank, from_arrays, p_value
 from lesionscope.ontology.tree import PathologyTree
 
 __all__ = ["CARD", "FILES", "Card", "ModelPackage", "open_package", "sha256_of"]
@@ -99,27 +99,21 @@ class ModelPackage:
                 )
 
     def bank(self) -> NDArray[np.float32]:
-        """Embeddings of the training cubes, float32 ``(n, d)``.
+        """Embeddings of training cubes, float32 ``(n, d)``."""
+        return self._familiarity_bank.embeddings()
 
-        Stored as half-precision multiples of each channel's deviation, so that
-        rounding costs every channel the same.
-        """
+    @cached_property
+    def _familiarity_bank(self) -> Bank:
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         try:
-            stored = load_file(self.bank_path)
-            standard, mean, deviation = stored["standard"], stored["mean"], stored["deviation"]
-        except (OSError, SafetensorError, KeyError) as error:
+            return from_arrays(load_file(self.bank_path), self.card.familiarity.rule)
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise InputError(
                 f"{self.bank_path} can't be read as a bank of embeddings ({error}); "
                 "install the model package again."
             ) from error
-        return np.asarray(standard.astype(np.float32) * deviation + mean, dtype=np.float32)
-
-    @cached_property
-    def _familiarity_bank(self) -> Bank:
-        return Bank(self.bank(), self.card.familiarity.rule)
 
     def familiarity(self, embedding: ArrayLike) -> NDArray[np.float64]:
         """Conformal p-value of each embedding, ``(m, d)`` or ``(d,)`` → ``(m,)``; the bank is kept."""

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
+from lesionscope.config import data_folder
 from lesionscope.errors import InputError
 from lesionscope.models.package import CARD, ModelPackage, open_package
 
@@ -27,7 +26,7 @@ class Survey:
 
 def user_folder() -> Path:
     """Return the folder in which a user installs packages, one folder each (need not exist)."""
-    return Path(platformdirs.user_data_dir("lesionscope", appauthor=False)) / "models"
+    return data_folder() / "models"
 
 
 def survey(task: str | None = None, folders: Sequence[Path] | None = None) -> Survey:
