@@ -26,8 +26,7 @@ from lesionscope.ct.headers import (
     PIXEL_DATA,
     Header,
     Pixels,
-    Unreadable,
-    inflated,
+    inflate,
 )
 from lesionscope.ct.quiet import quiet_decoders
 from lesionscope.ct.sources import FileReader
@@ -71,7 +70,6 @@ LOSSY = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (50, 51, 53, 55, 81, 91, 9
 _NATIVE = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED)
 _ITEM, _SEQUENCE_END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 _MAX_FRAGMENTS = 1 << 18
-_HEADER_SLACK = 1 << 26
 
 
 class BadFrame(Exception):
@@ -204,8 +202,6 @@ class FrameDecoder:
             if pixels.encapsulated:
                 return self._compressed(header, index)
             return self._native(header, index)
-        except Unreadable as error:
-            raise BadFrame("undecodable", str(error)) from error
         except DAMAGE as error:
             raise BadFrame("undecodable", "its pixels are damaged") from error
 
@@ -226,9 +222,9 @@ class FrameDecoder:
     def _inflate(self, header: Header) -> bytes:
         if self._inflated is None or self._inflated[0] is not header:
             pixels = header.pixels
-            limit = pixels.offset + pixels.frame_bytes * pixels.frames + _HEADER_SLACK
-            packed = self._reader.read(header.file, header.body)
-            self._inflated = (header, inflated(packed, limit))
+            # No further than the pixels reach: what follows them may inflate without end.
+            end = pixels.offset + pixels.frame_bytes * pixels.frames
+            self._inflated = (header, inflate(self._reader.read(header.file, header.body), end))
         return self._inflated[1]
 
     def _compressed(self, header: Header, index: int) -> NDArray[Any]:

@@ -205,7 +205,7 @@ def read_header(reader: FileReader, file: FileRef) -> Header:
         if media_class == _DICOMDIR_CLASS:
             raise Unreadable("a DICOMDIR (an index of files), not an image")
         if syntax == DEFLATED:
-            data, offset = _inflate(reader.read(file, start), MAX_HEADER_BYTES), 0
+            data, offset = inflate(reader.read(file, start), MAX_HEADER_BYTES), 0
             dataset, stop = _parse(data, syntax)
         else:
             offset = start
@@ -242,24 +242,9 @@ def _file_meta(head: bytes) -> tuple[str, int, str]:
     return syntax, at, media_class
 
 
-def _inflate(packed: bytes, limit: int) -> bytes:
+def inflate(packed: bytes, limit: int) -> bytes:
     """Inflate a deflated data set (PS3.5 A.5), but no further than ``limit`` bytes."""
     return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, limit)
-
-
-def inflated(packed: bytes, limit: int) -> bytes:
-    """Inflate a deflated data set whose length is known from its header.
-
-    Raises
-    ------
-    Unreadable
-        It inflates past ``limit`` bytes: more than its own header announces.
-    """
-    engine = zlib.decompressobj(-zlib.MAX_WBITS)
-    data = engine.decompress(packed, limit)
-    if engine.unconsumed_tail and engine.decompress(engine.unconsumed_tail, 1):
-        raise Unreadable("it inflates to more than its header announces")
-    return data
 
 
 def _parse_growing(
