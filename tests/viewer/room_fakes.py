@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -110,26 +111,49 @@ class FakeReader:
         self.closed = True
 
 
-def staged_window(ct: CTVolume, folder: Path, reader: FakeReader | None = None) -> Iterator[Any]:
-    """Open a window of 1366 × 768 with a room on it that shows ``ct``; gone after the ``yield``."""
+@contextmanager
+def viewers(size: tuple[int, int] = (1366, 768)) -> Iterator[Callable[[], Any]]:
+    """Give the maker of shown viewers, and close those that are still open at the end.
+
+    Not napari's own fixture: it swaps napari's application for another one, in which
+    plugins can be registered only once for all tests of a process.
+    """
     import gc
 
     import napari
 
+    made: list[Any] = []
+
+    def make() -> Any:
+        viewer = napari.Viewer(show=True, show_welcome_screen=False)
+        viewer.window.resize(*size)
+        made.append(viewer)
+        return viewer
+
+    try:
+        yield make
+    finally:
+        for viewer in made:
+            if hasattr(viewer.window, "_qt_window"):
+                viewer.close()
+        made.clear()
+        gc.collect()
+
+
+def staged_window(ct: CTVolume, folder: Path, reader: FakeReader | None = None) -> Iterator[Any]:
+    """Open a window of 1366 × 768 with a room on it that shows ``ct``; gone after the ``yield``."""
     from lesionscope.viewer.room import room_for, stage_of
 
-    viewer = napari.Viewer(show=True, show_welcome_screen=False)
-    viewer.window.resize(1366, 768)
-    room = room_for(
-        viewer,
-        make_reader=reader or FakeReader(),
-        session_path=lambda uid: folder / f"{uid}.db",
-        auto_read=False,
-    )
-    room.open(ct)
-    stage = stage_of(viewer)
-    stage.show_docks()
-    yield stage
-    viewer.close()
-    del viewer, room, stage
-    gc.collect()
+    with viewers() as make:
+        viewer = make()
+        room = room_for(
+            viewer,
+            make_reader=reader or FakeReader(),
+            session_path=lambda uid: folder / f"{uid}.db",
+            auto_read=False,
+        )
+        room.open(ct)
+        stage = stage_of(viewer)
+        stage.show_docks()
+        yield stage
+        del viewer, room, stage

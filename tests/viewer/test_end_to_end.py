@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
+from room_fakes import viewers
 
 from lesionscope.inference.reading import PathologyAnswer
 from lesionscope.viewer import wording
@@ -30,11 +31,10 @@ def screenshots(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def viewer(display, make_napari_viewer, monkeypatch, tmp_path, qtbot):
+def viewer(display, qapp, monkeypatch, tmp_path):
     monkeypatch.setenv("LESIONSCOPE_DATA", str(tmp_path / "data"))
-    made = make_napari_viewer(show=True)
-    made.window.resize(1366, 768)
-    yield made
+    with viewers() as make:
+        yield make()
 
 
 def opened(viewer, path: Path, qtbot):

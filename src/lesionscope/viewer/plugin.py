@@ -1,4 +1,4 @@
-"""What napari.yaml names: reader, sample, docks and commands. Imports nothing heavy at start."""
+"""What napari.yaml names: reader, sample and commands. Imports nothing heavy at start."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import napari
-    from qtpy.QtWidgets import QWidget
 
     from lesionscope.viewer.reader import LayerData, Reader
 
@@ -70,22 +69,6 @@ def take_over() -> None:
         if volumes and (room is None or room.state.volume is not volumes[-1]):
             room_for(viewer).open(volumes[-1])
             stage_of(viewer).show_docks()
-
-
-def reading_dock(viewer: napari.viewer.Viewer) -> QWidget:
-    """Make the dock with the tree of model scores."""
-    from lesionscope.viewer import wording
-    from lesionscope.viewer.room import stage_of
-
-    return stage_of(viewer).new_panel(wording.READING_DOCK)
-
-
-def lesions_dock(viewer: napari.viewer.Viewer) -> QWidget:
-    """Make the dock with tools and the list of lesions."""
-    from lesionscope.viewer import wording
-    from lesionscope.viewer.room import stage_of
-
-    return stage_of(viewer).new_panel(wording.LESIONS_DOCK)
 
 
 def open_docks(viewer: napari.viewer.Viewer) -> None:

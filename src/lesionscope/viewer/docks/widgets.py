@@ -1,0 +1,26 @@
+"""The docks as napari's Plugins menu makes them: from a viewer, whose room they draw."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lesionscope.viewer.docks.lesion_list import LesionListPanel
+from lesionscope.viewer.docks.reading import ReadingPanel
+from lesionscope.viewer.room import room_for
+
+if TYPE_CHECKING:
+    import napari
+
+
+class ReadingDock(ReadingPanel):
+    """Model scores of the selected lesion."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__(room_for(napari_viewer))
+
+
+class LesionsDock(LesionListPanel):
+    """Tools and the list of lesions."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__(room_for(napari_viewer))

@@ -1,0 +1,146 @@
+"""Docks are views: they close and come back as they were, in a window that has room for all."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from room_fakes import FakeReader, centre, staged_window, volume
+
+from lesionscope.viewer import wording
+from lesionscope.viewer.room_state import Tool
+
+pytestmark = pytest.mark.window
+
+
+@pytest.fixture(scope="module")
+def staged(display, qapp, tmp_path_factory):
+    yield from staged_window(volume(), tmp_path_factory.mktemp("sessions"))
+
+
+@pytest.fixture
+def stage(staged, qtbot):
+    """The module's window with every dock in its place, without lesions."""
+    room = staged.room
+    for lesion in room.state.lesions:
+        room.delete(lesion.id)
+    staged.show_docks()
+    qtbot.wait(30)
+    return staged
+
+
+def test_docks_come_back_with_their_state(stage, qtbot):
+    viewer, room = stage.viewer, stage.room
+    room.mark_click(centre(volume()))
+    room.read()
+    qtbot.waitUntil(lambda: room.state.reading(room.state.selected) is not None, timeout=3000)
+    reading, lesions = (stage.dock_widget(t) for t in (wording.READING_DOCK, wording.LESIONS_DOCK))
+    tree = reading.tree.tree
+    tree.expand(tree.model().index(1, 0))
+    lesions.tools[Tool.RULER].click()
+    titles = {label.text() for label in lesions.parent().findChildren(type(reading.tree.title))}
+    assert wording.LESIONS_DOCK in titles, "the plugin's name is left out of a narrow title bar"
+
+    for widget in (reading, lesions):
+        viewer.window.remove_dock_widget(widget)
+    assert stage.dock_widget(wording.READING_DOCK) is None
+    room.select(room.state.selected)
+    room.notify("nobody draws this now, and nothing fails")
+    stage.show_docks()
+    again, relisted = (stage.dock_widget(t) for t in (wording.READING_DOCK, wording.LESIONS_DOCK))
+    assert again is not reading and again.tree.tree.isVisible()
+    assert again.tree.tree.isExpanded(again.tree.tree.model().index(1, 0)), "unfolded by hand before"
+    assert again.tree.notice.label.text() == wording.DEMONSTRATION
+    assert relisted.tools[Tool.RULER].isChecked()
+    assert relisted.list.entries[0].state == wording.STATE_READ
+    assert relisted.list.currentIndex().row() == 0
+
+    # napari's own Plugins menu finds the dock that is open instead of making another.
+    _, widget = viewer.window.add_plugin_dock_widget("napari-lesionscope", wording.READING_DOCK)
+    assert widget is again
+
+
+def test_scrolling_stays_smooth_while_a_model_reads(stage, qtbot, monkeypatch):
+    """Event-loop gaps beyond what drawing a slice costs anyway stay under 100 ms."""
+    from qtpy.QtCore import QTimer
+
+    class Busy(FakeReader):
+        def read(self, ct, lesion, **more):
+            rng = np.random.default_rng(0)
+            a = rng.standard_normal((200, 200))
+            end = time.monotonic() + 1.5
+            while time.monotonic() < end:
+                more["cancel"].check()
+                more["progress"](1, 4, "reading")
+                a = np.tanh(a @ a / 200)
+            return super().read(ct, lesion, **more)
+
+    room = stage.room
+    reader = Busy()
+    monkeypatch.setattr(room.desk, "_reader", reader)
+    room.mark_click(centre(volume()))
+    study = stage.study
+
+    def worst_gap(until) -> float:
+        ticks = [time.perf_counter()]
+        timer = QTimer()
+        timer.setInterval(5)
+        timer.timeout.connect(lambda: ticks.append(time.perf_counter()))
+        timer.start()
+        step = 0
+        while not until():
+            study.scroll(1 if step % 20 < 10 else -1, study.axial)
+            step += 1
+            qtbot.wait(10)
+        timer.stop()
+        return float(np.quantile(np.diff([*ticks, time.perf_counter()]), 0.95))
+
+    def more_than_quiet() -> float:
+        quiet_until = time.monotonic() + 0.7
+        quiet = worst_gap(lambda: time.monotonic() > quiet_until)
+        asked = len(reader.asked)
+        room.read()
+        return worst_gap(lambda: len(reader.asked) > asked) - quiet
+
+    qtbot.wait(100)
+    # Other programs can only make a gap longer, so one good run out of three tells.
+    assert any(more_than_quiet() < 0.1 for _ in range(3))
+
+
+def test_the_reset_layout_command_brings_everything_back(stage, qtbot):
+    from lesionscope.viewer.plugin import open_docks
+
+    viewer = stage.viewer
+    lesions = stage.dock_widget(wording.LESIONS_DOCK)
+    lesions.parentWidget().setFloating(True)
+    viewer.window.remove_dock_widget(stage.dock_widget(wording.READING_DOCK))
+    viewer.window.remove_dock_widget(stage.study.panes)
+    qtbot.waitUntil(lambda: len(stage.study.canvases) == 1, timeout=2000)
+    open_docks(viewer)
+    qtbot.wait(50)
+    assert len(stage.study.canvases) == 3 and len(stage.marks) == 3
+    assert stage.dock_widget(wording.READING_DOCK).isVisible()
+    assert not stage.dock_widget(wording.LESIONS_DOCK).parentWidget().isFloating()
+
+
+def test_nothing_is_cut_off_at_1366_by_768(stage, qtbot):
+    from qtpy.QtWidgets import QAbstractButton
+
+    room = stage.room
+    room.mark_click(centre(volume()))
+    room.read()
+    qtbot.waitUntil(lambda: room.state.reading(room.state.selected) is not None, timeout=3000)
+    qtbot.wait(100)
+    assert (stage.window.width(), stage.window.height()) == (1366, 768)
+    widths = [canvas.native.width() for canvas in stage.study.canvases]
+    assert widths[0] == max(widths) and min(widths) >= 200
+    for title in (wording.READING_DOCK, wording.LESIONS_DOCK):
+        panel = stage.dock_widget(title)
+        assert panel.width() >= panel.minimumSizeHint().width()
+        for button in panel.findChildren(QAbstractButton):
+            if button.isVisible() and button.text():
+                assert button.width() >= button.fontMetrics().horizontalAdvance(button.text())
+        inside = stage.window.rect()
+        corner = panel.mapTo(stage.window, panel.rect().bottomRight())
+        assert inside.contains(corner)
