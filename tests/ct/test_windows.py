@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from synthetic_ct import make_volume
 
+from lesionscope.ct.scan import open_ct
 from lesionscope.ct.volume import CTVolume, Finding
 from lesionscope.ct.windows import PRESETS, default_window, preset
 
@@ -52,6 +54,25 @@ def test_padding_has_no_say(padding: int) -> None:
     assert default_window(volume_of(hu)).name == "soft-tissue"
     hu[:, 20:40, 15:30] = -820
     assert default_window(volume_of(hu)).name == "lung"
+
+
+def test_noisy_air_around_a_body_is_no_lung() -> None:
+    hu = np.random.default_rng(0).normal(-940, 40, (20, 60, 60))
+    hu[:, 10:50, 10:50] = 40
+    assert default_window(volume_of(hu)).name == "soft-tissue"
+
+
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [
+        ("01_chest_lidc0314", "lung"),
+        ("05_nifti_abdomen_totalseg", "soft-tissue"),
+        ("09_gantry_tilt_philips", "soft-tissue"),
+        ("15_minimal_tags", "lung"),
+    ],
+)
+def test_real_scans_open_as_a_radiologist_would_set_them(shared_data: Path, item: str, expected: str) -> None:
+    assert default_window(open_ct(shared_data / "ct" / item)).name == expected
 
 
 def test_the_description_counts() -> None:

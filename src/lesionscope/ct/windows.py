@@ -43,8 +43,10 @@ PRESETS: tuple[Window, ...] = (
     Window("mediastinum", "Mediastinum", 50, 350, "6"),
 )
 
-LUNG_HU = (-950, -600)
-LUNG_SHARE = 0.06
+BODY_HU = -300
+LUNG_HU = (-970, -500)
+LUNG_SHARE = 0.12
+"""Share of the body that must look like lung; the lung bases on an abdominal scan stay below it."""
 _SAMPLES_PER_AXIS = 48
 
 
@@ -59,10 +61,10 @@ def preset(name: str) -> Window:
 def default_window(volume: CTVolume) -> Window:
     """Choose the window a volume opens with.
 
-    Lung where a fair share of the scanned body's voxels are lung-like or the kernel or
-    description says so; soft tissue otherwise. A volume without HU (an MR, a
-    calibration-free picture) gets its own 1st to 99th percentile. Padding values
-    (-2048, -3024…) have no say in it.
+    Lung where a fair share of the body looks like lung or the kernel or description says
+    so; soft tissue otherwise. Air around the body has no say, however noisy it is, nor have
+    padding values (-2048, -3024…). A volume without HU (an MR, a calibration-free picture)
+    gets its own 1st to 99th percentile.
     """
     strides = tuple(max(1, count // _SAMPLES_PER_AXIS) for count in volume.hu.shape)
     sample = np.asarray(volume.hu[:: strides[0], :: strides[1], :: strides[2]], dtype=np.float32)
@@ -72,9 +74,10 @@ def default_window(volume: CTVolume) -> Window:
     words = f"{volume.source.description} {volume.source.kernel}".lower()
     if "lung" in words or "pulm" in words:
         return preset("lung")
-    scanned = sample[sample > -990]
-    if scanned.size:
-        lung_like = np.count_nonzero((scanned > LUNG_HU[0]) & (scanned < LUNG_HU[1]))
-        if lung_like > LUNG_SHARE * scanned.size:
-            return preset("lung")
+    from scipy import ndimage
+
+    body = np.stack([ndimage.binary_fill_holes(plane) for plane in sample > BODY_HU])
+    lung_like = body & (sample > LUNG_HU[0]) & (sample < LUNG_HU[1])
+    if np.count_nonzero(lung_like) > LUNG_SHARE * np.count_nonzero(body):
+        return preset("lung")
     return preset("soft-tissue")
