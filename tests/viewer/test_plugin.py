@@ -141,7 +141,8 @@ def test_docks_from_the_plugins_menu_follow_the_sample_that_opens_later(viewer, 
 
     _, reading = viewer.window.add_plugin_dock_widget("napari-lesionscope", wording.READING_DOCK)
     _, lesions = viewer.window.add_plugin_dock_widget("napari-lesionscope", wording.LESIONS_DOCK)
-    assert reading.tree.message.label.text() == wording.NO_STUDY and reading.tree.notice.isVisible()
+    assert reading.tree.message.label.text() == wording.NO_STUDY
+    assert not reading.tree.notice.isHidden()
     assert lesions.list.entries == ()
     ct = volume()
     monkeypatch.setattr(sample, "phantom_sample", lambda: sample.Sample(ct, ct, ()))

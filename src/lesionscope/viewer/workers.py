@@ -23,7 +23,7 @@ from lesionscope.progress import CancelToken, Progress
 from lesionscope.viewer import wording
 
 _log = logging.getLogger(__name__)
-_PROGRESS_EVERY_S = 0.03
+_PROGRESS_EVERY_S = 0.1
 Task = Callable[[CancelToken, Progress], Any]
 
 
@@ -91,7 +91,7 @@ class Worker(QObject):
             Exactly one of them is called, in the thread that made the worker,
             with the result, a sentence for the person, or nothing.
         progress, started
-            Called there as well; progress at most thirty times a second.
+            Called there as well; progress at most ten times a second.
 
         Raises
         ------
