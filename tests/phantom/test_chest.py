@@ -42,9 +42,9 @@ def test_lung_surface_is_where_the_distances_say() -> None:
 
 def test_heart_leans_left_and_liver_is_on_the_right() -> None:
     chest = Chest(6)
-    points = chest.lung_points(np.random.default_rng(0), 4000)
-    low = points[(points[:, 2] < -40) & (points[:, 1] < 10)]
-    assert (low[:, 0] < 0).mean() > 0.5, "the heart takes room from the left lung"
+    across = np.stack([np.arange(-130.0, 131.0), np.full(261, -22.0), np.full(261, -62.0)], axis=1)
+    inside = across[np.min(list(chest.lung_distance(across).values()), axis=0) > 0, 0]
+    assert (inside < 0).sum() > (inside > 0).sum() + 20, "the heart takes room from the left lung"
     below = chest.patient.base_right - 30
     right, left = (np.median(values_around(chest, (side * 60.0, -20.0, below))) for side in (-1, 1))
     assert right > 30 and left < 20
