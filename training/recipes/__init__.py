@@ -52,9 +52,12 @@ def load(name_or_path: str | Path, overrides: Overrides = ()) -> RadPathRecipe:
     if data.pop("task", None) != "radpath":
         raise InputError(f"{path} is not a recipe for a task this version knows: it needs 'task: radpath'.")
     recipe = _build(RadPathRecipe, data, str(path), "", InputError)
-    for key, value in _pairs(overrides):
+    changes = _pairs(overrides)
+    for key, value in changes:
         data = _replaced(data, key.split("."), value)
-        recipe = _build(RadPathRecipe, data, f"--set {key}={value}", "", UsageError)
+    if changes:  # all at once: one change may need another
+        said = "--set " + " ".join(f"{key}={value}" for key, value in changes)
+        recipe = _build(RadPathRecipe, data, said, "", UsageError)
     return check(typing.cast("RadPathRecipe", recipe))
 
 

@@ -29,7 +29,7 @@ def test_changes_reach_nested_keys_with_their_types():
     )
     assert recipe.optimisation.lr == 1.0 and isinstance(recipe.optimisation.lr, float)
     assert recipe.network.blocks == (2, 2, 2) and recipe.package.title == "Mine"
-    assert recipes.load("radpath-demo", {"epochs": 3}).epochs == 3
+    assert recipes.load("radpath-demo", {"epochs": 4}).epochs == 4
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,7 @@ def test_changes_reach_nested_keys_with_their_types():
         ("data.train_subsets=[4]", "different ones"),
         ("augmentation.shift=20", "0…8"),
         ("familiarity.rule.method=cosine", "mahalanobis"),
+        ("optimisation.cycles=3", "a multiple of optimisation.cycles"),
         ("batch=1", "batch at least 2"),
         ("epochs", "key=value"),
         ("=3", "key=value"),
