@@ -152,7 +152,7 @@ def viewers(size: tuple[int, int] = (1366, 768)) -> Iterator[Callable[[], Any]]:
 
 def staged_window(ct: CTVolume, folder: Path, reader: FakeReader | None = None) -> Iterator[Any]:
     """Open a window of 1366 × 768 with a room on it that shows ``ct``; gone after the ``yield``."""
-    from lesionscope.viewer.room import room_for, stage_of
+    from lesionscope.viewer.rooms import room_for, stage_of
 
     with viewers() as make:
         viewer = make()

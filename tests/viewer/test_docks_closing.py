@@ -15,7 +15,7 @@ pytestmark = pytest.mark.window
 @pytest.fixture
 def open_viewer(display, qapp, tmp_path):
     """Make shown viewers with a room each; their sessions lie in folders of their own."""
-    from lesionscope.viewer.room import room_for, stage_of
+    from lesionscope.viewer.rooms import room_for, stage_of
 
     with viewers((900, 600)) as make:
 
@@ -62,7 +62,7 @@ def test_two_viewers_are_independent_and_one_closes_midway(open_viewer, qtbot):
 
 
 def test_closing_midway_through_a_reading_leaves_nothing(open_viewer, qtbot):
-    from lesionscope.viewer import room as rooms
+    from lesionscope.viewer import rooms
 
     reader = FakeReader()
     reader.release = threading.Event()

@@ -13,8 +13,8 @@ from room_fakes import viewers
 
 from lesionscope.inference.reading import PathologyAnswer
 from lesionscope.viewer import wording
-from lesionscope.viewer.room import room_for, stage_of
 from lesionscope.viewer.room_state import Tool
+from lesionscope.viewer.rooms import room_for, stage_of
 
 pytestmark = pytest.mark.window
 

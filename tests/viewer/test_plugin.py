@@ -81,7 +81,7 @@ def test_a_ct_layer_by_any_route_brings_up_the_room(viewer, make_viewer, qtbot):
     """Whatever put the layer into which viewer: that one gets the room, the other stays as it is."""
     from lesionscope.viewer.image import image_layer
     from lesionscope.viewer.plugin import take_over_soon
-    from lesionscope.viewer.room import known_room, stage_of
+    from lesionscope.viewer.rooms import known_room, stage_of
 
     other = make_viewer()
     ct = volume()
@@ -101,7 +101,7 @@ def test_the_commands_and_the_report(viewer, qtbot, monkeypatch, tmp_path):
     from qtpy.QtWidgets import QFileDialog
 
     from lesionscope.viewer import plugin
-    from lesionscope.viewer.room import room_for, stage_of
+    from lesionscope.viewer.rooms import room_for, stage_of
 
     room = room_for(viewer)
     assert stage_of(viewer).study is None, "a window without CT keeps napari's own keys and mouse"
@@ -137,7 +137,7 @@ def test_the_commands_and_the_report(viewer, qtbot, monkeypatch, tmp_path):
 @pytest.mark.window
 def test_docks_from_the_plugins_menu_follow_the_sample_that_opens_later(viewer, qtbot, monkeypatch):
     from lesionscope.viewer import sample
-    from lesionscope.viewer.room import room_for, stage_of
+    from lesionscope.viewer.rooms import room_for, stage_of
 
     _, reading = viewer.window.add_plugin_dock_widget("napari-lesionscope", wording.READING_DOCK)
     _, lesions = viewer.window.add_plugin_dock_widget("napari-lesionscope", wording.LESIONS_DOCK)

@@ -57,7 +57,7 @@ def run(out: Path | None, stay: bool) -> int:
 
 
 def _demonstrate(viewer: Any, out: Path | None) -> None:
-    from lesionscope.viewer.room import room_for, stage_of
+    from lesionscope.viewer.rooms import room_for, stage_of
     from lesionscope.viewer.sample import phantom_sample
 
     sample = phantom_sample()

@@ -60,7 +60,7 @@ def take_over() -> None:
     from qtpy.QtWidgets import QApplication
 
     from lesionscope.viewer.image import volume_of
-    from lesionscope.viewer.room import known_room, room_for, stage_of
+    from lesionscope.viewer.rooms import known_room, room_for, stage_of
 
     viewers = (w.viewer for w in QApplication.allWidgets() if isinstance(w, QtViewer))
     for viewer in [viewer for viewer in viewers if isinstance(viewer, Viewer)]:
@@ -90,6 +90,6 @@ def export_report(viewer: napari.viewer.Viewer) -> None:
 
 
 def _stage(viewer: Any) -> Any:
-    from lesionscope.viewer.room import stage_of
+    from lesionscope.viewer.rooms import stage_of
 
     return stage_of(viewer)

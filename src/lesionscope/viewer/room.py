@@ -8,12 +8,10 @@ puts it on a window.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable
 from dataclasses import fields, replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from psygnal import Signal
 from qtpy.QtCore import QTimer
@@ -29,18 +27,15 @@ from lesionscope.session.state import SessionState
 from lesionscope.session.store import Session
 from lesionscope.viewer import wording
 from lesionscope.viewer.desk import Desk, MakeReader, default_reader
+from lesionscope.viewer.room_rules import changed_lesions, neighbour, reaches, warnings_of
 from lesionscope.viewer.room_state import Circle, RoomState, Ruler, Tool
 from lesionscope.viewer.workers import Worker
-
-if TYPE_CHECKING:
-    from lesionscope.viewer.stage import Stage
 
 Which = Literal["long", "short"]
 READ_AFTER_MS = 500
 """Quiet time after the last edit before a lesion is read again by itself: long
 enough to draw the short diameter after the long one, or to drag both end points."""
 SHORTEST_MM = 1.0
-REACH_MM = 5.0
 
 
 class Room:
@@ -111,7 +106,7 @@ class Room:
     def _set(self, **changes: Any) -> None:
         state = replace(self._state, **changes)
         if state.session is not self._state.session or state.selected != self._state.selected:
-            state = replace(state, warnings=_warnings(state))
+            state = replace(state, warnings=warnings_of(state))
         if not self._closed and state != self._state:
             self._state = state
             self.changed.emit(state)
@@ -193,7 +188,7 @@ class Room:
             self.notify(wording.TOO_SHORT)
             return
         lesion = self._state.lesion
-        if lesion is not None and _reaches(lesion, diameter):
+        if lesion is not None and reaches(lesion, diameter):
             self._replace(marking.with_diameter(lesion, which, diameter, geometry=volume.geometry))
         elif which == "long":
             lesion = None
@@ -341,13 +336,8 @@ class Room:
         """Read what a change left without a reading of its own, after a moment of quiet."""
         if not self._auto_read:
             return
-        known = {} if before is None else {lesion.id: lesion.fingerprint for lesion in before.lesions}
-        for lesion in after.lesions:
-            changed = known.get(lesion.id) != lesion.fingerprint
-            if changed and (after.reading(lesion.id) is None or after.is_stale(lesion.id)):
-                self._due.add(lesion.id)
-            elif changed:
-                self._due.discard(lesion.id)
+        for lesion_id, unread in changed_lesions(before, after):
+            (self._due.add if unread else self._due.discard)(lesion_id)
         if self._due:
             self._timer.start()
 
@@ -395,7 +385,7 @@ class Room:
         ids = [lesion.id for lesion in after.lesions]
         selected = select or self._state.selected
         if selected not in ids:
-            selected = _neighbour(before, ids, selected)
+            selected = neighbour(before, ids, selected)
         self._set(session=after, selected=selected, notice="")
         self._forget_gone(before, ids)
         self._read_later(before, after)
@@ -406,67 +396,3 @@ class Room:
             if lesion.id not in ids:
                 self.desk.forget(lesion.id)
                 self._due.discard(lesion.id)
-
-
-def _warnings(state: RoomState) -> tuple[str, ...]:
-    if state.lesion is None or state.volume is None:
-        return ()
-    return marking.warnings(state.lesion, state.volume.geometry)
-
-
-def _reaches(lesion: Lesion, diameter: Diameter) -> bool:
-    """Whether the middle of a line lies in or by a lesion's box."""
-    middle = [(a + b) / 2 for a, b in zip(diameter.start_lps_mm, diameter.end_lps_mm, strict=True)]
-    box = lesion.box_lps_mm
-    return all(box[axis] - REACH_MM <= middle[axis] <= box[axis + 3] + REACH_MM for axis in range(3))
-
-
-def _neighbour(before: SessionState | None, ids: list[str], gone: str | None) -> str | None:
-    """Return the lesion to select after one has gone: the next in the old order, else the last."""
-    old = [lesion.id for lesion in before.lesions] if before is not None else []
-    after = old[old.index(gone) :] if gone in old else []
-    return next((lesion_id for lesion_id in after if lesion_id in ids), ids[-1] if ids else None)
-
-
-_rooms: weakref.WeakKeyDictionary[Any, Room] = weakref.WeakKeyDictionary()
-_stages: weakref.WeakKeyDictionary[Room, Stage] = weakref.WeakKeyDictionary()
-
-
-def room_for(viewer: Any, **options: Any) -> Room:
-    """Return the room of a napari viewer, made and put on its window when first asked for.
-
-    Parameters
-    ----------
-    viewer
-        A :class:`napari.Viewer`, also as the proxy that napari hands to plugins.
-    options
-        Of :class:`Room`; taken only by the call that makes it.
-    """
-    from lesionscope.viewer.stage import Stage
-
-    viewer = getattr(viewer, "__wrapped__", viewer)
-    room = _rooms.get(viewer)
-    if room is None or room.closed:
-        room = Room(**options)
-        _rooms[viewer] = room
-        _stages[room] = Stage(room, viewer, partial(_forget, weakref.ref(viewer), weakref.ref(room)))
-    return room
-
-
-def _forget(viewer: Callable[[], Any], room: Callable[[], Room | None]) -> None:
-    """Drop a closed room; a room that was made for the same viewer since stays."""
-    gone = room()
-    if gone is not None:
-        _stages.pop(gone, None)
-        if _rooms.get(viewer()) is gone:
-            del _rooms[viewer()]
-
-
-def known_room(viewer: Any) -> Room | None:
-    """Return a viewer's room where it has one, without making it."""
-    return _rooms.get(getattr(viewer, "__wrapped__", viewer))
-
-
-def stage_of(viewer: Any) -> Stage:
-    """Return what a viewer's room put on its window."""
-    return _stages[room_for(viewer)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lesionscope.viewer.docks.lesion_list import LesionListPanel
 from lesionscope.viewer.docks.reading import ReadingPanel
-from lesionscope.viewer.room import room_for
+from lesionscope.viewer.rooms import room_for
 
 if TYPE_CHECKING:
     import napari

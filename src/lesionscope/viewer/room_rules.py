@@ -1,0 +1,41 @@
+"""Rules by which a room decides, as plain functions of what it is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lesionscope.lesions import marking
+from lesionscope.lesions.lesion import Diameter, Lesion
+from lesionscope.session.state import SessionState
+from lesionscope.viewer.room_state import RoomState
+
+REACH_MM = 5.0
+
+
+def warnings_of(state: RoomState) -> tuple[str, ...]:
+    """Return what is odd about the selected lesion's marks."""
+    if state.lesion is None or state.volume is None:
+        return ()
+    return marking.warnings(state.lesion, state.volume.geometry)
+
+
+def reaches(lesion: Lesion, diameter: Diameter) -> bool:
+    """Whether the middle of a line lies in or by a lesion's box."""
+    middle = [(a + b) / 2 for a, b in zip(diameter.start_lps_mm, diameter.end_lps_mm, strict=True)]
+    box = lesion.box_lps_mm
+    return all(box[axis] - REACH_MM <= middle[axis] <= box[axis + 3] + REACH_MM for axis in range(3))
+
+
+def neighbour(before: SessionState | None, ids: list[str], gone: str | None) -> str | None:
+    """Return the lesion to select after one has gone: the next in the old order, else the last."""
+    old = [lesion.id for lesion in before.lesions] if before is not None else []
+    after = old[old.index(gone) :] if gone in old else []
+    return next((lesion_id for lesion_id in after if lesion_id in ids), ids[-1] if ids else None)
+
+
+def changed_lesions(before: SessionState | None, after: SessionState) -> Iterator[tuple[str, bool]]:
+    """Give each lesion that a step marked or changed, and whether it lacks a reading of its own now."""
+    known = {} if before is None else {lesion.id: lesion.fingerprint for lesion in before.lesions}
+    for lesion in after.lesions:
+        if known.get(lesion.id) != lesion.fingerprint:
+            yield lesion.id, after.reading(lesion.id) is None or after.is_stale(lesion.id)
