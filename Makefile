@@ -21,8 +21,8 @@ types: install
 	$(BIN)/mypy src/lesionscope training
 
 test: lint types  ## everything but the slow checks
-	$(BIN)/python -m pytest -q -n 2 -m "not window and not slow"
-	scripts/with_display.sh --virtual $(BIN)/python -m pytest -q -m "window and not slow"
+	$(BIN)/python -m pytest -q -n 2 -m "not slow" --ignore tests/viewer
+	scripts/with_display.sh --virtual $(BIN)/python -m pytest -q -m "not slow" tests/viewer
 
 test-slow: install  ## the minutes-long checks
 	scripts/with_display.sh --virtual $(BIN)/python -m pytest -q -m slow

@@ -93,7 +93,7 @@ def test_a_data_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, t
 def test_damaged_and_missing_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     package = registry.find()
     wrong = replace(package, card=replace(package.card, sha256=dict.fromkeys(package.card.sha256, "0" * 64)))
-    monkeypatch.setattr(registry, "survey", lambda *_: registry.Survey((wrong,), ("x can't be read.",)))
+    monkeypatch.setattr(registry, "survey", lambda *_, **__: registry.Survey((wrong,), ("x can't be read.",)))
     assert [check.name for check in failed()] == ["model", "model radpath-demo"]
     monkeypatch.setenv("LESIONSCOPE_PATHOLOGY_MODEL", "none")
     assert "none" in failed()[-1].found

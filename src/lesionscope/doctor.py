@@ -202,7 +202,8 @@ def _models(settings: config.Config) -> Iterator[Check]:
     """Whether a pathology model is there and every package's files are what its card says."""
     from lesionscope.models import registry
 
-    survey = registry.survey()
+    folders = (config.data_folder(settings) / "models", registry.BUNDLED)
+    survey = registry.survey(folders=folders)
     for problem in survey.problems:
         yield Check("model", False, problem, REINSTALL)
     for package in survey.packages:
@@ -215,7 +216,7 @@ def _models(settings: config.Config) -> Iterator[Check]:
         else:
             yield Check(f"model {package.name}", True, f"{package.card.version}, SHA-256 as in its card")
     try:
-        registry.find(settings.pathology_model)
+        registry.find(settings.pathology_model, folders=folders)
     except LesionscopeError as error:
         yield Check("model", False, str(error), REINSTALL)
 

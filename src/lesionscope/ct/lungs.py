@@ -178,8 +178,10 @@ def _body(hu: NDArray[np.float32], spacing: tuple[float, ...]) -> Mask:
     thickest = ndimage.maximum(depth, labels, np.arange(1, count + 1))
     chosen = (sizes >= 0.05 * sizes.max()) & ((thickest >= LIMB_MM) | (sizes == sizes.max()))
     keep = np.isin(labels, 1 + np.flatnonzero(chosen))
-    # The chest wall of a thin person breaks up under the opening: take tissue near the core back.
-    body = np.stack([_depth(~plane, spacing[1:]) <= REGAINED_MM for plane in keep]) & tissue
+    # The chest wall of a thin person breaks up under the opening: take tissue near the core back,
+    # where it hangs together with it (a table hardly does).
+    near = np.stack([_depth(~plane, spacing[1:]) <= REGAINED_MM for plane in keep]) & tissue
+    body = ndimage.binary_propagation(keep, mask=near)
     filled = np.stack([ndimage.binary_fill_holes(plane) for plane in body])
     return filled | _lung_at_the_rim(hu, filled, spacing)
 
