@@ -29,9 +29,9 @@ def make_package(folder: Path, name: str = "tiny", spec: NetworkSpec = TINY) -> 
             module.running_var.uniform_(0.5, 2.0)
     halve(network)
     rng = np.random.default_rng(0)
-    rule = DistanceRule(components=10)
-    bank = prepare(rng.normal(size=(40, network.embedding_width)), rule)
-    held_out = rng.normal(size=(60, network.embedding_width))
+    rule = DistanceRule(components=10, groups=network.embedding_groups)
+    bank = prepare(rng.normal(size=(40, sum(network.embedding_groups))), rule)
+    held_out = rng.normal(size=(60, sum(network.embedding_groups)))
     distances = tuple(float(d) for d in np.sort(bank.distance(held_out)))
 
     def card(sha256: dict[str, str]) -> Card:

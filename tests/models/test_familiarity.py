@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 
-from lesionscope.models.familiarity import DistanceRule, distance, from_arrays, p_value, prepare
+from lesionscope.models.familiarity import Bank, DistanceRule, distance, p_value, prepare
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +20,17 @@ def standard(x, bank):
     return (x - bank.mean(0)) / bank.std(0)
 
 
+def pca_squares(e, pca):
+    return np.einsum("nd,de,ne->n", e, pca.get_precision(), e)
+
+
 def test_mahalanobis_equals_scikit_learns_probabilistic_components(bank):
     rng = np.random.default_rng(1)
     x = bank[:7] + rng.normal(size=(7, 6))
     e = standard(x, bank)
     pca = PCA(n_components=3, svd_solver="full").fit(standard(bank, bank))
-    expected = np.sqrt(np.einsum("nd,de,ne->n", e, pca.get_precision(), e))
+    unit = np.median(np.sqrt(pca_squares(standard(bank, bank), pca)))
+    expected = np.sqrt(pca_squares(e, pca)) / unit
     got = distance(x, bank, DistanceRule("mahalanobis", components=3))
     np.testing.assert_allclose(got, expected, rtol=1e-4)
 
@@ -33,7 +38,11 @@ def test_mahalanobis_equals_scikit_learns_probabilistic_components(bank):
 @pytest.mark.parametrize("k", [1, 4])
 def test_neighbours_equal_a_brute_force_search(bank, k):
     x = bank[:5] + 0.3
-    d = np.sort(cdist(standard(x, bank), standard(bank, bank)), axis=1)[:, :k].mean(1)
+
+    def mean_of_k(points):
+        return np.sort(cdist(standard(points, bank), standard(bank, bank)), axis=1)[:, :k].mean(1)
+
+    d = mean_of_k(x) / max(np.median(mean_of_k(bank)), 1e-12)
     np.testing.assert_allclose(distance(x, bank, DistanceRule("neighbours", k=k)), d, rtol=2e-3)
 
 
@@ -76,17 +85,19 @@ def test_bad_banks_and_rules_are_refused():
         DistanceRule("cosine")
     with pytest.raises(ValueError, match="components"):
         DistanceRule(components=0)
+    with pytest.raises(ValueError, match="add up"):
+        prepare(np.random.default_rng(0).normal(size=(5, 4)), DistanceRule(groups=(3,)))
 
 
 def test_a_bank_reads_back_and_measures_the_same(bank):
     made = prepare(bank, keep=50)
-    again = from_arrays(made.arrays(), made.rule)
+    again = Bank(made.arrays(), made.rule)
     np.testing.assert_array_equal(made.distance(bank), again.distance(bank))
     assert made.embeddings().shape == (50, 6)
     np.testing.assert_allclose(made.embeddings()[[0, -1]], bank[[0, -1]], rtol=1e-3, atol=1e-2)
-    for wrong in ({"mean": np.zeros(3)}, {"deviation": np.zeros(6)}, {"residual": np.zeros(2)}):
+    for wrong in ({"mean": np.zeros(3)}, {"deviation": np.zeros(6)}, {"residual0": np.zeros(1)}):
         with pytest.raises(ValueError, match="bank"):
-            from_arrays(made.arrays() | wrong, made.rule)
+            Bank(made.arrays() | wrong, made.rule)
 
 
 def test_leaving_the_span_of_the_bank_counts():
@@ -95,3 +106,17 @@ def test_leaving_the_span_of_the_bank_counts():
     made = prepare(flat, DistanceRule(components=3))
     off = flat[:5] + 1.0 * rng.normal(size=(5, 20))
     assert made.distance(off).min() > 3 * made.distance(flat).max()
+
+
+def test_the_largest_of_the_groups_distances_counts():
+    rng = np.random.default_rng(8)
+    bank = rng.normal(size=(300, 50))
+    rule = DistanceRule(components=16, groups=(5, 45))
+    made = prepare(bank, rule)
+    parts = [prepare(bank[:, s], DistanceRule(components=16)) for s in (slice(0, 5), slice(5, 50))]
+    odd = rng.normal(size=(4, 50))
+    odd[:, 2] += 8  # one narrow group leaves its bank
+    expected = np.stack([parts[0].distance(odd[:, :5]), parts[1].distance(odd[:, 5:])], 1)
+    np.testing.assert_allclose(made.distances(odd), expected, rtol=1e-3)
+    np.testing.assert_array_equal(made.distance(odd), made.distances(odd).max(1))
+    assert made.distances(odd).argmax(1).tolist() == [0] * 4

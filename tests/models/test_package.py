@@ -17,6 +17,7 @@ from lesionscope.models.card import Preprocessing, card_from_dict
 from lesionscope.models.package import open_package
 from lesionscope.models.pathology_net import NetworkSpec, load
 from lesionscope.models.registry import find, packages, survey
+from lesionscope.models.texture import lung_texture
 
 
 @pytest.fixture
@@ -115,17 +116,16 @@ def test_torch_and_onnx_agree_for_any_batch(tiny_package):
         assert embedded.shape == (n, package.bank().shape[1])
 
 
-def test_the_embedding_is_mean_and_deviation_of_each_channel(tiny_package):
+def test_the_embedding_is_texture_then_moments_of_the_last_stage(tiny_package):
     network = load(open_package(tiny_package))
-    x = torch.rand(2, 1, 48, 48, 48)
+    x = 2 * torch.rand(2, 1, 48, 48, 48) - 1
     with torch.no_grad():
         _, embedding = network(x)
-        maps = network.backbone.stages(x)
-    parts = []
-    for stage in network.spec.embedding_stages:
-        flat = maps[stage].flatten(2).double()
-        parts += [flat.mean(-1), flat.std(-1, unbiased=False)]
-    torch.testing.assert_close(embedding.double(), torch.cat(parts, 1), atol=1e-5, rtol=1e-4)
+        last = network.backbone.stages(x)["block3"].flatten(2).double()
+    moments = torch.cat([last.mean(-1), last.std(-1, unbiased=False)], 1)
+    texture, rest = embedding.split(list(network.embedding_groups), dim=1)
+    torch.testing.assert_close(texture, lung_texture(x))
+    torch.testing.assert_close(rest.double(), moments, atol=1e-5, rtol=1e-4)
 
 
 def test_weights_that_do_not_fit_are_refused(copy):
@@ -142,7 +142,7 @@ def test_weights_that_do_not_fit_are_refused(copy):
 
 @pytest.mark.parametrize(
     "section",
-    [{"kind": "dense"}, {"stem": "vgg"}, {"embedding_stages": ["block9"]}, {"growth": "many"}, {"extra": 1}],
+    [{"kind": "dense"}, {"stem": "vgg"}, {"embedding": ["block9"]}, {"growth": "many"}, {"extra": 1}],
 )
 def test_a_network_section_is_read_strictly(section):
     with pytest.raises(InputError):

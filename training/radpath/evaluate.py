@@ -30,13 +30,11 @@ from lesionscope.progress import CancelToken, Progress, silent
 from .augment import NONE, Augmentation
 from .dataset import Cubes, batch, load_split
 from .metrics import head_calibration, interval, mean_leaf_auc, stratified_resamples, summary
-from .pipeline import METRICS, PACKAGE
+from .pipeline import AT_A_BORDER, METRICS, PACKAGE
 from .recipe import RadPathRecipe
 from .references import phantom_references
 
 RESAMPLES = 1000
-AT_A_BORDER = Augmentation(shift=0, flip=False, rotate90=False, pad=1.0, pad_voxels=16)
-"""Every test cube cut off at the border of a scan."""
 
 
 def resolve(checkpoint: Path) -> ModelPackage:

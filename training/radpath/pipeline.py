@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ METRICS = "metrics.json"
 PACKAGE = "package"
 AT_THE_CLICK = Augmentation(shift=3, flip=False, rotate90=False, pad=0.5, pad_voxels=16)
 """Crops as a reader's click gives them: a few mm off, half of them at a scan's border."""
+AT_A_BORDER = dataclasses.replace(AT_THE_CLICK, pad=1.0)
+"""The same, all cut off at a border. These calibrate familiarity: they lie farther from the
+bank than whole ones, so whole and cut ones alike are flagged at most as often as allowed."""
 
 
 @dataclass(frozen=True)
@@ -104,24 +108,24 @@ def _familiarity(
 ) -> tuple[Bank, FamiliarityCard]:
     """Embed the training cubes as the bank, and rank validation cubes against it."""
 
-    def embed(cubes: Cubes, stream: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+    def embed(cubes: Cubes, stream: int, settings: Augmentation) -> np.ndarray[Any, np.dtype[np.float32]]:
         return infer(
             network,
             tree,
             cubes,
             recipe.preprocessing,
-            settings=AT_THE_CLICK,
+            settings=settings,
             key=(recipe.seed, stream),
             progress=progress,
             cancel=cancel,
         ).embedding
 
-    rule = recipe.familiarity.rule
-    bank = prepare(embed(training, 3), rule, keep=recipe.familiarity.bank)
-    distances = np.sort(bank.distance(embed(validation, 4)))
+    rule = dataclasses.replace(recipe.familiarity.rule, groups=network.embedding_groups)
+    bank = prepare(embed(training, 3, AT_THE_CLICK), rule, keep=recipe.familiarity.bank)
+    distances = np.sort(bank.distance(embed(validation, 4, AT_A_BORDER)))
     return bank, FamiliarityCard(
         rule=rule,
-        layer=f"spatial mean and deviation of {', '.join(recipe.network.embedding_stages)}",
+        layer=", ".join(network.spec.embedding),
         threshold=recipe.familiarity.threshold,
         calibration_distances=tuple(float(f"{distance:.6g}") for distance in distances),
     )

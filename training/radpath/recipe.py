@@ -58,9 +58,7 @@ class Optimisation:
     ``schedule: step`` multiplies the rate by ``step_factor`` every ``step_epochs``
     (the paper: 0.01, ⅓, 20); ``one-cycle`` rises to ``lr`` over the ``warm_up``
     share of all steps and falls to nearly 0 along a cosine, which needs far fewer
-    epochs, ``cycles`` times over; with ``fresh`` each cycle learns from a share of the
-    training cases of its own (new patients instead of the same ones again). ``ema``
-    averages the weights over about 1/(1 − ema) steps; 0 = off.
+    epochs. ``ema`` averages the weights over about 1/(1 − ema) steps; 0 = off.
     """
 
     lr: float = 0.01
@@ -68,8 +66,6 @@ class Optimisation:
     step_epochs: int = 20
     step_factor: float = 1 / 3
     warm_up: float = 0.25
-    cycles: int = 1
-    fresh: bool = False
     weight_decay: float = 0.0
     ema: float = 0.0
 
@@ -78,8 +74,6 @@ class Optimisation:
             raise ValueError("schedule must be step or one-cycle")
         if self.lr <= 0 or self.weight_decay < 0 or self.step_epochs < 1 or self.step_factor <= 0:
             raise ValueError("lr, step_epochs and step_factor must be positive, weight_decay not negative")
-        if self.cycles < 1:
-            raise ValueError("cycles must be 1 or more")
         if not 0 <= self.ema < 1 or not 0 < self.warm_up < 1:
             raise ValueError("ema must lie in 0…1 (not 1), warm_up between 0 and 1")
 
@@ -161,8 +155,6 @@ class RadPathRecipe:
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch < 2 or self.threads < 0:
             raise ValueError("epochs must be at least 1, batch at least 2, threads not negative")
-        if self.epochs % self.optimisation.cycles:
-            raise ValueError("epochs must be a multiple of optimisation.cycles")
         if self.calibration_penalty < 0:
             raise ValueError("calibration_penalty must not be negative")
 
@@ -175,6 +167,7 @@ class RadPathRecipe:
         keys = ("data", "network", "augmentation", "optimisation", "preprocessing", "epochs")
         values = self.as_dict()
         fixed = {key: values[key] for key in (*keys, "batch", "class_weights", "seed")}
+        fixed["network"] = {k: v for k, v in fixed["network"].items() if k != "embedding"}
         fixed["data"] = {k: v for k, v in fixed["data"].items() if k not in ("cache", "workers", "test")}
         return fixed
 

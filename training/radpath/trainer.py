@@ -50,13 +50,12 @@ def learning_rate(settings: Optimisation, step: int, steps_per_epoch: int, epoch
     """Learning rate of a step (from 0); a function of the step alone, so resuming needs no state.
 
     ``step``: lr · factor^⌊epoch / step_epochs⌋ (paper 000, §2.3: 0.01, ⅓, 20).
-    ``one-cycle``: lr/25 up to lr, then down to lr/1000, both along half a cosine;
-    ``cycles`` times over (warm restarts, Loshchilov & Hutter 2017).
+    ``one-cycle``: lr/25 up to lr, then down to lr/1000, both along half a cosine.
     """
     if settings.schedule == "step":
         return settings.lr * settings.step_factor ** (step // steps_per_epoch // settings.step_epochs)
-    cycle = epochs // settings.cycles * steps_per_epoch
-    at = min(step % cycle / max(cycle - 1, 1), 1.0) if step < epochs * steps_per_epoch else 1.0
+    total = max(epochs * steps_per_epoch - 1, 1)
+    at = min(step / total, 1.0)
     if at < settings.warm_up:
         start, end, share = settings.lr / 25, settings.lr, at / settings.warm_up
     else:
@@ -117,9 +116,9 @@ class Trainer:
     ) -> None:
         self.recipe, self.tree, self.out = recipe, tree, out
         self.train, self.validation = train, validation
-        if len(train) < recipe.batch * recipe.optimisation.cycles:
+        if len(train) < recipe.batch:
             raise InputError(
-                f"The training split has {len(train)} cases, fewer than one batch of {recipe.batch} a cycle; "
+                f"The training split has {len(train)} cases, fewer than one batch of {recipe.batch}; "
                 "add cases or make the batch smaller."
             )
         self.device = pick_device(recipe.device)
@@ -133,9 +132,7 @@ class Trainer:
         self.targets = head_targets(tree, train.leaf)
         weights = class_weights(tree, self.targets) if recipe.class_weights else None
         self.weights = None if weights is None else {k: v.to(self.device) for k, v in weights.items()}
-        cycles = recipe.optimisation.cycles if recipe.optimisation.fresh else 1
-        self.share = len(train) // cycles
-        self.steps = self.share // recipe.batch  # the last, smaller batch is dropped
+        self.steps = len(train) // recipe.batch  # the last, smaller batch is dropped
         self.epoch = 0
         self.history: list[dict[str, Any]] = []
 
@@ -150,7 +147,7 @@ class Trainer:
 
     def _run_epoch(self, progress: Progress, cancel: CancelToken | None) -> None:
         recipe, started = self.recipe, time.perf_counter()
-        order = self._first_case() + order_of_epoch(self.share, recipe.seed, self.epoch)
+        order = order_of_epoch(len(self.train), recipe.seed, self.epoch)
         self.network.train()
         totals: dict[str, float] = dict.fromkeys([head.name for head in self.tree.heads], 0.0)
         for step in range(self.steps):
@@ -175,12 +172,6 @@ class Trainer:
             "validation": self._validate(),
         }
         self.history.append(entry)
-
-    def _first_case(self) -> int:
-        """Where this epoch's cases begin: each cycle's own share, or the whole split."""
-        if self.share == len(self.train):
-            return 0
-        return self.epoch * self.recipe.optimisation.cycles // self.recipe.epochs * self.share
 
     def _step(self, indices: NDArray[np.int64], step: int) -> dict[str, float]:
         """Learn from one batch; return its loss by head."""

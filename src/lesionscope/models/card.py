@@ -86,6 +86,7 @@ class FamiliarityCard:
             "method": self.rule.method,
             "components": self.rule.components,
             "k": self.rule.k,
+            "groups": list(self.rule.groups),
             "layer": self.layer,
             "threshold": self.threshold,
             "calibration_distances": list(self.calibration_distances),
@@ -292,7 +293,7 @@ def _calibration(data: object, origin: str, tree: PathologyTree) -> CalibrationC
 
 
 def _familiarity(section: _Section) -> FamiliarityCard:
-    section.only({"method", "components", "k", "layer", "threshold", "calibration_distances"})
+    section.only({"method", "components", "k", "groups", "layer", "threshold", "calibration_distances"})
     distances = section.numbers("calibration_distances")
     if not distances or any(b < a for a, b in pairwise(distances)):
         raise section.refuse("calibration_distances", "a sorted list of numbers")
@@ -300,7 +301,12 @@ def _familiarity(section: _Section) -> FamiliarityCard:
     if not 0 < threshold < 1:
         raise section.refuse("threshold", "a number between 0 and 1")
     try:
-        rule = DistanceRule(section.text("method"), section.whole("components"), section.whole("k"))
+        rule = DistanceRule(
+            section.text("method"),
+            section.whole("components"),
+            section.whole("k"),
+            tuple(int(width) for width in section.numbers("groups")),
+        )
     except ValueError as error:
         raise section.refuse("method", f"a known distance ({error})") from error
     return FamiliarityCard(rule, section.text("layer"), threshold, distances)

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from lesionscope.errors import InputError
 from lesionscope.models.card import Card, card_from_dict
-from lesionscope.models.familiarity import Bank, from_arrays, p_value
+from lesionscope.models.familiarity import Bank, p_value
 from lesionscope.ontology.tree import PathologyTree
 
 __all__ = ["CARD", "FILES", "Card", "ModelPackage", "open_package", "sha256_of"]
@@ -108,7 +108,7 @@ class ModelPackage:
         from safetensors.numpy import load_file
 
         try:
-            return from_arrays(load_file(self.bank_path), self.card.familiarity.rule)
+            return Bank(load_file(self.bank_path), self.card.familiarity.rule)
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise InputError(
                 f"{self.bank_path} can't be read as a bank of embeddings ({error}); "

@@ -1,8 +1,10 @@
 """A whole pathology network: cube → DenseNet-3D → hierarchy head, and an embedding.
 
-The embedding is not the paper's. It lets a package judge how familiar a cube is:
-the mean and standard deviation over space of each channel at chosen stages. The
-early ones carry noise, sharpness and texture, the late ones the look of a lesion.
+The embedding is not the paper's. It lets a package judge how familiar a cube is,
+in groups that each see something else: ``texture`` is what the scanner made of
+lung tissue (see ``texture.py``); a stage of the backbone gives the mean and
+standard deviation over space of each of its channels, late ones the look of a
+lesion (the last one's means are the features that the heads read).
 """
 
 from __future__ import annotations
@@ -19,12 +21,16 @@ from lesionscope.errors import InputError
 from lesionscope.models.densenet3d import BLOCKS, BOTTLENECK, GROWTH, STAGES, STEMS, DenseNet3d
 from lesionscope.models.leaky_dense import HIDDEN, LeakyDenseHierarchy
 from lesionscope.models.package import ModelPackage
+from lesionscope.models.texture import WIDTH as TEXTURE_WIDTH
+from lesionscope.models.texture import lung_texture
 from lesionscope.ontology.tree import PathologyTree
 
 SYSTEMS: Mapping[str, Callable[[PathologyTree, int, int], nn.Module]] = {
     "leaky-dense": LeakyDenseHierarchy,
 }
 """Hierarchical systems by name (paper 000, Figure 2): ``build(tree, in_features, hidden)``."""
+TEXTURE = "texture"
+"""Name of the embedding's group that the network has no part in."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class NetworkSpec:
     blocks: tuple[int, ...] = BLOCKS
     bottleneck: int = BOTTLENECK
     hidden: int = HIDDEN
-    embedding_stages: tuple[str, ...] = ("block1", "block2")
+    embedding: tuple[str, ...] = (TEXTURE, "block3")
 
     def __post_init__(self) -> None:
         if self.kind not in SYSTEMS:
@@ -46,9 +52,9 @@ class NetworkSpec:
             )
         if self.stem not in STEMS:
             raise InputError(f"there is no stem {self.stem!r}: choose one of {', '.join(STEMS)}.")
-        stages = STAGES[: len(self.blocks) + 1]
-        if not self.embedding_stages or not set(self.embedding_stages) <= set(stages):
-            raise InputError(f"embedding_stages must name some of {', '.join(stages)}.")
+        groups = (TEXTURE, *STAGES[: len(self.blocks) + 1])
+        if not self.embedding or not set(self.embedding) <= set(groups):
+            raise InputError(f"embedding must name some of {', '.join(groups)}.")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the card's ``network`` section."""
@@ -59,7 +65,7 @@ class NetworkSpec:
             "blocks": list(self.blocks),
             "bottleneck": self.bottleneck,
             "hidden": self.hidden,
-            "embedding_stages": list(self.embedding_stages),
+            "embedding": list(self.embedding),
         }
 
     @classmethod
@@ -83,7 +89,7 @@ class NetworkSpec:
                 blocks=tuple(int(depth) for depth in data["blocks"]),
                 bottleneck=int(data["bottleneck"]),
                 hidden=int(data["hidden"]),
-                embedding_stages=tuple(str(stage) for stage in data["embedding_stages"]),
+                embedding=tuple(str(group) for group in data["embedding"]),
             )
         except (TypeError, ValueError) as error:
             raise InputError(f"{origin}: the section 'network' can't be read ({error}).") from error
@@ -107,15 +113,19 @@ class PathologyNet(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy 
             spec.stem, growth=spec.growth, blocks=spec.blocks, bottleneck=spec.bottleneck
         )
         self.hierarchy = SYSTEMS[spec.kind](tree, self.backbone.width, spec.hidden)
-        self.embedding_width = 2 * sum(self.backbone.stage_channels[s] for s in spec.embedding_stages)
+        channels = self.backbone.stage_channels
+        self.embedding_groups = tuple(
+            TEXTURE_WIDTH if group == TEXTURE else 2 * channels[group] for group in spec.embedding
+        )
 
     def forward(self, cube: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-        """Return logits ``(n, head.width)`` by head, and the embedding ``(n, embedding_width)``."""
+        """Return logits ``(n, head.width)`` by head, and the embedding ``(n, sum(embedding_groups))``."""
         maps = self.backbone.stages(cube)
         pooled = maps[f"block{len(self.spec.blocks)}"].mean(dim=(2, 3, 4))
-        return self.hierarchy(pooled), torch.cat(
-            [part for stage in self.spec.embedding_stages for part in _moments(maps[stage])], dim=1
-        )
+        parts = [
+            lung_texture(cube) if group == TEXTURE else _moments(maps[group]) for group in self.spec.embedding
+        ]
+        return self.hierarchy(pooled), torch.cat(parts, dim=1)
 
     def logits(self, cube: Tensor) -> dict[str, Tensor]:
         """Return logits by head only, as training needs them."""
@@ -123,11 +133,11 @@ class PathologyNet(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy 
         return logits
 
 
-def _moments(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation over space: ``(n, c, d, h, w)`` → two ``(n, c)``."""
+def _moments(maps: Tensor) -> Tensor:
+    """Mean, then standard deviation, over space: ``(n, c, d, h, w)`` → ``(n, 2c)``."""
     mean = maps.mean(dim=(2, 3, 4))
     centred = maps - mean[:, :, None, None, None]
-    return mean, (centred.square().mean(dim=(2, 3, 4)) + 1e-12).sqrt()
+    return torch.cat([mean, (centred.square().mean(dim=(2, 3, 4)) + 1e-12).sqrt()], dim=1)
 
 
 def load(package: ModelPackage, device: str | torch.device = "cpu") -> PathologyNet:

@@ -22,8 +22,6 @@ TINY_SETTINGS = [
     "threads=1",
     "device=cpu",
     "batch=8",
-    "optimisation.cycles=1",
-    "optimisation.fresh=false",
 ]
 
 

@@ -39,7 +39,7 @@ def test_train_then_evaluate(run, tiny_settings, tmp_path):
     card = package.card
     assert card.name == "radpath-demo" and card.demonstration and card.scope == "lung"
     assert card.training_data["train"] == dict.fromkeys(package.tree.leaves, 3)
-    assert package.bank().shape == (20, load(package).embedding_width)
+    assert package.bank().shape == (20, sum(load(package).embedding_groups))
     assert len(card.familiarity.calibration_distances) == 22
     metrics = json.loads((out / "metrics.json").read_text())
     assert len(metrics["epochs"]) == 2 and metrics["recipe"]["data"]["train"] == 33

@@ -50,7 +50,6 @@ def test_changes_reach_nested_keys_with_their_types():
         ("data.train_subsets=[4]", "different ones"),
         ("augmentation.shift=20", "0…8"),
         ("familiarity.rule.method=cosine", "mahalanobis"),
-        ("optimisation.cycles=3", "a multiple of optimisation.cycles"),
         ("batch=1", "batch at least 2"),
         ("epochs", "key=value"),
         ("=3", "key=value"),

@@ -119,29 +119,6 @@ def test_the_one_cycle_schedule_rises_then_falls():
     assert (np.diff(rates[:25]) > 0).all() and (np.diff(rates[26:]) < 0).all()
 
 
-def test_a_warm_restart_repeats_the_cycle():
-    once = Optimisation(lr=0.02, schedule="one-cycle")
-    twice = Optimisation(lr=0.02, schedule="one-cycle", cycles=2)
-    cycle = [learning_rate(once, step, 10, 6) for step in range(60)]
-    assert [learning_rate(twice, step, 10, 12) for step in range(120)] == cycle + cycle
-
-
-def test_fresh_cycles_learn_from_cases_of_their_own(recipe, small_cubes, tmp_path, monkeypatch):
-    seen: dict[int, set[int]] = {}
-    learn = Trainer._step
-
-    def watch(self, indices, step):
-        seen.setdefault(self.epoch, set()).update(indices.tolist())
-        return learn(self, indices, step)
-
-    monkeypatch.setattr(Trainer, "_step", watch)
-    cycles = dataclasses.replace(recipe.optimisation, cycles=3, fresh=True)
-    short = dataclasses.replace(recipe, epochs=6, batch=11, optimisation=cycles)
-    Trainer(short, TREE, small_cubes, small_cubes, tmp_path).fit()
-    thirds = [set(range(first, first + 11)) for first in (0, 11, 22)]
-    assert [seen[epoch] for epoch in range(6)] == [third for third in thirds for _ in range(2)]
-
-
 def test_orders_are_permutations_that_differ_by_epoch():
     a, b = order_of_epoch(50, 0, 0), order_of_epoch(50, 0, 1)
     assert sorted(a) == sorted(b) == list(range(50)) and a.tolist() != b.tolist()
