@@ -13,6 +13,7 @@ os.environ.setdefault("NAPARI_CONFIG", "")
 
 import numpy as np
 import pytest
+from room_fakes import viewers
 from window_helpers import Hand, landmark_volume, pixels
 
 from lesionscope.ct.volume import CTVolume
@@ -87,11 +88,23 @@ def shared_window() -> Iterator[SharedWindow]:
     shared.close()
 
 
-@pytest.fixture(autouse=True)
-def alone(request: pytest.FixtureRequest, shared_window: SharedWindow) -> None:
-    """Close the shared window before a test that makes viewers of its own: napari counts them."""
-    if "make_napari_viewer" in request.fixturenames:
-        shared_window.close()
+@pytest.fixture
+def own_windows(shared_window: SharedWindow) -> None:
+    """Close the shared window: a test that opens windows of its own must be alone with them."""
+    shared_window.close()
+
+
+@pytest.fixture
+def make_viewer(display: None, own_windows: None) -> Iterator[Callable[[], Any]]:
+    """Make shown viewers of the test's own, with no other about; none is left after them."""
+    from napari.qt import QtViewer
+
+    gc.collect()
+    before = set(map(id, QtViewer._instances))
+    with viewers() as make:
+        yield make
+    gc.collect()
+    assert not [viewer for viewer in QtViewer._instances if id(viewer) not in before]
 
 
 @pytest.fixture

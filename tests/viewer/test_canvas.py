@@ -58,13 +58,13 @@ def test_layers_on_a_canvas_are_ours_and_leave_cleanly(study, qtbot):
 
 
 @pytest.mark.window
-def test_closing_the_view_gives_the_viewer_back(display, make_napari_viewer, qtbot):
+def test_closing_the_view_gives_the_viewer_back(make_viewer, qtbot):
     from napari.qt import QtViewer
 
     from lesionscope.viewer.banner import Banner
     from lesionscope.viewer.study_view import StudyView
 
-    viewer = make_napari_viewer(show=True)
+    viewer = make_viewer()
     before = (
         dict(viewer.keymap),
         list(viewer.mouse_wheel_callbacks),
@@ -107,12 +107,12 @@ def test_closing_the_view_gives_the_viewer_back(display, make_napari_viewer, qtb
 
 
 @pytest.mark.window
-def test_closing_one_of_two_viewers_leaves_the_other_alone(display, make_napari_viewer, qtbot):
+def test_closing_one_of_two_viewers_leaves_the_other_alone(make_viewer, qtbot):
     from napari.qt import QtViewer
 
     from lesionscope.viewer.study_view import StudyView
 
-    first, second = make_napari_viewer(show=True), make_napari_viewer(show=True)
+    first, second = make_viewer(), make_viewer()
     studies = [StudyView(first), StudyView(second)]
     for study in studies:
         study.show(landmark_volume())

@@ -11,7 +11,7 @@ from room_fakes import FakeReader, centre, skip_where_busy, staged_window, volum
 from lesionscope.viewer import wording
 from lesionscope.viewer.room_state import Tool
 
-pytestmark = pytest.mark.window
+pytestmark = [pytest.mark.window, pytest.mark.usefixtures("own_windows")]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import weakref
 import pytest
 from room_fakes import FakeReader, centre, viewers, volume
 
-pytestmark = pytest.mark.window
+pytestmark = [pytest.mark.window, pytest.mark.usefixtures("own_windows")]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from lesionscope.viewer import wording
 from lesionscope.viewer.room_state import Tool
 from lesionscope.viewer.rooms import room_for, stage_of
 
-pytestmark = pytest.mark.window
+pytestmark = [pytest.mark.window, pytest.mark.usefixtures("own_windows")]
 
 NODULE_LPS = (-57.44, 131.23, -520.36)
 """LUNA16's centre of the 15.5 mm nodule in item 01."""

@@ -13,6 +13,8 @@ from lesionscope.viewer.drawing import Part, Preview, draw
 from lesionscope.viewer.grid import Grid
 from lesionscope.viewer.room_state import Circle, RoomState, Ruler
 
+pytestmark = pytest.mark.usefixtures("own_windows")
+
 CT = volume()
 GRID = Grid.of(CT.geometry)
 C = centre(CT)

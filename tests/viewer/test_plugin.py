@@ -14,6 +14,8 @@ from room_fakes import centre, viewers, volume
 import lesionscope
 from lesionscope.viewer import wording
 
+pytestmark = pytest.mark.usefixtures("own_windows")
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGED = Path(lesionscope.__file__).parent / "napari.yaml"
 

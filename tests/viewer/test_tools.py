@@ -12,6 +12,8 @@ from lesionscope.viewer.grid import Grid
 from lesionscope.viewer.measure import circle_hu, circle_text, ruler_text
 from lesionscope.viewer.room_state import Tool
 
+pytestmark = pytest.mark.usefixtures("own_windows")
+
 CT = volume()
 C = centre(CT)
 
