@@ -14,6 +14,7 @@ import torch
 
 from lesionscope.errors import InputError
 from lesionscope.models.card import Preprocessing, card_from_dict
+from lesionscope.models.familiarity import prepare
 from lesionscope.models.package import open_package
 from lesionscope.models.pathology_net import NetworkSpec, load
 from lesionscope.models.registry import find, packages, survey
@@ -156,6 +157,9 @@ def test_the_bank_comes_back_and_familiarity_uses_it(tiny_package):
     assert bank.dtype == np.float32
     np.testing.assert_allclose(bank, expected, atol=4e-3)
     near, far = package.familiarity(np.stack([bank.mean(0), bank.mean(0) + 50]))
+    held_out = np.random.default_rng(4).normal(size=(30, bank.shape[1]))
+    fresh = prepare(expected, package.card.familiarity.rule)
+    np.testing.assert_allclose(package.familiarity_bank.distance(held_out), fresh.distance(held_out))
     assert near == 1.0 and package.unfamiliar(far) and not package.unfamiliar(near)
 
 

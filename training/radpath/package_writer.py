@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from lesionscope.errors import LesionscopeError
@@ -83,7 +84,12 @@ def write_package(
         save_arrays(bank.arrays(), work / FILES["bank"])
         digests = {key: sha256_of(work / name) for key, name in FILES.items()}
         (work / CARD).write_text(card(digests).as_json(), encoding="utf-8")
-        open_package(work).verify()
+        written = open_package(work)
+        written.verify()
+        if not np.allclose(
+            written.familiarity_bank.distance(bank.embeddings()), bank.distance(bank.embeddings())
+        ):
+            raise LesionscopeError(f"{folder} could not be written: its bank reads back otherwise.")
         for file in work.iterdir():
             file.chmod(0o644)
         _replace(work, folder)

@@ -186,7 +186,8 @@ def prepare(embeddings: ArrayLike, rule: DistanceRule | None = None, keep: int |
         group = _Group(standard[kept][:, channels], directions, residual, unit=1.0)
         unit = max(float(np.median(group.distance(part, rule))), 1e-12)
         arrays |= {
-            f"directions{number}": directions.astype(np.float32),
+            # safetensors writes memory as it lies, so a transposed view would be scrambled.
+            f"directions{number}": np.ascontiguousarray(directions, dtype=np.float32),
             f"residual{number}": np.array([residual]),
             f"unit{number}": np.array([unit]),
         }

@@ -100,10 +100,11 @@ class ModelPackage:
 
     def bank(self) -> NDArray[np.float32]:
         """Embeddings of training cubes, float32 ``(n, d)``."""
-        return self._familiarity_bank.embeddings()
+        return self.familiarity_bank.embeddings()
 
     @cached_property
-    def _familiarity_bank(self) -> Bank:
+    def familiarity_bank(self) -> Bank:
+        """The bank, ready to measure distances to; read once."""
         from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
@@ -117,7 +118,7 @@ class ModelPackage:
 
     def familiarity(self, embedding: ArrayLike) -> NDArray[np.float64]:
         """Conformal p-value of each embedding, ``(m, d)`` or ``(d,)`` → ``(m,)``; the bank is kept."""
-        distances = self._familiarity_bank.distance(embedding)
+        distances = self.familiarity_bank.distance(embedding)
         return p_value(distances, self.card.familiarity.calibration_distances)
 
     def unfamiliar(self, p: float) -> bool:
