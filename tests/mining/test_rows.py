@@ -45,6 +45,7 @@ def write(path: Path, content: str | bytes) -> Path:
         ("a.json", '[\n {\n  "id": "a",\n  "text": "one"\n },\n {"text": "two", "id": "b"}\n]\n'),
         ("a.data", "id\ttext\na\tone\nb\ttwo\n"),
         ("a.data", "id,text\na,one\nb,two\n"),
+        ("a.csv", "id;Text;Größe\na;one;" + "ß" * 70_001 + "\nb;two;"),
         ("a", '{"id": "a", "text": "one"}\n{"id": "b", "text": "two"}'),
         ("a", '[{"id": "a", "text": "one"}, {"id": "b", "text": "two"}]'),
     ],
@@ -252,7 +253,7 @@ def test_a_lone_surrogate_in_utf16_and_half_a_character_at_the_end(tmp_path: Pat
     assert Read(write(tmp_path / "a.txt", data)).texts == ["one \ud800 two", "three"]
     read = Read(write(tmp_path / "a.txt", data + b"x"))
     assert read.texts == ["one \ud800 two", "three"]
-    assert "ends in the middle of a character; rows from there on are missing" in read.said[-1]
+    assert "ends in the middle of a character; the rows after that are missing" in read.said[-1]
 
 
 def test_lines_that_are_not_utf8_are_read_one_by_one_and_said(tmp_path: Path) -> None:
@@ -334,11 +335,11 @@ def test_a_file_that_breaks_off_says_so_and_keeps_what_was_whole(tmp_path: Path)
     read = Read(write(tmp_path / "a.txt.gz", data[: len(data) // 2]))
     assert 1000 < len(read.rows) < len(lines)
     assert read.texts == lines[: len(read.rows)], "the last line, cut in two, is not among them"
-    assert read.said == ["reports: its compression is damaged (EOFError); rows from there on are missing."]
+    assert read.said == ["reports: its compression is damaged (EOFError); the rows after that are missing."]
     for content, count in [('[{"text": "one"},', 1), ('[{"text": "one"}', 0), ('[{"text": "one"}] more', 1)]:
         read = Read(write(tmp_path / "a.json", content))
         assert len(read.rows) == count
-        assert "rows from there on are missing" in read.said[-1]
+        assert "the rows after that are missing" in read.said[-1]
 
 
 def test_a_row_may_be_as_long_as_the_limit(tmp_path: Path) -> None:

@@ -81,42 +81,47 @@ def read_rows(
     UsageError
         A column was asked of plain text.
     """
-    head = source.decode(source.head)[0].lstrip()
     if source.wide is not None:
         journal.note(f"read as {source.wide.upper()}")
-    if source.suffix in _JSON or (source.suffix not in _LINES and source.suffix not in _DELIMITERS):
-        opened = re.match(r"\[\s*(\{|\]|$)|\{\s*(\"|\}|$)", head)
-        if opened is not None and head[0] == "[":
-            rows = _objects(_decoded(elements(source), source, journal), journal, text_column, id_column, 1)
-        elif opened is not None or source.suffix in _JSON:
-            rows = _objects(_decoded(lines(source), source, journal), journal, text_column, id_column, None)
-        else:
-            delimiter = _delimiter(head, "\t,;|", text_column, SURE)
-            if delimiter is not None:
-                journal.note(f"read as a table whose columns are parted by {_SAID[delimiter]}")
-            rows = _flat(source, journal, delimiter, text_column, id_column)
-    elif source.suffix in _LINES:
-        rows = _flat(source, journal, None, text_column, id_column)
+    form = _form(source, journal, text_column)
+    if form == _TEXT and (text_column is not None or id_column is not None):
+        raise UsageError(f"{source.name} is plain text, a sentence a line: it has no columns to name.")
+    decoded = _decoded(elements(source) if form == _LIST else lines(source), source, journal)
+    if form == _TEXT:
+        yield from _sentences(decoded, journal)
+    elif form in (_LIST, _OBJECTS):
+        yield from _objects(decoded, journal, text_column, id_column, 1 if form == _LIST else None)
     else:
+        yield from _table(decoded, form, journal, text_column, id_column)
+    if source.broken is not None:
+        journal.note(f"{source.broken}; the rows after that are missing")
+
+
+_TEXT, _OBJECTS, _LIST = "text", "objects", "list"
+
+
+def _form(source: Source, journal: Journal, text_column: str | None) -> str:
+    """Return one of the forms above, or what parts the columns of a table."""
+    if source.suffix in _LINES:
+        return _TEXT
+    head = source.head.lstrip()
+    first_line = source.decode(re.split(rb"[\r\n]", head, maxsplit=1)[0])[0]
+    if source.suffix in _DELIMITERS:
         among = _DELIMITERS[source.suffix]
-        delimiter = _delimiter(head, among, text_column, TEXT_COLUMNS) or among[0]
+        delimiter = _delimiter(first_line, among, text_column, TEXT_COLUMNS) or among[0]
         if delimiter != among[0]:
             journal.note(f"its columns are parted by {_SAID[delimiter]}")
-        rows = _flat(source, journal, delimiter, text_column, id_column)
-    yield from rows
-    if source.broken is not None:
-        journal.note(f"{source.broken}; rows from there on are missing")
-
-
-def _flat(
-    source: Source, journal: Journal, delimiter: str | None, text_column: str | None, id_column: str | None
-) -> Iterator[Row]:
-    decoded = _decoded(lines(source), source, journal)
-    if delimiter is not None:
-        return _table(decoded, delimiter, journal, text_column, id_column)
-    if text_column is not None or id_column is not None:
-        raise UsageError(f"{source.name} is plain text, a sentence a line: it has no columns to name.")
-    return _sentences(decoded, journal)
+        return delimiter
+    opened = re.match(rb"\[\s*[{\]]|\{\s*[\"}]", head)
+    if head.startswith(b"[") and (opened is not None or source.suffix == ".json"):
+        return _LIST
+    if opened is not None or source.suffix in _JSON:
+        return _OBJECTS
+    sniffed = _delimiter(first_line, "\t,;|", text_column, SURE)
+    if sniffed is None:
+        return _TEXT
+    journal.note(f"read as a table whose columns are parted by {_SAID[sniffed]}")
+    return sniffed
 
 
 def _decoded(pieces: Iterable[Piece], source: Source, journal: Journal) -> Iterator[_Line]:
@@ -362,9 +367,8 @@ def _found(header: Sequence[str]) -> str:
     return "its first line doesn't look like column names"
 
 
-def _delimiter(head: str, among: str, text_column: str | None, usual: Sequence[str]) -> str | None:
+def _delimiter(line: str, among: str, text_column: str | None, usual: Sequence[str]) -> str | None:
     """Return the delimiter with which the first line names a text column among others."""
-    line = head.splitlines()[0] if head else ""
     for delimiter in among:
         cells = [_plain(cell.strip().strip('"')) for cell in line.split(delimiter)]
         wanted = usual if text_column is None else (_plain(text_column),)
