@@ -179,7 +179,7 @@ def test_reports_are_written_in_every_form(lesionscope: Any, shared_data: Path, 
         ["evaluate", "radpath-demo"],
         ["phantom", "radpath", "--count", "0", "--out", "d"],
         ["find", "x"],
-        ["mine", "x"],
+        ["mine"],
     ],
 )
 def test_wrong_usage(lesionscope: Any, shared_data: Path, arguments: list[str]) -> None:
@@ -325,7 +325,7 @@ def test_a_log_that_cannot_be_written_is_no_second_error(
 def test_version_and_help(lesionscope: Any) -> None:
     assert lesionscope("--version").out.startswith("lesionscope ")
     text = lesionscope("--help").out
-    for command in ("info", "read", "models", "train", "evaluate", "phantom", "demo", "doctor"):
+    for command in ("info", "read", "mine", "models", "train", "evaluate", "phantom", "demo", "doctor"):
         assert command in text
     assert "not for clinical use" in " ".join(text.split())
 

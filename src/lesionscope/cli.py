@@ -1,4 +1,4 @@
-"""The command line: ``lesionscope info | read | models | train | evaluate | phantom | demo | doctor``.
+"""The command line: ``lesionscope info | read | mine | models | train | evaluate | phantom | demo | doctor``.
 
 No logic here: arguments in, a layer called, an exit status out. Layers are loaded
 only when their command runs, so that ``--help`` and ``read`` start fast.
@@ -110,6 +110,16 @@ def build_parser() -> argparse.ArgumentParser:
         )
     )
 
+    _add_mine(
+        command(
+            "mine",
+            "mine:run",
+            "Find the labels that report sentences speak of.",
+            epilog="A row that can't be used is said on stderr by its line, and the rest is mined; status 3 "
+            "means that no row could be. Example: lesionscope mine sentences.csv --out labels.jsonl",
+        )
+    )
+
     models = command("models", "models:run", "List the model packages, or show one's card.")
     kinds = models.add_subparsers(metavar="list|show", required=True, dest="models_command")
     kinds.add_parser("list", help="names, versions, titles and where they lie", parents=[common])
@@ -170,6 +180,27 @@ def _add_read(read: argparse.ArgumentParser) -> None:
         "--format", default="json", metavar="LIST", help="any of json,html,csv with commas between (json)"
     )
     read.add_argument("--out", required=True, metavar="DIR|-", help="a folder, or - for JSON on stdout")
+
+
+def _add_mine(mine: argparse.ArgumentParser) -> None:
+    mine.add_argument(
+        "path",
+        metavar="FILE",
+        help="CSV, TSV, JSON lines or plain text (a sentence a line), gzipped or not; - for stdin",
+    )
+    mine.add_argument("--out", default="-", metavar="FILE|-", help="a file, or - for stdout (-)")
+    mine.add_argument(
+        "--format",
+        default="jsonl",
+        choices=("jsonl", "lesanet"),
+        help="a line of JSON a sentence, or LesaNet's label file: rows need lesion_idx and split (jsonl)",
+    )
+    mine.add_argument("--text-column", metavar="NAME", help="the column of sentences (text, sentence…)")
+    mine.add_argument("--id-column", metavar="NAME", help="the column of row ids (id, row_id… or numbers)")
+    mine.add_argument("--workers", type=int, default=0, metavar="N", help="processes; 0 for one a core (0)")
+    mine.add_argument(
+        "--labels", type=Path, metavar="FILE", help="a vocabulary of your own, in the form of the bundled one"
+    )
 
 
 def _add_recipe(parser: argparse.ArgumentParser) -> None:

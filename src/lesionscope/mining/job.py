@@ -80,7 +80,7 @@ def mine_file(
     LesionscopeError
         The output can't be written, or a process died. ``out`` is as it was before.
     """
-    from lesionscope.ontology.labels import load_labels
+    from lesionscope.ontology.label_graph import load_labels
 
     maker = form_named(form)
     processes = worker_count(workers)
@@ -117,7 +117,7 @@ def _fit(rows: Iterable[Row], form: Form, journal: Journal) -> Iterator[Row]:
 
 
 def _build(form: str, labels: Path | None, make_miner: Callable[[LabelGraph], Mine]) -> Callable[[Row], Any]:
-    from lesionscope.ontology.labels import load_labels
+    from lesionscope.ontology.label_graph import load_labels
 
     graph = load_labels(labels)
     made, mine = form_named(form)(graph), make_miner(graph)
