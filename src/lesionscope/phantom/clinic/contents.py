@@ -1,0 +1,128 @@
+"""What a report says of a lesion: only part of what is true, as reports do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from .phrases import ALTERNATIVES, NODE, Content, Phrases
+from .wording import Term
+
+BODY_PART, TYPE, ATTRIBUTE = "body part", "type", "attribute"
+SAY_LOOK = 0.38
+"""How often an attribute that is true is said; at most three are."""
+SAY_TYPE_AS_LOOK = 0.25
+SAY_PLACE = 0.6
+SAY_PLACE_OF_NODE = 0.1
+"""A lymph node's name often says its place."""
+COARSER_PLACE = 0.35
+"""How often a place is said more coarsely than it is known."""
+COARSER_HEAD = 0.2
+MOST_LOOKS = 3
+
+
+class Reported(Protocol):
+    """What a sentence needs to know of a lesion; labels are names of the 171, sizes mm."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+
+    @property
+    def direct(self) -> frozenset[str]:
+        """Labels it was made from."""
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Everything true of it."""
+
+    @property
+    def long_mm(self) -> float:
+        """Its long diameter."""
+
+    @property
+    def short_mm(self) -> float:
+        """Its short diameter."""
+
+
+def is_node(label: str) -> bool:
+    """Whether a body part is a lymph node of some station."""
+    return label.endswith(NODE)
+
+
+def choose(lesion: Reported, index: int, phrases: Phrases) -> Content:
+    """Choose what is said of a lesion."""
+    terms = phrases.wording.terms
+    direct = [terms[name] for name in sorted(lesion.direct) if name in terms]
+    known = [terms[name] for name in sorted(lesion.labels) if name in terms]
+    head = _head(direct, known, phrases)
+    looks = _looks(direct, head, phrases)
+    place = _place(direct, known, head, phrases)
+    if head is None and not looks and place is None:
+        place = next(
+            (term.label for term in direct if term.kind == BODY_PART and not is_node(term.label)), None
+        )
+    return Content(
+        index,
+        head,
+        looks,
+        place,
+        size=size_text(lesion.long_mm, lesion.short_mm, phrases),
+    )
+
+
+def _head(direct: Sequence[Term], known: Sequence[Term], phrases: Phrases) -> str | None:
+    nodes = [t.label for t in direct if is_node(t.label) and t.label != NODE]
+    coarse = phrases.chance(COARSER_HEAD)
+    types = [t.label for t in (known if coarse else direct) if t.kind == TYPE and t.nouns]
+    if any(is_node(term.label) for term in direct):
+        if nodes and not (coarse or ("lymphadenopathy" in types and phrases.chance(0.25))):
+            return phrases.pick(nodes)
+        if "lymphadenopathy" in types:
+            return "lymphadenopathy"
+        return NODE
+    return phrases.pick(types) if types and not phrases.chance(0.08) else None
+
+
+def _looks(direct: Sequence[Term], head: str | None, phrases: Phrases) -> tuple[str, ...]:
+    said = []
+    for term in direct:
+        if term.label == head:
+            continue
+        share = SAY_LOOK if term.kind == ATTRIBUTE else SAY_TYPE_AS_LOOK
+        if term.kind != BODY_PART and (term.adjectives or term.nouns) and phrases.chance(share):
+            if term.kind == TYPE and not term.adjectives:
+                continue
+            said.append(term.label)
+    phrases.rng.shuffle(said)
+    return tuple(said[:MOST_LOOKS])
+
+
+def _place(direct: Sequence[Term], known: Sequence[Term], head: str | None, phrases: Phrases) -> str | None:
+    node = head is not None and is_node(head) and head != NODE
+    if not phrases.chance(SAY_PLACE_OF_NODE if node else SAY_PLACE):
+        return None
+    among = known if phrases.chance(COARSER_PLACE) else direct
+    places = [t.label for t in among if t.kind == BODY_PART and t.nouns and not is_node(t.label)]
+    return phrases.pick(places) if places else None
+
+
+def alternative(head: str | None, phrases: Phrases) -> str | None:
+    """Return what a lesion may be taken for, if the wording can say it."""
+    among = [name for name in ALTERNATIVES.get(head or "", ()) if name in phrases.wording.terms]
+    return phrases.pick(among) if among else None
+
+
+def size_text(long_mm: float, short_mm: float, phrases: Phrases) -> str:
+    """Return a measurement as reports write it: "1.2 x 0.9 cm", "12 mm"."""
+    both, millimetres = phrases.chance(0.55), phrases.chance(0.25)
+    if millimetres:
+        long, short, unit = f"{max(long_mm, 1):.0f}", f"{max(short_mm, 1):.0f}", "mm"
+    else:
+        long, short, unit = f"{max(long_mm / 10, 0.1):.1f}", f"{max(short_mm / 10, 0.1):.1f}", "cm"
+    if not both:
+        return f"{long} {unit}"
+    style = phrases.rng.random()
+    if style < 0.7:
+        return f"{long} x {short} {unit}"
+    return f"{long} {unit} x {short} {unit}" if style < 0.85 else f"{long} by {short} {unit}"

@@ -1,0 +1,110 @@
+"""Pieces of report text that know what they say: spans of mentions and bookmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from .wording import SLOT
+
+Certainty = Literal["said", "doubted", "other"]
+"""Said of its finding; possible; or denied, past, or a landmark: of no finding at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A label said at ``start:end`` about the findings ``owners``."""
+
+    start: int
+    end: int
+    label: str
+    owners: frozenset[int]
+    certainty: Certainty
+
+    def moved(self, by: int) -> Said:
+        """Return the same, ``by`` characters further on."""
+        return replace(self, start=self.start + by, end=self.end + by)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A bookmark at ``start:end`` that points at finding ``owner``; ``target``: at the lesion of interest."""
+
+    start: int
+    end: int
+    owner: int
+    target: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Text with what it says; passages add up."""
+
+    text: str = ""
+    said: tuple[Said, ...] = ()
+    marks: tuple[Mark, ...] = ()
+
+    def __add__(self, other: Passage | str) -> Passage:
+        if isinstance(other, str):
+            return Passage(self.text + other, self.said, self.marks)
+        by = len(self.text)
+        return Passage(
+            self.text + other.text,
+            self.said + tuple(said.moved(by) for said in other.said),
+            self.marks
+            + tuple(replace(mark, start=mark.start + by, end=mark.end + by) for mark in other.marks),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.text)
+
+    def with_text(self, text: str) -> Passage:
+        """Return the passage with another text of the same length."""
+        if len(text) != len(self.text):
+            raise ValueError("the spans would no longer fit")
+        return replace(self, text=text)
+
+
+def mention(text: str, label: str, owners: frozenset[int], certainty: Certainty = "said") -> Passage:
+    """Return a passage that says one label from its first character to its last."""
+    return Passage(text, (Said(0, len(text), label, owners, certainty),))
+
+
+def joined(parts: list[Passage], by: str = " ") -> Passage:
+    """Join the passages that aren't empty."""
+    whole = Passage()
+    for part in parts:
+        if part:
+            whole = whole + by + part if whole else part
+    return whole
+
+
+def filled(template: str, fill: Callable[[str], Passage]) -> Passage:
+    """Fill a construction's slots from left to right."""
+    whole, at = Passage(), 0
+    for match in SLOT.finditer(template):
+        whole = whole + template[at : match.start()] + fill(match[1])
+        at = match.end()
+    return whole + template[at:]
+
+
+def tidy(passage: Passage) -> Passage:
+    """Drop the white space that empty slots leave: doubled, at the ends, before a comma or stop."""
+    kept: list[int] = []
+    text = passage.text
+    for i, char in enumerate(text):
+        before = text[kept[-1]] if kept else " "
+        if char == " " and (before == " " or i + 1 == len(text) or text[i + 1] in ",.;)"):
+            continue
+        kept.append(i)
+    place = {old: new for new, old in enumerate(kept)}
+
+    def moved(start: int, end: int) -> tuple[int, int]:
+        return place[start], place[end - 1] + 1
+
+    return Passage(
+        "".join(text[i] for i in kept),
+        tuple(replace(s, start=a, end=b) for s in passage.said for a, b in [moved(s.start, s.end)]),
+        tuple(replace(m, start=a, end=b) for m in passage.marks for a, b in [moved(m.start, m.end)]),
+    )
