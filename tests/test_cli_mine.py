@@ -17,6 +17,9 @@ from typing import Any
 import pytest
 
 from lesionscope import cli
+from lesionscope.mining.miner import Miner
+from lesionscope.ontology.label_graph import load_labels
+from lesionscope.ontology.lesanet_files import read_label_file
 
 COMMAND = [sys.executable, "-m", "lesionscope.cli", "mine"]
 SENTENCE = "5 mm nodule in the right lower lobe of the lung"
@@ -201,6 +204,29 @@ def test_the_label_file_of_lesanet(mine: Any, tmp_path: Path) -> None:
     assert {"lung nodule", "nodule", "lung", "chest"} <= relevant
     assert terms.index("cyst") in content["train_irrelevant_labels"][0]
     assert terms.index("liver mass") in content["test_relevant_labels"][0]
+
+
+def test_the_label_file_is_read_back_as_the_released_one_is(mine: Any, tmp_path: Path) -> None:
+    path, out = tmp_path / "a.jsonl", tmp_path / "labels.json"
+    texts = ["lung nodule", "liver mass, possibly a cyst", "no lymph node", "nothing", "right kidney"]
+    rows = [(n, split, texts[n % 5]) for n, split in enumerate(["train", "val", "test"] * 5)]
+    path.write_text(
+        "".join(json.dumps({"lesion_idx": n, "split": split, "text": text}) + "\n" for n, split, text in rows)
+    )
+    assert mine(path, "--format", "lesanet", "--out", out).status == 0
+    read = read_label_file(out)
+    graph = load_labels()
+    miner = Miner(graph)
+    assert read.terms == graph.core
+    for name, split in read.splits.items():
+        own = [(n, text) for n, of, text in rows if of == name]
+        assert split.lesions == tuple(n for n, _ in own)
+        for place, (_, text) in enumerate(own):
+            mined = miner.mine(text)
+            for relation in ("relevant", "uncertain", "irrelevant")[: 3 if name == "train" else 2]:
+                numbers = getattr(split, relation)[place]
+                assert {read.terms[n] for n in numbers} == set(mined.by_relation(relation)) & set(graph.core)
+                assert list(numbers) == sorted(set(numbers))
 
 
 def test_a_reader_that_goes_away_early(tmp_path: Path) -> None:
