@@ -47,6 +47,8 @@ class ClinicLesion:
         Half its extent along its own axes: long, short (both near the axial plane), third.
     rotation
         Those axes as the rows of a 3×3 matrix, row-major (LPS).
+    outward
+        Unit vector to the nearest border of what it grows in (LPS).
     family
         The kind of place it grows in (see ``frequencies.tsv``).
     host_hu
@@ -67,6 +69,7 @@ class ClinicLesion:
     short_mm: float
     semi_axes_mm: Point
     rotation: tuple[float, ...]
+    outward: Point
     family: str
     host_hu: float
     phase: str

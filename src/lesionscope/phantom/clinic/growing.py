@@ -1,0 +1,261 @@
+"""Making one lesion: from drawn labels to a place, a shape, a measured outline and its whole truth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscope.ct.geometry import Geometry
+from lesionscope.phantom.canvas import Canvas, Field
+from lesionscope.phantom.clinic.frequencies import Draw, Possible
+from lesionscope.phantom.clinic.lesions import ClinicLesion, Point, complete
+from lesionscope.phantom.clinic.looks import Looks, Setting, looks_of
+from lesionscope.phantom.clinic.marks import Diameters, diameters, main_part, outline
+from lesionscope.phantom.clinic.painting import paint, reach_mm
+
+Points = NDArray[np.float64]
+Rng = np.random.Generator
+
+ORGANS = frozenset(
+    "lung liver kidney adrenal pancreas spleen bone bowel biliary thyroid vessel airway breast muscle".split()
+)
+"""Families that claim a place for themselves: no lesion of another family grows there."""
+PLACE_TRIES = 12
+LATTICE = 26
+SLICES = 7
+CONTRAST_HU = {"arterial": 55.0, "portal venous": 65.0, "portal": 65.0, "venous": 60.0, "delayed": 40.0}
+"""HU that contrast medium adds to vascular tissue, by phase; none in a plain scan."""
+TINY_MM, SUBCENTIMETER_MM = 4.5, 10.0
+
+
+class Body(Protocol):
+    """What a lesion needs of the patient's body (see :class:`lesionscope.phantom.body.Body`)."""
+
+    phase: str
+
+    @property
+    def bounds(self) -> tuple[Point, Point]:
+        """Corners of the body's box, LPS mm."""
+
+    def paint(self, canvas: Canvas) -> object:
+        """Paint the body."""
+
+    def hu(self, points: Points) -> Field:
+        """HU at points."""
+
+    def body_parts_at(self, point: Points) -> frozenset[str]:
+        """Body parts that hold a point."""
+
+    def place(self, label: str, rng: Rng) -> Points:
+        """Draw a point in a body part."""
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A lesion, and the outline that marks are drawn by: its key slice (z, mm) and diameters there."""
+
+    lesion: ClinicLesion
+    slice_mm: float
+    exact: Diameters
+
+
+def contrast_of(phase: str) -> float:
+    """HU that contrast medium adds to vascular tissue in a phase."""
+    return CONTRAST_HU.get(phase, 0.0 if "non" in phase or "plain" in phase else 55.0)
+
+
+def site(body: Body, draw: Draw, possible: Possible, rng: Rng) -> tuple[Points, frozenset[str]]:
+    """Return a point in the place asked for that no other organ claims, and the body parts there."""
+    for _ in range(PLACE_TRIES):
+        point = np.asarray(body.place(draw.place, rng), dtype=np.float64).reshape(3)
+        parts = body.body_parts_at(point)
+        if suits(draw, possible, parts):
+            break
+    return point, parts
+
+
+def suits(draw: Draw, possible: Possible, parts: frozenset[str]) -> bool:
+    """Whether a place with these body parts is one for the drawn lesion."""
+    claims = {possible.family[part] for part in parts if part in possible.family} & ORGANS
+    return draw.place in parts and claims <= {draw.family}
+
+
+def grow(
+    body: Body,
+    draw: Draw,
+    possible: Possible,
+    point: Points,
+    parts: frozenset[str],
+    number: int,
+    seed: tuple[int, ...],
+    grid: tuple[float, float],
+) -> Grown | None:
+    """Grow a lesion at a point.
+
+    Parameters
+    ----------
+    body, draw, possible
+        The patient, the labels to show, and what is possible.
+    point, parts
+        Where, LPS mm, and which body parts are there.
+    number, seed
+        The lesion's number in its patient, and its random numbers' seed.
+    grid
+        z of the scan's first slice and the step between slices, mm.
+
+    Returns
+    -------
+    Grown or None
+        ``None`` where what surrounds the point leaves too little of it to be seen.
+    """
+    host = host_hu(body, point)
+    setting = Setting(draw.family, host, contrast_of(body.phase))
+    looks = looks_of(draw.direct, setting, seed)
+    surroundings = lattice(point, looks, grid)
+    body.paint(surroundings)
+    plain = surroundings.hu.copy()
+    outward = border(surroundings, point, host)
+    semi, rotation = pose(looks, draw, outward, np.random.default_rng([*seed, 900]))
+    lesion = ClinicLesion(
+        number,
+        draw.direct,
+        frozenset(),
+        (float(point[0]), float(point[1]), float(point[2])),
+        2 * semi[0],
+        2 * semi[1],
+        semi,
+        rotation,
+        (float(outward[0]), float(outward[1]), float(outward[2])),
+        draw.family,
+        host,
+        body.phase,
+        looks,
+        seed,
+    )
+    measured = measure(lesion, surroundings, plain)
+    if measured is None:
+        return None
+    slice_mm, exact = measured
+    long_mm, short_mm = exact.long_mm, exact.short_mm
+    truth = complete(
+        possible.graph, draw.direct, parts, implied(lesion, setting, long_mm, short_mm, possible)
+    )
+    return Grown(replace(lesion, labels=truth, long_mm=long_mm, short_mm=short_mm), slice_mm, exact)
+
+
+def host_hu(body: Body, point: Points) -> float:
+    """HU of what lies around a point: the median of seven places."""
+    steps = np.concatenate([np.zeros((1, 3)), 2.5 * np.eye(3), -2.5 * np.eye(3)])
+    return float(np.median(body.hu(point + steps)))
+
+
+def lattice(point: Points, looks: Looks, grid: tuple[float, float]) -> Canvas:
+    """Return a coarse canvas around a lesion to be, whose slices are some of the scan's."""
+    half = 0.5 * looks.size_mm * (1.0 + looks.lobe_depth + 0.9 * (looks.bulge > 0)) + 3.0
+    half = max(half + 0.5 * looks.edge_mm, 6.0)
+    step = 2 * half / (LATTICE - 1)
+    first, between = grid
+    low = int(np.ceil((point[2] - 0.8 * half - first) / between))
+    high = int(np.floor((point[2] + 0.8 * half - first) / between))
+    nearest = round((float(point[2]) - first) / between)
+    stride = max(1, -(-(max(high, nearest) - min(low, nearest)) // (SLICES - 1)))
+    count = SLICES // 2
+    k = np.arange(nearest - count * stride, nearest + count * stride + 1, stride)
+    k = k[(np.abs(k - nearest) <= max(high - nearest, nearest - low, 0)) | (k == nearest)]
+    return Canvas(
+        Geometry(
+            (LATTICE, LATTICE, len(k)),
+            (step, step, stride * between),
+            (float(point[0] - half), float(point[1] - half), float(first + between * k[0])),
+        )
+    )
+
+
+def border(canvas: Canvas, point: Points, host: float) -> Points:
+    """Return the unit vector to the nearest surroundings that differ from the host."""
+    x, y, z = canvas.coordinates()
+    offset = [c - np.float32(p) for c, p in zip((x, y, z), point, strict=True)]
+    square = sum(np.square(part) for part in offset) + np.float32(4.0)
+    # Each voxel that differs pulls, the nearer the harder.
+    pull = np.clip((np.abs(canvas.hu - np.float32(host)) - 25) / 40, 0, 1) / np.square(square)
+    vector = np.array([float((pull * part).sum(dtype=np.float64)) for part in offset])
+    vector[2] *= 0.4
+    length = float(np.linalg.norm(vector))
+    return vector / length if length > 1e-12 else np.array([1.0, 0.0, 0.0])
+
+
+def pose(looks: Looks, draw: Draw, outward: Points, rng: Rng) -> tuple[Point, tuple[float, ...]]:
+    """Return half axes (mm) and rotation: long and short near the axial plane, flat ones along a border."""
+    semi = 0.5 * looks.size_mm
+    short = semi / looks.elongation
+    flat = looks.elongation > 2.2 or draw.family in ("pleura",) or "implant" in draw.direct
+    angle = rng.uniform(0, np.pi)
+    if flat and np.hypot(outward[0], outward[1]) > 0.2:
+        angle = float(np.arctan2(outward[1], outward[0]) + np.pi / 2 + 0.12 * rng.standard_normal())
+    first = np.array([np.cos(angle), np.sin(angle), 0.0])
+    second = np.array([-np.sin(angle), np.cos(angle), 0.0])
+    tilt, roll = np.deg2rad(rng.uniform(-18, 18, 2))
+    up = np.array([0.0, 0.0, 1.0])
+    first, up = np.cos(tilt) * first + np.sin(tilt) * up, np.cos(tilt) * up - np.sin(tilt) * first
+    second, up = np.cos(roll) * second + np.sin(roll) * up, np.cos(roll) * up - np.sin(roll) * second
+    third = min(max(short * looks.depth, 1.4), semi * 1.2)
+    return (semi, short, float(third)), tuple(float(v) for v in np.concatenate([first, second, up]))
+
+
+def measure(lesion: ClinicLesion, canvas: Canvas, plain: Field) -> tuple[float, Diameters] | None:
+    """Find the key slice of a lesion on a canvas and its diameters there."""
+    mask = paint(canvas, lesion)
+    canvas.hu[...] = plain
+    if mask is None:
+        return None
+    areas = (mask > 0.5).sum(axis=(1, 2))
+    key = int(areas.argmax())
+    share = mask[key]
+    if areas[key] < 6:
+        # Too small for the lattice: take it as it was meant.
+        share = np.clip(share * (0.9 / max(float(share.max()), 1e-6)), 0, 1)
+        if float(mask.max()) < 0.3:
+            return None
+    edge = outline(main_part(share), canvas.x.ravel().astype(float), canvas.y.ravel().astype(float))
+    if len(edge) < 4:
+        return None
+    exact = diameters(edge)
+    if exact.long_mm < min(0.5 * lesion.looks.size_mm, 12.0):
+        return None
+    return float(canvas.z.ravel()[key]), exact
+
+
+def implied(
+    lesion: ClinicLesion, setting: Setting, long_mm: float, short_mm: float, possible: Possible
+) -> frozenset[str]:
+    """Return what size, shape and density make true of a lesion without anybody having drawn it."""
+    looks, direct = lesion.looks, lesion.direct
+    found = set()
+    if long_mm < SUBCENTIMETER_MM:
+        found.add("subcentimeter")
+    if long_mm < TINY_MM:
+        found.add("tiny")
+    if (
+        1.5 < long_mm / max(short_mm, 1.0) < 2.2
+        and looks.lobe_depth < 0.13
+        and looks.pattern == "body"
+        and not looks.spicules
+        and not looks.cluster
+    ):
+        found.add("oval")
+    if 10 < lesion.host_hu < 250 and setting.family != "bone" and looks.pattern in ("body", "cloud"):
+        gap = looks.fill_hu - setting.parenchyma_hu
+        if gap < -30:
+            found.add("hypoattenuation")
+        elif gap > 30:
+            found.add("hyperattenuation")
+    allowed = possible.chances[lesion.family]
+    return frozenset(
+        name for name in found if name in allowed and name not in direct and not possible.never[name] & direct
+    )
+
+
+__all__ = ["Body", "Grown", "contrast_of", "grow", "reach_mm", "site", "suits"]
