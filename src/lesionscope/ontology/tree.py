@@ -1,7 +1,9 @@
 """A tree of classes read from a data file, and the heads that decide its branches.
 
-A *head* is the set of children of one node (or of the root): one softmax. The
-file may describe any tree; Pulmonary-RadPath's (paper 000, Figure 2a) ships.
+A *head* is the set of children of one node (or of the root): one softmax, or, in a
+tree whose siblings are independent, one sigmoid a node. The file may describe any
+tree; Pulmonary-RadPath's (paper 000, Figure 2a) and one of chest X-ray findings in
+the shape of HMLC's (paper 003, Figure 1) ship.
 """
 
 from __future__ import annotations
@@ -11,10 +13,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 from lesionscope.errors import InputError
+
+RADPATH = "pulmonary_radpath"
+CHEST_XRAY = "chest_xray"
+"""Bundled trees, for :func:`load_bundled_tree`."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +52,17 @@ class Head:
 
 @dataclass(frozen=True)
 class PathologyTree:
-    """Nodes with parents before children, and heads with parents before children."""
+    """Nodes with parents before children, and heads with parents before children.
+
+    ``exclusive``: at most one of a head's nodes holds (softmax); otherwise any of them
+    may hold together (multi-label: sigmoids).
+    """
 
     name: str
     title: str
     nodes: tuple[Node, ...]
     heads: tuple[Head, ...]
+    exclusive: bool = True
 
     @cached_property
     def by_tag(self) -> Mapping[str, Node]:
@@ -72,6 +84,11 @@ class PathologyTree:
             step = self.by_tag[step].parent
         return tuple(reversed(path))
 
+    @cached_property
+    def levels(self) -> int:
+        """Number of nodes on the longest path from the top to a leaf."""
+        return max(len(self.path(tag)) for tag in self.leaves)
+
     def target(self, leaf: str, head: Head) -> int | None:
         """Index that ``head`` should answer for a case of class ``leaf``.
 
@@ -91,7 +108,8 @@ class PathologyTree:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the tree in the form that :func:`tree_from_dict` reads."""
-        return {
+        siblings: dict[str, Any] = {} if self.exclusive else {"siblings": "independent"}
+        return siblings | {
             "name": self.name,
             "title": self.title,
             "nodes": [
@@ -106,6 +124,9 @@ class PathologyTree:
 def tree_from_dict(data: Mapping[str, Any], origin: str = "the class tree") -> PathologyTree:
     """Build a tree, refusing one that doesn't hang together.
 
+    Without ``heads`` each parent's children make one, named after the parent.
+    ``siblings`` is "exclusive" (the default) or "independent".
+
     Raises
     ------
     InputError
@@ -118,8 +139,11 @@ def tree_from_dict(data: Mapping[str, Any], origin: str = "the class tree") -> P
             )
             for n in data["nodes"]
         )
-        heads_by_name: dict[str, str | None] = dict(data["heads"])
+        heads_by_name: dict[str, str | None] = dict(
+            data["heads"] if "heads" in data else {n.parent or "top": n.parent for n in nodes}
+        )
         leaky = set(data.get("leaky", ()))
+        exclusive = {"exclusive": True, "independent": False}[data.get("siblings", "exclusive")]
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{origin} is not a class tree ({error!r}): see pulmonary_radpath.json for the form."
@@ -147,12 +171,26 @@ def tree_from_dict(data: Mapping[str, Any], origin: str = "the class tree") -> P
         str(data.get("title", data["name"])),
         nodes,
         tuple(sorted(heads, key=lambda head: order[head.parent])),
+        exclusive,
     )
 
 
 def load_tree(path: str | Path | None = None) -> PathologyTree:
     """Read a tree file; without a path, Pulmonary-RadPath's (14 nodes, 4 heads, 11 leaves)."""
-    source = files("lesionscope.ontology") / "pulmonary_radpath.json" if path is None else Path(path)
+    source = _bundled(RADPATH) if path is None else Path(path)
+    return _read(source)
+
+
+def load_bundled_tree(name: str) -> PathologyTree:
+    """Read a bundled tree by name: :data:`RADPATH`, or :data:`CHEST_XRAY` (19 nodes, 14 leaves)."""
+    return _read(_bundled(name))
+
+
+def _bundled(name: str) -> Traversable:
+    return files("lesionscope.ontology") / f"{name}.json"
+
+
+def _read(source: Traversable | Path) -> PathologyTree:
     try:
         data = json.loads(source.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
