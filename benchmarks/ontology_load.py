@@ -25,9 +25,7 @@ def main(rounds: int) -> None:
         )
         for _ in range(rounds)
     ]
-    print(
-        f"load_labels(), first of its process: median {statistics.median(times):.1f} ms, best {min(times):.1f}"
-    )
+    print(f"first load_labels(): median {statistics.median(times):.1f} ms, best {min(times):.1f}")
     print(f"worst {max(times):.1f} ms of {rounds}; the aim is under 20 ms")
 
 
