@@ -1,0 +1,1 @@
+"""Report sentences to labels: tokens, mentions, relations to bookmarks; files in and out."""

@@ -1,0 +1,84 @@
+"""Bookmarks: the places of a sentence that point at a lesion on an image (LesaNet §3.2).
+
+In a report they are hyperlinks, sizes or slice numbers; in prepared text the words
+``BOOKMARK`` for the lesion of interest and ``OTHER_BMK`` for any other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .tokens import Token
+
+MARKED = re.compile(r"\b(?P<other>OTHER[_ ](?:BMK|BOOKMARK))\b|\bBOOKMARK\b")
+_NUMBER = r"\d+(?:[.,]\d+)?"
+SIZE = re.compile(
+    rf"(?<![\w.])(?:(?:{_NUMBER}\s*(?:[cm]m)?\s*(?:x|×|by)\s*)+{_NUMBER}\s*[cm]m|{_NUMBER}\s*-?\s*[cm]m)(?!\w)",
+    re.IGNORECASE,
+)
+SLICE = re.compile(
+    r"\(?\b(?:(?:series|se)\s*#?\s*\d+\s*[,;/]?\s*)?(?:images?|im|img|slices?)\s*#?\s*\d+\b\)?|\(\d+\s*[:/]\s*\d+\)",
+    re.IGNORECASE,
+)
+EARLIER = re.compile(
+    r"(?:previously|formerly|prior(?:ly)?|earlier|before|was|were|from|compared (?:to|with)|versus|vs\.?)"
+    r"(?:\s+(?:measured|measuring|was|about|approximately))*\s*\(?$",
+    re.IGNORECASE,
+)
+"""What stands before a size that a lesion had in an earlier study."""
+GAP = re.compile(r"[\s,(\[]*(?:on|in|at|see|seen on)?[\s,(\[]*")
+"""What may stand between the size of a lesion and its slice number."""
+SAME = re.compile(r"(?:(?!\band\b)[^,;.])*", re.IGNORECASE)
+"""What parts the size of a lesion from its slice number in one finding: "1.2 cm nodule (4:123)"."""
+MARK = "\0"
+"""The word of the token that stands for a bookmark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """A bookmark at ``text[start:end]``; ``target``: it is the lesion of interest."""
+
+    start: int
+    end: int
+    text: str
+    target: bool
+
+
+def find_bookmarks(text: str) -> tuple[Bookmark, ...]:
+    """Find the bookmarks of a sentence: the marked ones, or else sizes and slice numbers."""
+    marked = tuple(Bookmark(*m.span(), m.group(), target=m["other"] is None) for m in MARKED.finditer(text))
+    if marked:
+        return marked
+    sizes = [m.span() for m in SIZE.finditer(text) if not EARLIER.search(text, 0, m.start())]
+    slices = [m.span() for m in SLICE.finditer(text)]
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(sizes + slices):
+        if found and GAP.fullmatch(text, found[-1][1], start):
+            found[-1] = (found[-1][0], end)
+        elif not (
+            found
+            and found[-1] in sizes
+            and (start, end) in slices
+            and SAME.fullmatch(text, found[-1][1], start)
+        ):
+            found.append((start, end))
+    return tuple(Bookmark(start, end, text[start:end], target=True) for start, end in found)
+
+
+def fold(tokens: Sequence[Token], bookmarks: Sequence[Bookmark]) -> tuple[list[Token], list[int]]:
+    """Put one token in the place of each bookmark's; also return where those tokens stand."""
+    folded: list[Token] = []
+    places: list[int] = []
+    waiting = list(bookmarks)
+    for token in tokens:
+        while waiting and token.start >= waiting[0].end:
+            waiting.pop(0)
+        if waiting and token.end > waiting[0].start:
+            if len(places) < len(bookmarks) - len(waiting) + 1:
+                places.append(len(folded))
+                folded.append(Token(waiting[0].start, waiting[0].end, MARK))
+        else:
+            folded.append(token)
+    return folded, places

@@ -1,0 +1,190 @@
+"""The words that turn what a sentence says: denials, doubts, the past, landmarks; and how far each reaches.
+
+A rule system in the manner of NegEx (Chapman 2001) and ConText (Harkema 2009): a cue
+turns the mentions after it, or before it, up to the end of its clause or a word that
+ends its reach; some words only look like a cue ("no interval change").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from itertools import pairwise
+
+from .bookmarks import MARK
+from .tokens import Token, tokenise
+
+
+class Turn(Enum):
+    """What a cue does to the mentions in its reach."""
+
+    NOTHING = "words that only look like a cue"
+    DENIED = "said to be absent"
+    DOUBTED = "said to be possible"
+    PAST = "history, or what was done"
+    LANDMARK = "a place beside the lesion"
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A cue at tokens ``first`` to ``last`` (both included); ``back``: it reaches what stands before it."""
+
+    turn: Turn
+    first: int
+    last: int
+    back: bool
+
+
+DIRECTIONS = (
+    "anterior anteriorly posterior posteriorly medial medially lateral laterally superior superiorly "
+    "inferior inferiorly cephalad cranial caudal caudad anterolateral anteromedial posterolateral "
+    "posteromedial superomedial superolateral inferomedial inferolateral distal proximal superficial "
+    "deep dorsal ventral adjacent next close"
+).split()
+"""With "to" after them they name a landmark, not the lesion's own place."""
+
+PHRASES: dict[tuple[Turn, bool], str] = {
+    (Turn.NOTHING, False): """
+        no change, no interval change, no significant change, no significant interval change, no definite
+        change, no other change, no appreciable change, without change, without interval change, without
+        significant change, no increase, no interval increase, no significant increase, no decrease, no
+        significant decrease, no significant interval increase, no growth, no interval growth, no
+        progression, not changed, not significantly, not appreciably, not increased, not decreased, not
+        grown, not only, not necessarily, no longer, likely represents no""",
+    (Turn.DENIED, False): """
+        no, without, not, negative for, absence of, no evidence of, free of, denies, rather than, instead
+        of, lack of, lacks, lacking, never, neither, nor""",
+    (Turn.DENIED, True): """
+        ruled out, not seen, no longer seen, no longer visualized, no longer present, no longer
+        identified, no longer visible, no longer evident, not identified, not visualized, not present, not
+        evident, not demonstrated, resolved, absent, excluded, is gone, are gone, disappeared""",
+    (Turn.DOUBTED, False): """
+        possible, possibly, probable, probably, likely, may, might, could, suspicious for, suspicion of,
+        suspicion for, suspected, suspect, concerning for, concern for, worrisome for, question of,
+        questionable, questionably, cannot exclude, can not exclude, cannot rule out, can not rule out,
+        not exclude, r/o, rule out, versus, vs, suggestive of, suggesting, suggests, suggest, presumed,
+        presumably, presumptive, differential, perhaps, potentially, potential, favor, favored, favors,
+        query, equivocal, raises, raising, either""",
+    (Turn.DOUBTED, True): """
+        not excluded, cannot be excluded, can not be excluded, is possible, are possible, is suspected,
+        are suspected, is questioned, in the differential, not be excluded, is likely, is favored, ?""",
+    (Turn.PAST, False): """
+        history of, h/o, hx of, status post, s/p, site of prior, site of previous, post, previously
+        resected, previous resection of""",
+    (Turn.LANDMARK, False): ", ".join(
+        [
+            "abutting, abuts, along the surface of, unlike, above, below, beneath, behind, beside, between, "
+            "surrounding, overlying, underlying, displacing"
+        ]
+        + [f"{direction} to" for direction in DIRECTIONS]
+    ),
+}
+STOPS = frozenset("but however although though while whereas except aside apart nevertheless yet".split())
+"""Words that begin a new clause."""
+ENDS = frozenset(";.!:")
+JOINS = frozenset(("and", "or", "nor", "versus", "vs", "/", "&"))
+OUTSIDE = frozenset(
+    "in within at along involving measuring measures is are was were which that seen with".split()
+)
+"""Words that end a noun phrase."""
+
+
+def _table() -> dict[tuple[str, ...], tuple[Turn, bool]]:
+    return {
+        tuple(token.word for token in tokenise(phrase)): key
+        for key, phrases in PHRASES.items()
+        for phrase in phrases.split(",")
+    }
+
+
+TABLE = _table()
+LONGEST = max(map(len, TABLE))
+STARTS = frozenset(phrase[0] for phrase in TABLE)
+
+
+def find_cues(tokens: Sequence[Token]) -> list[Cue]:
+    """Find the cues of a sentence; where two overlap, the longer one counts."""
+    words = [token.word for token in tokens]
+    cues: list[Cue] = []
+    i = 0
+    while i < len(words):
+        if words[i] in STARTS:
+            for length in range(min(LONGEST, len(words) - i), 0, -1):
+                if entry := TABLE.get(tuple(words[i : i + length])):
+                    cues.append(Cue(entry[0], i, i + length - 1, entry[1]))
+                    i += length - 1
+                    break
+        i += 1
+    return cues
+
+
+def clauses(tokens: Sequence[Token]) -> list[int]:
+    """Return for each token the number of its clause, from 0."""
+    numbers, current = [], 0
+    for token in tokens:
+        if token.word in ENDS or token.word in STOPS:
+            current += 1
+        numbers.append(current)
+    return numbers
+
+
+def turns(tokens: Sequence[Token], clause: Sequence[int]) -> list[list[tuple[Turn, int]]]:
+    """Return for each token what turns it, and where the cue that does so begins."""
+    turned: list[list[tuple[Turn, int]]] = [[] for _ in tokens]
+    cues = find_cues(tokens)
+    for cue in cues:
+        if cue.turn is not Turn.NOTHING:
+            for index in reach(cue, tokens, clause, cues):
+                turned[index].append((cue.turn, cue.first))
+    return turned
+
+
+def reach(cue: Cue, tokens: Sequence[Token], clause: Sequence[int], cues: Sequence[Cue]) -> range:
+    """Return the tokens that a cue turns."""
+    if cue.back:
+        start = cue.first
+        while start > 0 and clause[start - 1] == clause[cue.first] and not _breaks(tokens, start - 1):
+            start -= 1
+        return range(start, cue.first)
+    end = cue.last + 1
+    starts = {other.first for other in cues if other is not cue and other.turn is not Turn.NOTHING}
+    while end < len(tokens) and clause[end] == clause[cue.last] and not _ends(cue, tokens, end):
+        if end in starts and cue.turn is not Turn.DENIED:
+            break
+        end += 1
+    return range(cue.last + 1, end)
+
+
+def _breaks(tokens: Sequence[Token], at: int) -> bool:
+    return tokens[at].word == ","
+
+
+def _ends(cue: Cue, tokens: Sequence[Token], at: int) -> bool:
+    """Whether a forward cue's reach ends before the token at ``at``."""
+    word = tokens[at].word
+    if word in ",()":
+        return cue.turn is Turn.LANDMARK or not _listed(tokens, at)
+    if cue.turn is Turn.LANDMARK:
+        return word in OUTSIDE
+    if cue.turn is Turn.PAST:
+        return word in OUTSIDE
+    if cue.turn is Turn.DENIED:
+        if word == MARK:
+            return True
+        leads = cue.first == 0 or tokens[cue.first - 1].word in {",", ";", ".", "is", "are", "was", "were"}
+        return word in OUTSIDE and not leads
+    return False
+
+
+def _listed(tokens: Sequence[Token], comma: int) -> bool:
+    """Whether a comma parts the members of a list that "and" or "or" closes: "no nodule, mass, or node"."""
+    if tokens[comma].word != ",":
+        return False
+    rest = [token.word for token in tokens[comma + 1 :]]
+    for word, following in pairwise([*rest, ""]):
+        if word in JOINS:
+            return following != ""
+        if word in ENDS or word in OUTSIDE or word in STOPS:
+            return False
+    return False

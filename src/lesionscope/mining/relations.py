@@ -1,0 +1,213 @@
+"""Whether a mention is relevant to a bookmark, uncertain, or irrelevant (LesaNet §3.2), by rules.
+
+A mention that is denied, past, or a landmark is irrelevant; a doubted one, or one of
+two joined by "or", uncertain. Each bookmark takes the finding it stands in or next to;
+what a later finding leaves unsaid it takes from the one before: "nodules in the right
+upper lobe BOOKMARK and left lower lobe OTHER_BMK".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from .bookmarks import MARK
+from .cues import OUTSIDE, STOPS, Turn
+from .matching import HEAD, LOOK, PLACE, Match
+from .tokens import Token
+
+RELEVANT, UNCERTAIN, IRRELEVANT = "relevant", "uncertain", "irrelevant"
+RELATIONS = (RELEVANT, UNCERTAIN, IRRELEVANT)
+ENDS_FINDING = frozenset(("and", ",", ";", ".")) | STOPS
+ALTERNATIVES = frozenset(("or", "versus", "vs", "/"))
+NEW = frozenset(
+    "a an another other additional no second third one two three few several multiple there".split()
+)
+"""Words that open a finding of its own."""
+GENERIC = frozenset(
+    "lesion lesions focus foci area areas abnormality abnormalities finding findings structure "
+    "collection".split()
+)
+"""Heads that are no label: with one of them a finding says what it is."""
+NEAR = 4
+"""Most words between an "or" and what it joins."""
+
+
+def certainty(
+    tokens: Sequence[Token],
+    turned: Sequence[Sequence[tuple[Turn, int]]],
+    matches: Sequence[Match],
+    roles: Mapping[str, int],
+) -> list[str]:
+    """Return what the sentence says of each match, whatever bookmarks there are.
+
+    A place is doubted only where nothing else is: "possible cyst in the liver" is in the liver.
+
+    Parameters
+    ----------
+    tokens, turned
+        The sentence, and what turns each token (:func:`~.cues.turns`). A cue that is
+        part of the mention turns nothing: "not calcified" is a label of its own.
+    matches, roles
+        What was matched, and the roles of each label.
+    """
+    relations = []
+    reached = [
+        {
+            (turn, at)
+            for index in range(match.first, match.last + 1)
+            for turn, at in turned[index]
+            if not match.first <= at <= match.last
+        }
+        for match in matches
+    ]
+    doubted = {
+        cue
+        for match, cues in zip(matches, reached, strict=True)
+        for cue in cues
+        if roles[match.label] != PLACE and cue[0] is Turn.DOUBTED
+    }
+    for match, cues in zip(matches, reached, strict=True):
+        is_part = roles[match.label] == PLACE
+        over = {turn for turn, at in cues if not (is_part and (turn, at) in doubted)}
+        if not is_part:
+            over.discard(Turn.LANDMARK)
+        if over & {Turn.DENIED, Turn.PAST, Turn.LANDMARK}:
+            relations.append(IRRELEVANT)
+        else:
+            relations.append(UNCERTAIN if Turn.DOUBTED in over else RELEVANT)
+    for index, token in enumerate(tokens):
+        if token.word in ALTERNATIVES:
+            for i in _alternatives(index, tokens, matches, roles):
+                if relations[i] == RELEVANT:
+                    relations[i] = UNCERTAIN
+    return relations
+
+
+def _alternatives(
+    at: int, tokens: Sequence[Token], matches: Sequence[Match], roles: Mapping[str, int]
+) -> list[int]:
+    """Return the matches that an "or" joins: the nearest of one kind on either side."""
+    before = [i for i, m in enumerate(matches) if m.last < at <= m.last + NEAR]
+    after = [i for i, m in enumerate(matches) if m.first - NEAR <= at < m.first]
+    joined = []
+    for role in (HEAD, LOOK, PLACE):
+        left = [i for i in before if roles[matches[i].label] & role]
+        right = [i for i in after if roles[matches[i].label] & role]
+        if left and right:
+            near_left = max(matches[i].last for i in left)
+            near_right = min(matches[i].first for i in right)
+            between = {token.word for token in tokens[near_left + 1 : near_right]} - {tokens[at].word}
+            if not between & (ENDS_FINDING | {MARK}):
+                joined += [i for i in left if matches[i].last == near_left]
+                joined += [i for i in right if matches[i].first == near_right]
+    return joined
+
+
+def findings(
+    tokens: Sequence[Token],
+    clause: Sequence[int],
+    places: Sequence[int],
+    matches: Sequence[Match],
+    roles: Mapping[str, int],
+) -> list[frozenset[int]]:
+    """Return for each bookmark the matches (by index) of the finding it points at.
+
+    Parameters
+    ----------
+    tokens, clause
+        The sentence, its bookmarks folded into one token each, and each token's clause.
+    places
+        Where the bookmarks' tokens stand, ascending.
+    matches, roles
+        What was matched, and the roles of each label.
+    """
+    owned: list[set[int]] = [set() for _ in places]
+    heads = [m for m in matches if roles[m.label] & HEAD]
+    parts = [m for m in matches if roles[m.label] & PLACE]
+    for i, match in enumerate(matches):
+        owner = _owner(match, tokens, clause, places, heads, parts)
+        if owner is not None:
+            owned[owner].add(i)
+    for number in range(1, len(places)):
+        low, high = places[number - 1], places[number]
+        if clause[low] != clause[high]:
+            continue
+        if not any(low < m.first and m.last < high for m in matches):  # "nodes BOOKMARK, BOOKMARK"
+            owned[number] = owned[number - 1] = owned[number] | owned[number - 1]
+        elif not any(tokens[i].word in GENERIC for i in range(low, high)):
+            owned[number] |= _unsaid(owned[number], owned[number - 1], matches, roles)
+    return [frozenset(group) for group in owned]
+
+
+def _owner(
+    match: Match,
+    tokens: Sequence[Token],
+    clause: Sequence[int],
+    places: Sequence[int],
+    heads: Sequence[Match],
+    parts: Sequence[Match],
+) -> int | None:
+    """Return which bookmark's finding a match belongs to."""
+    same = [n for n, place in enumerate(places) if clause[place] == clause[match.last]]
+    following = next((n for n in same if places[n] > match.first), None)
+    preceding = next((n for n in reversed(same) if places[n] < match.first), None)
+    if preceding is not None:
+        gap = _ends_between(tokens, places[preceding], match.first)
+        continues = tokens[places[preceding] + 1].word in OUTSIDE | {"of"}
+        if following is None:
+            if _accompanied(match, tokens, places[preceding], heads):
+                return None
+            return None if gap and _another(match, gap, tokens, heads) else preceding
+        if not gap and (continues or _ends_between(tokens, match.last, places[following])):
+            return preceding
+    if following is not None and not _complete(match, places[following], tokens, heads, parts):
+        return following
+    return None
+
+
+def _ends_between(tokens: Sequence[Token], low: int, high: int) -> list[int]:
+    return [i for i in range(low + 1, high) if tokens[i].word in ENDS_FINDING]
+
+
+def _another(match: Match, gap: Sequence[int], tokens: Sequence[Token], heads: Sequence[Match]) -> bool:
+    """Whether what follows a bookmark speaks of something else: "…, with a cyst in the liver"."""
+    opening = tokens[gap[-1] + 1].word
+    says_head = any(
+        gap[-1] < head.first <= match.last or gap[-1] < match.first <= head.first for head in heads
+    )
+    return tokens[gap[-1]].word != "," or opening in NEW or (says_head and opening in OUTSIDE)
+
+
+def _accompanied(match: Match, tokens: Sequence[Token], bookmark: int, heads: Sequence[Match]) -> bool:
+    """Whether a match is of a finding beside the bookmark's: "mass BOOKMARK … with thrombus in a vein"."""
+    for index in range(bookmark + 1, match.first):
+        if tokens[index].word == "with":
+            own = any(head.last < index for head in heads)
+            return own and any(index < head.first <= match.last for head in heads)
+    return False
+
+
+def _complete(
+    match: Match, bookmark: int, tokens: Sequence[Token], heads: Sequence[Match], parts: Sequence[Match]
+) -> bool:
+    """Whether a match before a bookmark belongs to an earlier finding with a head and place of its own."""
+    for end in _ends_between(tokens, match.last, bookmark):
+        start = max((i for i in range(match.first) if tokens[i].word in {*ENDS_FINDING, MARK}), default=-1)
+        own = [m for m in heads if start < m.first and m.last < end]
+        later = [m for m in heads if end < m.first and m.last < bookmark]
+        placed = any(start < m.first and m.last < end for m in parts)
+        if own and later and (placed or tokens[end + 1].word in NEW):
+            return True
+    return False
+
+
+def _unsaid(
+    group: set[int], previous: set[int], matches: Sequence[Match], roles: Mapping[str, int]
+) -> set[int]:
+    """Return what a finding takes from the one before: all of it, or its head and looks."""
+    said = 0
+    for i in group:
+        said |= roles[matches[i].label]
+    if said & HEAD:
+        return set()
+    return {i for i in previous if not said & PLACE or not roles[matches[i].label] & PLACE}
