@@ -173,10 +173,23 @@ def load_frequencies(path: str | Path | None = None) -> Frequencies:
     path = Path(path)
     if path.suffix.lower() != ".json":
         return _read_table(path)
-    from lesionscope.phantom.clinic.labelled import labelled_sets
+    return Frequencies(table.possible, table.places, table.weights, _labelled_sets(path))
 
-    sets = labelled_sets(path, table.possible.graph)
-    return Frequencies(table.possible, table.places, table.weights, sets)
+
+def _labelled_sets(path: Path) -> list[frozenset[str]]:
+    """Read the training lesions of a released label file: the relevant labels of each that has any."""
+    from lesionscope.ontology.lesanet_files import read_label_file
+
+    released = read_label_file(path)
+    core = frozenset(load_labels().core)
+    found = [
+        frozenset(released.terms[number] for number in numbers) & core
+        for numbers in released.splits["train"].relevant
+    ]
+    sets = [labels for labels in found if labels]
+    if not sets:
+        raise InputError(f"{path} can't be used as label frequencies: no training lesion has a known label.")
+    return sets
 
 
 def _read_table(path: Path) -> Frequencies:

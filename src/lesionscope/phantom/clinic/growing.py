@@ -13,7 +13,7 @@ from lesionscope.phantom.canvas import Canvas, Field
 from lesionscope.phantom.clinic.frequencies import Draw, Possible
 from lesionscope.phantom.clinic.lesions import ClinicLesion, Point, complete
 from lesionscope.phantom.clinic.looks import Looks, Setting, looks_of
-from lesionscope.phantom.clinic.marks import Diameters, diameters, main_part, outline
+from lesionscope.phantom.clinic.marks import Diameters, Segment, diameters, main_part, outline
 from lesionscope.phantom.clinic.painting import paint, reach_mm
 
 Points = NDArray[np.float64]
@@ -26,7 +26,7 @@ ORGANS = frozenset(
 PLACE_TRIES = 12
 LATTICE = 26
 SLICES = 7
-CONTRAST_HU = {"arterial": 55.0, "portal venous": 65.0, "portal": 65.0, "venous": 60.0, "delayed": 40.0}
+CONTRAST_HU = {"unenhanced": 0.0, "arterial": 55.0, "portal venous": 65.0, "delayed": 45.0}
 """HU that contrast medium adds to vascular tissue, by phase; none in a plain scan."""
 TINY_MM, SUBCENTIMETER_MM = 4.5, 10.0
 
@@ -61,10 +61,26 @@ class Grown:
     slice_mm: float
     exact: Diameters
 
+    @property
+    def ends(self) -> tuple[Segment, Segment]:
+        """Both diameters without wobble: end points LPS mm."""
+        long, short = (
+            tuple((float(x), float(y), self.slice_mm) for x, y in line)
+            for line in (self.exact.long, self.exact.short)
+        )
+        return (long[0], long[1]), (short[0], short[1])
+
 
 def contrast_of(phase: str) -> float:
     """HU that contrast medium adds to vascular tissue in a phase."""
-    return CONTRAST_HU.get(phase, 0.0 if "non" in phase or "plain" in phase else 55.0)
+    return CONTRAST_HU[phase]
+
+
+def sayable(draw: Draw, phase: str) -> Draw:
+    """Leave out of a draw what can't be seen in a phase: enhancement, without contrast medium."""
+    if contrast_of(phase) > 0:
+        return draw
+    return replace(draw, direct=draw.direct - {"enhancing", "nonenhancing"})
 
 
 def site(body: Body, draw: Draw, possible: Possible, rng: Rng) -> tuple[Points, frozenset[str]]:
@@ -113,7 +129,7 @@ def grow(
     """
     host = host_hu(body, point)
     setting = Setting(draw.family, host, contrast_of(body.phase))
-    looks = looks_of(draw.direct, setting, seed)
+    looks = looks_of(possible.graph.expand(draw.direct), setting, seed)
     surroundings = lattice(point, looks, grid)
     body.paint(surroundings)
     plain = surroundings.hu.copy()
@@ -129,6 +145,7 @@ def grow(
         semi,
         rotation,
         (float(outward[0]), float(outward[1]), float(outward[2])),
+        draw.place,
         draw.family,
         host,
         body.phase,

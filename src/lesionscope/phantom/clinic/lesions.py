@@ -49,8 +49,8 @@ class ClinicLesion:
         Those axes as the rows of a 3×3 matrix, row-major (LPS).
     outward
         Unit vector to the nearest border of what it grows in (LPS).
-    family
-        The kind of place it grows in (see ``frequencies.tsv``).
+    place, family
+        The body part it was put into, and the kind of place that is (see ``frequencies.tsv``).
     host_hu
         HU of what surrounds it.
     phase
@@ -70,6 +70,7 @@ class ClinicLesion:
     semi_axes_mm: Point
     rotation: tuple[float, ...]
     outward: Point
+    place: str
     family: str
     host_hu: float
     phase: str

@@ -143,7 +143,7 @@ def first_looks(setting: Setting, rng: Rng) -> Looks:
         "pancreas": (host - dip, "organ"),
         "thyroid": (host - dip, "organ"),
         "muscle": (host - 26, "tissue"),
-        "vessel": (host - 45, "any"),
+        "vessel": (48.0 if setting.host_hu > 90 else 70.0, "any"),
         "bone": (setting.host_hu + 90, "bone"),
         "breast": (tissue, "tissue"),
         "wall": (tissue, "tissue"),
@@ -244,7 +244,7 @@ def _enlargement(looks: Looks, _: Setting, rng: Rng) -> Looks:
 
 @_rule("lymphadenopathy")
 def _lymphadenopathy(looks: Looks, _: Setting, rng: Rng) -> Looks:
-    size = max(1.35 * looks.size_mm, 17 + 5 * float(rng.random()))
+    size = max(looks.size_mm, 17 + 5 * float(rng.random()))
     return replace(
         looks, size_mm=size, elongation=1 + 0.6 * (looks.elongation - 1), fill_hu=looks.fill_hu + 6
     )
@@ -499,7 +499,7 @@ def _nonenhancing(looks: Looks, _: Setting, rng: Rng) -> Looks:
 def _heterogeneous(looks: Looks, setting: Setting, rng: Rng) -> Looks:
     grain = float(np.clip(0.16 * looks.size_mm, 3.0, 8.0))
     return replace(
-        looks, texture_hu=max(looks.texture_hu, 160.0 if setting.family == "bone" else 42.0), texture_mm=grain
+        looks, texture_hu=max(looks.texture_hu, 170.0 if setting.family == "bone" else 62.0), texture_mm=grain
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from lesionscope.errors import UsageError
 from lesionscope.phantom.canvas import Canvas
 from lesionscope.phantom.clinic.frequencies import Draw, Frequencies, load_frequencies
-from lesionscope.phantom.clinic.growing import Body, Grown, grow, site, suits
+from lesionscope.phantom.clinic.growing import Body, Grown, grow, sayable, site, suits
 from lesionscope.phantom.clinic.lesions import ClinicLesion
 from lesionscope.phantom.clinic.marks import Mark, drawn
 from lesionscope.phantom.clinic.painting import paint as paint_lesion
@@ -145,6 +145,7 @@ class ClinicPatient:
             labels = draw or self.frequencies.sample(
                 np.random.default_rng([self.number, 24, index, attempt // 4])
             )
+            labels = sayable(labels, self.body.phase)
             point, parts = site(self.body, labels, possible, rng)
             if others and rng.random() < SAME_SLICE:
                 moved = point.copy()

@@ -1,0 +1,187 @@
+"""Many marked lesions at once: patch, box, labels and sentence of each, by several processes, cached.
+
+The same call gives the same bytes whoever makes them and however many at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscope.errors import InputError, UsageError
+from lesionscope.files import write_atomically
+from lesionscope.ontology.label_graph import load_labels
+from lesionscope.phantom.clinic.marks import Mark
+from lesionscope.phantom.clinic.patches import OFFSETS_MM, SIZE, patch
+from lesionscope.phantom.clinic.patients import VERSION, ClinicPatient
+from lesionscope.phantom.clinic.reports import write_sentence
+from lesionscope.phantom.clinic.wording import Split
+from lesionscope.phantom.pool import ordered
+from lesionscope.progress import Progress, silent
+
+Job = tuple[int, Split, str | None]
+"""Patient, split, file of label frequencies."""
+PATIENTS_AT_ONCE = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """Bookmarked lesions of a split, patient by patient.
+
+    Parameters
+    ----------
+    hu
+        int16 ``(n, 3, 120, 120)``: see :class:`~lesionscope.phantom.clinic.patches.Patch`.
+    boxes
+        float32 ``(n, 4)``: x0, y0, x1, y1 in patch pixels.
+    labels
+        bool ``(n, 171)``: everything that is true of each lesion, in the graph's order.
+    rows
+        Patient, lesion, direct labels, diameters (mm), sentence and its annotation, of each.
+    """
+
+    hu: NDArray[np.int16]
+    boxes: NDArray[np.float32]
+    labels: NDArray[np.bool_]
+    rows: tuple[dict[str, Any], ...]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def sentence_row(patient: ClinicPatient, mark: Mark, split: Split) -> dict[str, Any]:
+    """Return what is known and said of a marked lesion, as JSON has it."""
+    lesion = patient.lesions[mark.lesion]
+    others = [one for one in patient.lesions if one.id != lesion.id]
+    said = write_sentence(lesion, others, np.random.default_rng([patient.number, 26, mark.lesion]), split)
+    return {
+        "patient": patient.seed,
+        "lesion": lesion.id,
+        "direct": sorted(lesion.direct),
+        "long_mm": round(mark.long_mm, 2),
+        "short_mm": round(mark.short_mm, 2),
+        "sentence": said.text,
+        "bookmarks": [list(one) for one in said.bookmarks],
+        "bookmark_lesions": list(said.lesions),
+        "mentions": [[m.start, m.end, m.label, m.bookmark, m.relation] for m in said.mentions],
+    }
+
+
+def _work(job: Job) -> list[tuple[NDArray[np.int16], list[float], list[int], dict[str, Any]]]:
+    """Make a patient's bookmarked lesions; runs in a worker process."""
+    seed, split, frequencies = job
+    patient = ClinicPatient(seed, split, frequencies=frequencies)
+    places = {name: place for place, name in enumerate(load_labels().core)}
+    result = []
+    for mark in patient.marks:
+        if mark.bookmarked:
+            seen = patch(patient, mark)
+            labels = sorted(places[name] for name in patient.lesions[mark.lesion].labels)
+            result.append((seen.hu, list(seen.box), labels, sentence_row(patient, mark, split)))
+    return result
+
+
+def cohort(
+    split: Split,
+    lesions: int,
+    *,
+    first_patient: int = 0,
+    frequencies: str | Path | None = None,
+    workers: int = 2,
+    cache: str | Path | None = None,
+    progress: Progress = silent,
+) -> Cohort:
+    """Make the first ``lesions`` bookmarked lesions of a split, or read them from a cache.
+
+    Parameters
+    ----------
+    split
+        'train', 'validation' or 'test'.
+    lesions
+        How many.
+    first_patient
+        Skip so many patients.
+    frequencies
+        A file of label frequencies in place of the bundled table.
+    workers
+        Processes; the bytes don't depend on it.
+    cache
+        A folder that keeps them for the next call that asks for the same ones.
+    progress
+        Called after each patient.
+    """
+    if lesions < 1 or workers < 1 or first_patient < 0:
+        raise UsageError("A cohort needs 1 or more lesions and workers, and a first patient of 0 or more.")
+    source = str(frequencies) if frequencies is not None else None
+    stem = None
+    if cache is not None:
+        content = Path(source).read_bytes() if source is not None else b""
+        key = hashlib.sha256(repr((VERSION, split, first_patient, lesions)).encode() + content).hexdigest()[
+            :12
+        ]
+        stem = Path(cache) / f"clinic-{split}-{lesions}-{key}"
+        stored = _stored(stem)
+        if stored is not None:
+            return stored
+    hu = np.empty((lesions, len(OFFSETS_MM), SIZE, SIZE), dtype=np.int16)
+    boxes = np.empty((lesions, 4), dtype=np.float32)
+    labels = np.zeros((lesions, len(load_labels().core)), dtype=np.bool_)
+    rows: list[dict[str, Any]] = []
+    for made in _patients(split, first_patient, lesions, source, workers):
+        for pixels, box, true, row in made[: lesions - len(rows)]:
+            index = len(rows)
+            hu[index], boxes[index] = pixels, box
+            labels[index, true] = True
+            rows.append(row)
+        progress(len(rows), lesions, f"Seeing phantom patients ({split})")
+        if len(rows) >= lesions:
+            break
+    result = Cohort(hu, boxes, labels, tuple(rows))
+    if stem is not None:
+        _store(stem, result)
+    return result
+
+
+def _patients(
+    split: Split, first: int, lesions: int, source: str | None, workers: int
+) -> Iterator[list[tuple[NDArray[np.int16], list[float], list[int], dict[str, Any]]]]:
+    """Yield patients in order until nobody asks any more; every patient has a bookmarked lesion or two."""
+    jobs: Sequence[Job] = [(first + index, split, source) for index in range(lesions + PATIENTS_AT_ONCE)]
+    yield from ordered(_work, jobs, workers)
+
+
+def _stored(stem: Path) -> Cohort | None:
+    table = stem.with_suffix(".json")
+    if not table.is_file():
+        return None
+    try:
+        hu = np.load(stem.with_suffix(".npy"), mmap_mode="r")
+        kept = json.loads(table.read_text(encoding="utf-8"))
+        labels = np.zeros((len(hu), len(load_labels().core)), dtype=np.bool_)
+        for index, true in enumerate(kept["labels"]):
+            labels[index, true] = True
+        return Cohort(hu, np.array(kept["boxes"], dtype=np.float32), labels, tuple(kept["rows"]))
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        raise InputError(f"The cached lesions {stem}.* can't be used ({error}): delete them.") from error
+
+
+def _store(stem: Path, made: Cohort) -> None:
+    """Write the pixels, then the table that says they are whole."""
+    import io
+
+    buffer = io.BytesIO()
+    np.save(buffer, made.hu)
+    write_atomically(stem.with_suffix(".npy"), buffer.getvalue())
+    table = {
+        "labels": [[int(place) for place in np.nonzero(row)[0]] for row in made.labels],
+        "boxes": [[float(value) for value in box] for box in made.boxes],
+        "rows": list(made.rows),
+    }
+    write_atomically(stem.with_suffix(".json"), json.dumps(table))

@@ -1,0 +1,194 @@
+"""Figures of the phantom clinic's lesions: a contact sheet, and how often each label occurs."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lesionscope.files import write_atomically
+from lesionscope.phantom.clinic.frequencies import Frequencies, load_frequencies
+from lesionscope.phantom.clinic.growing import Body
+from lesionscope.phantom.clinic.lesions import ClinicLesion
+from lesionscope.phantom.clinic.marks import Mark
+from lesionscope.phantom.clinic.patches import Patch, patch
+from lesionscope.phantom.clinic.patients import ClinicPatient, whole_body
+from lesionscope.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SHEET = 24
+COLUMNS = 6
+ZOOM = 2
+CAPTION_PX = 58
+WINDOWS = {"lung": (-600.0, 1500.0), "airway": (-600.0, 1500.0), "bone": (350.0, 1500.0)}
+"""Centre and width (HU) of the window a lesion is shown in; soft tissue's elsewhere."""
+SOFT = (40.0, 400.0)
+LONG_COLOUR, SHORT_COLOUR, BOX_COLOUR = (255, 90, 80), (90, 210, 255), (120, 120, 60)
+COUNTED_DRAWS = 20_000
+BAR_PX, LINE_PX, NAME_PX = 560, 13, 210
+
+
+def tile(seen: Patch, mark: Mark, lesion: ClinicLesion, zoom: int = ZOOM) -> Image:
+    """Draw the middle slice of a patch with its marks, and the lesion's direct labels below."""
+    from PIL import Image, ImageDraw
+
+    centre, width = WINDOWS.get(lesion.family, SOFT)
+    hu = seen.hu[len(seen.hu) // 2].astype(np.float32)
+    grey = (np.clip((hu - centre) / width + 0.5, 0, 1) * 255).astype(np.uint8)
+    side = hu.shape[1] * zoom
+    picture = Image.new("RGB", (side, hu.shape[0] * zoom + CAPTION_PX))
+    picture.paste(Image.fromarray(grey).resize((side, hu.shape[0] * zoom), Image.Resampling.BICUBIC))
+    drawing = ImageDraw.Draw(picture)
+    left, top, _ = seen.origin_lps_mm
+    step = seen.spacing_mm[0]
+    drawing.rectangle([(value + 0.5) * zoom for value in seen.box], outline=BOX_COLOUR)
+    for ends, colour in ((mark.long, LONG_COLOUR), (mark.short, SHORT_COLOUR)):
+        line = [(((x - left) / step + 0.5) * zoom, ((y - top) / step + 0.5) * zoom) for x, y, _ in ends]
+        drawing.line(line, fill=colour)
+    words = ", ".join(sorted(lesion.direct, key=lambda name: (name != lesion.place, name)))
+    lines = _wrapped(words, side // 6)[:3]
+    more = len(lesion.labels - lesion.direct)
+    lines.append(f"{mark.long_mm:.0f} x {mark.short_mm:.0f} mm; {more} more labels true")
+    for number, line_text in enumerate(lines):
+        drawing.text((3, hu.shape[0] * zoom + 2 + 13 * number), line_text, fill=(235, 235, 235))
+    return picture
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, width)
+
+
+def contact_sheet(
+    *,
+    count: int = SHEET,
+    first_patient: int = 0,
+    frequencies: Frequencies | None = None,
+    body_of: Callable[[int], Body] = whole_body,
+    progress: Progress = silent,
+) -> Image:
+    """Draw the lesions of the first training patients, at most one of a family of places in a row of six."""
+    from PIL import Image
+
+    tiles: list[Image] = []
+    recent: list[str] = []
+    seed = first_patient
+    while len(tiles) < count:
+        patient = ClinicPatient(seed, "train", frequencies=frequencies, body_of=body_of)
+        seed += 1
+        for lesion, mark in zip(patient.lesions, patient.marks, strict=True):
+            if len(tiles) < count and lesion.family not in recent[-COLUMNS:]:
+                recent.append(lesion.family)
+                tiles.append(tile(patch(patient, mark), mark, lesion))
+                progress(len(tiles), count, "Drawing lesions")
+    width, height = tiles[0].size
+    rows = -(-count // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * (width + 4), rows * (height + 4)), (30, 30, 30))
+    for number, one in enumerate(tiles):
+        sheet.paste(one, ((number % COLUMNS) * (width + 4) + 2, (number // COLUMNS) * (height + 4) + 2))
+    return sheet
+
+
+def label_shares(frequencies: Frequencies, draws: int = COUNTED_DRAWS) -> dict[str, float]:
+    """Return the share of drawn lesions that each label (direct or implied by one) is true of."""
+    rng = np.random.default_rng(31)
+    graph = frequencies.possible.graph
+    counts: Counter[str] = Counter()
+    for _ in range(draws):
+        counts.update(graph.expand(frequencies.sample(rng).direct))
+    return {name: counts[name] / draws for name in graph.core}
+
+
+def truth_shares(patients: int, frequencies: Frequencies, progress: Progress = silent) -> dict[str, float]:
+    """Return the share of grown lesions that each label is true of."""
+    counts: Counter[str] = Counter()
+    lesions = 0
+    for seed in range(patients):
+        for lesion in ClinicPatient(seed, "train", frequencies=frequencies).lesions:
+            counts.update(lesion.labels)
+            lesions += 1
+        progress(seed + 1, patients, "Counting labels")
+    return {name: counts[name] / max(lesions, 1) for name in frequencies.possible.graph.core}
+
+
+def frequency_table(
+    target: dict[str, float], drawn: dict[str, float], truth: dict[str, float]
+) -> list[tuple[str, float, float, float]]:
+    """Return label, target share, share among direct labels, share in the whole truth; commonest first."""
+    return sorted(
+        ((name, target[name], drawn[name], truth[name]) for name in target), key=lambda row: -row[1]
+    )
+
+
+def frequency_chart(rows: list[tuple[str, float, float, float]]) -> Image:
+    """Draw shares on a logarithmic scale: the target as a bar, drawn and true ones as ticks on it."""
+    from PIL import Image, ImageDraw
+
+    columns = 2
+    per_column = -(-len(rows) // columns)
+    wide = NAME_PX + BAR_PX + 20
+    picture = Image.new("RGB", (columns * wide, per_column * LINE_PX + 34), (255, 255, 255))
+    drawing = ImageDraw.Draw(picture)
+    drawing.text((4, 4), "Share of lesions, .0001 to 1, logarithmic", fill=(0, 0, 0))
+    for index, (text, colour) in enumerate(
+        (("target", (170, 190, 215)), ("drawn", (200, 60, 40)), ("whole truth", (40, 130, 60)))
+    ):
+        drawing.rectangle((280 + 110 * index, 6, 292 + 110 * index, 14), fill=colour)
+        drawing.text((296 + 110 * index, 4), text, fill=(0, 0, 0))
+
+    def place(share: float) -> float:
+        return BAR_PX * (np.log10(max(share, 1e-4)) + 4) / 4
+
+    for number, (name, target, drawn, truth) in enumerate(rows):
+        x = (number // per_column) * wide + NAME_PX
+        y = 26 + (number % per_column) * LINE_PX
+        drawing.text((x - NAME_PX + 4, y), name, fill=(0, 0, 0))
+        drawing.rectangle((x, y + 1, x + place(target), y + 10), fill=(170, 190, 215))
+        for share, colour in ((drawn, (200, 60, 40)), (truth, (40, 130, 60))):
+            drawing.rectangle((x + place(share) - 1, y, x + place(share) + 1, y + 11), fill=colour)
+    return picture
+
+
+def write_figures(
+    out: str | Path,
+    *,
+    frequencies: str | Path | None = None,
+    patients: int = 200,
+    progress: Progress = silent,
+) -> tuple[Path, ...]:
+    """Write ``lesions.png``, ``label_frequencies.png`` and ``label_frequencies.csv`` to a folder."""
+    source = load_frequencies(frequencies)
+    folder = Path(out)
+    sheet = contact_sheet(frequencies=source, progress=progress)
+    truth = truth_shares(patients, source, progress)
+    rows = frequency_table(target_shares(), label_shares(source), truth)
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(["label", "target", "drawn", "truth"])
+    writer.writerows([name, *(f"{share:.5f}" for share in shares)] for name, *shares in rows)
+    return (
+        write_atomically(folder / "lesions.png", _png(sheet)),
+        write_atomically(folder / "label_frequencies.png", _png(frequency_chart(rows))),
+        write_atomically(folder / "label_frequencies.csv", table.getvalue()),
+    )
+
+
+def target_shares() -> dict[str, float]:
+    """Return the share of labelled training lesions that LesaNet's release gives each label."""
+    text = Path(__file__).with_name("target.tsv").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in text.splitlines() if line and not line.startswith("#"))
+    return {name: float(share) for name, share in rows}
+
+
+def _png(picture: Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, format="PNG")
+    return buffer.getvalue()
