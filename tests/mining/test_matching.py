@@ -37,6 +37,11 @@ def test_words_in_any_form(miner: Miner, text: str, labels: set[str]) -> None:
         ("anterior superior mediastinal mass", "anterior mediastinum"),
         ("sclerosis of the body and pedicle of T8", "vertebral body"),
         ("lucent focus at L3", "spine"),
+        ("hemorrhagic renal cyst on the right", "right kidney"),
+        ("nonenhancing focus, kidney, left", "left kidney"),
+        ("Lt lower pole renal cyst", "left kidney"),
+        ("node in the AP window", "mediastinum lymph node"),
+        ("node, supraclav, left", "supraclavicular lymph node"),
         ("juxtapleural nodule", "pleura"),
         ("intrahepatic mass", "liver"),
     ],
@@ -70,6 +75,10 @@ def test_a_modifier_and_a_head_make_a_compound(miner: Miner, text: str, label: s
         ("right hilar lymph node, chest", "left hilum lymph node"),
         ("lesion in the neck of the pancreas", "neck"),
         ("gall bladder", "urinary bladder"),
+        ("fat-containing lesion", "fat"),
+        ("enhancing in the arterial phase", "artery"),
+        ("axillary node with a fatty hilum", "hilum"),
+        ("peritoneal cavity", "cavitary"),
     ],
 )
 def test_what_is_not_said(miner: Miner, text: str, label: str) -> None:

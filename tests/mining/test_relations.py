@@ -30,6 +30,10 @@ def relations(miner: Miner, text: str, bookmark: int | None = None) -> dict[str,
         ("no mass, but a cyst", "cyst", "relevant"),
         ("nodule medial to the spleen", "spleen", "irrelevant"),
         ("nodule medial to the spleen", "nodule", "relevant"),
+        ("pretracheal node, no longer enlarged", "enlargement", "irrelevant"),
+        ("suggestive of necrosis in the mediastinal mass", "mass", "relevant"),
+        ("mass displacing the bladder and invading the rectum", "urinary bladder", "irrelevant"),
+        ("mass displacing the bladder and invading the rectum", "rectum", "relevant"),
         ("nodule in the right lower lobe, history of lymphadenopathy", "lymphadenopathy", "irrelevant"),
     ],
 )
@@ -49,6 +53,26 @@ def test_each_bookmark_has_its_own_place_and_shares_the_head(miner: Miner) -> No
 def test_an_earlier_finding_is_not_the_bookmarks(miner: Miner) -> None:
     said = relations(miner, "There is a liver mass, and a nodule in the right lower lobe BOOKMARK", 0)
     assert (said["mass"], said["liver"], said["nodule"]) == ("irrelevant", "irrelevant", "relevant")
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "expected"),
+    [
+        ("RUL BOOKMARK and LLL BOOKMARK nodules", "nodule", ["relevant", "relevant"]),
+        (
+            "Adenopathy: right axilla BOOKMARK, left hilum BOOKMARK",
+            "lymphadenopathy",
+            ["relevant", "relevant"],
+        ),
+        ("Liver cysts BOOKMARK, BOOKMARK", "cyst", ["relevant", "relevant"]),
+        ("Lung nodule BOOKMARK and liver lesion BOOKMARK", "nodule", ["relevant", "irrelevant"]),
+        ("Interval growth of BOOKMARK, a mass of the liver", "mass", ["relevant"]),
+        ("Renal mass BOOKMARK with thrombus in the portal vein", "thrombus", ["irrelevant"]),
+    ],
+)
+def test_to_several_bookmarks(miner: Miner, text: str, label: str, expected: list[str]) -> None:
+    found = [relations(miner, text, number)[label] for number in range(len(expected))]
+    assert found == expected
 
 
 def test_sizes_and_slices_are_bookmarks_where_none_is_marked() -> None:

@@ -19,6 +19,10 @@ def test_hyphens_part_words_but_not_prefixes() -> None:
     assert words("non–calcified, L3-L4") == ["noncalcified", ",", "l3", "l4"]
 
 
+def test_combining_forms_and_abbreviations() -> None:
+    assert words("aorto-caval cyst vs. mass.") == ["aortocaval", "cyst", "vs", "mass", "."]
+
+
 def test_numbers_and_signs() -> None:
     assert words("2.1 x 1.4 cm (4:12)?") == ["2.1", "x", "1.4", "cm", "(", "4", ":", "12", ")", "?"]
 
@@ -37,6 +41,6 @@ def test_spans_are_ordered_and_hold_their_words(text: str) -> None:
 
 
 @given(st.text())
-def test_nothing_but_space_and_hyphens_is_left_out(text: str) -> None:
+def test_nothing_but_space_hyphens_and_stops_of_abbreviations_is_left_out(text: str) -> None:
     inside = {i for token in tokenise(text) for i in range(token.start, token.end)}
-    assert all(c.isspace() or c in "-‐‑–" for i, c in enumerate(text) if i not in inside)
+    assert all(c.isspace() or c in "-‐‑–." for i, c in enumerate(text) if i not in inside)

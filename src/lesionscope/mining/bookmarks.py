@@ -47,9 +47,9 @@ class Bookmark:
 
 
 def find_bookmarks(text: str) -> tuple[Bookmark, ...]:
-    """Find the bookmarks of a sentence: the marked ones, or else sizes and slice numbers."""
+    """Find the bookmarks of a sentence: the marked ones; where none is of interest, sizes and slices too."""
     marked = tuple(Bookmark(*m.span(), m.group(), target=m["other"] is None) for m in MARKED.finditer(text))
-    if marked:
+    if any(mark.target for mark in marked):
         return marked
     sizes = [m.span() for m in SIZE.finditer(text) if not EARLIER.search(text, 0, m.start())]
     slices = [m.span() for m in SLICE.finditer(text)]
@@ -64,7 +64,8 @@ def find_bookmarks(text: str) -> tuple[Bookmark, ...]:
             and SAME.fullmatch(text, found[-1][1], start)
         ):
             found.append((start, end))
-    return tuple(Bookmark(start, end, text[start:end], target=True) for start, end in found)
+    own = [Bookmark(start, end, text[start:end], target=True) for start, end in found]
+    return tuple(sorted([*marked, *own], key=lambda mark: mark.start))
 
 
 def fold(tokens: Sequence[Token], bookmarks: Sequence[Bookmark]) -> tuple[list[Token], list[int]]:

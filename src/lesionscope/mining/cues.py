@@ -51,10 +51,11 @@ PHRASES: dict[tuple[Turn, bool], str] = {
         significant change, no increase, no interval increase, no significant increase, no decrease, no
         significant decrease, no significant interval increase, no growth, no interval growth, no
         progression, not changed, not significantly, not appreciably, not increased, not decreased, not
-        grown, not only, not necessarily, no longer, likely represents no""",
+        grown, not only, not necessarily, no doubt, no evidence that, likely represents no""",
     (Turn.DENIED, False): """
         no, without, not, negative for, absence of, no evidence of, free of, denies, rather than, instead
-        of, lack of, lacks, lacking, never, neither, nor""",
+        of, lack of, lacks, lacking, never, neither, nor, no longer, devoid of, fails to, failed to,
+        unlikely, formerly, what was""",
     (Turn.DENIED, True): """
         ruled out, not seen, no longer seen, no longer visualized, no longer present, no longer
         identified, no longer visible, no longer evident, not identified, not visualized, not present, not
@@ -65,29 +66,33 @@ PHRASES: dict[tuple[Turn, bool], str] = {
         questionable, questionably, cannot exclude, can not exclude, cannot rule out, can not rule out,
         not exclude, r/o, rule out, versus, vs, suggestive of, suggesting, suggests, suggest, presumed,
         presumably, presumptive, differential, perhaps, potentially, potential, favor, favored, favors,
-        query, equivocal, raises, raising, either""",
+        query, equivocal, raises, raising, either, questioned, apparent, apparently, ?""",
     (Turn.DOUBTED, True): """
         not excluded, cannot be excluded, can not be excluded, is possible, are possible, is suspected,
-        are suspected, is questioned, in the differential, not be excluded, is likely, is favored, ?""",
+        are suspected, is questioned, in the differential, not be excluded, is likely, is favored, favored
+        over""",
     (Turn.PAST, False): """
         history of, h/o, hx of, status post, s/p, site of prior, site of previous, post, previously
         resected, previous resection of""",
     (Turn.LANDMARK, False): ", ".join(
         [
-            "abutting, abuts, along the surface of, unlike, above, below, beneath, behind, beside, between, "
-            "surrounding, overlying, underlying, displacing"
+            "abutting, abuts, contacting, contacts, inseparable from, separate from, at the level of, "
+            "along the surface of, unlike, above, below, beneath, behind, beside, between, surrounding, "
+            "overlying, underlying, displacing"
         ]
         + [f"{direction} to" for direction in DIRECTIONS]
     ),
 }
 STOPS = frozenset("but however although though while whereas except aside apart nevertheless yet".split())
 """Words that begin a new clause."""
-ENDS = frozenset(";.!:")
+ENDS = frozenset(";.!")
 JOINS = frozenset(("and", "or", "nor", "versus", "vs", "/", "&"))
 OUTSIDE = frozenset(
-    "in within at along involving measuring measures is are was were which that seen with".split()
+    "in within at along involving invading infiltrating extending encasing arising measuring measures is "
+    "are was were which that seen with".split()
 )
 """Words that end a noun phrase."""
+WITHIN = frozenset(("in", "within", "at", "along"))
 
 
 def _table() -> dict[tuple[str, ...], tuple[Turn, bool]]:
@@ -112,7 +117,8 @@ def find_cues(tokens: Sequence[Token]) -> list[Cue]:
         if words[i] in STARTS:
             for length in range(min(LONGEST, len(words) - i), 0, -1):
                 if entry := TABLE.get(tuple(words[i : i + length])):
-                    cues.append(Cue(entry[0], i, i + length - 1, entry[1]))
+                    back = entry[1] or (words[i] == "?" and not any(w[0].isalpha() for w in words[i + 1 :]))
+                    cues.append(Cue(entry[0], i, i + length - 1, back))
                     i += length - 1
                     break
         i += 1
@@ -169,6 +175,8 @@ def _ends(cue: Cue, tokens: Sequence[Token], at: int) -> bool:
         return word in OUTSIDE
     if cue.turn is Turn.PAST:
         return word in OUTSIDE
+    if cue.turn is Turn.DOUBTED:
+        return word in WITHIN
     if cue.turn is Turn.DENIED:
         if word == MARK:
             return True

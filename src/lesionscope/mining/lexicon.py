@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from .tokens import tokenise
 Phrase = tuple[str, ...]
 
 IRREGULAR = {
+    "lt": "left",
+    "rt": "right",
+    "abd": "abdomen",
     "axillae": "axilla",
     "calices": "calyx",
     "femora": "femur",
@@ -25,12 +29,17 @@ IRREGULAR = {
 LINKS = frozenset("of to from near in within at with along by the a an is was".split())
 """Words that end the adjectives of a noun."""
 OTHER_THINGS = """
-arterial phase, venous phase, portal venous phase, lung window, bone window, soft tissue window,
-lateral limb, medial limb, cystic duct, hepatic flexure, splenic flexure, internal mammary, renal failure,
-pulmonary embolism, pulmonary embolus, chest tube, chest pain, chest ct, chest radiograph, abdominal ct,
-lymph node dissection, node dissection, bone scan, bone marrow, gastric band, fat stranding, skin marker
+arterial phase, venous phase, portal venous phase, lung window, bone window, soft tissue window, lateral
+limb, medial limb, renal hilum*, splenic hilum*, hepatic hilum*, fatty hilum*, nodal hilum*, peritoneal
+cavity, abdominal cavity, pleural cavity, thoracic cavity, chest cavity, oral cavity, nasal cavity,
+femoral* node, femoral* lymph node, femoral artery, femoral vein, femoral vessel, femoral canal, femoral
+hernia, cystic duct, hepatic flexure, splenic flexure, internal mammary, renal failure, pulmonary
+embolism, pulmonary embolus, chest tube, chest pain, chest ct, chest radiograph, abdominal ct, lymph node
+dissection, node dissection, bone scan, bone marrow, gastric band, fat stranding, skin marker
 """
-"""Phrases of reports that hold the name of a label but mean something else."""
+"""Phrases that hold the name of a label but mean something else; a star marks the one word that does."""
+CUT_LENGTH = 6
+"""Shortest beginning of a long word that stands for it."""
 FUZZY_LENGTH = 10
 """Shortest word that may be one slip of the pen away from a known one; shorter ones have true neighbours."""
 
@@ -107,9 +116,9 @@ class Lexicon:
             for form in (*plurals(word), *verb_forms(word)):
                 self._forms.setdefault(form, self._forms[word])
         for form, word in IRREGULAR.items():
-            if word in known:
-                self._forms.setdefault(form, self._forms[word])
+            self._forms.setdefault(form, self._forms.get(word, word))
         self._deletions = _deletions(self._forms)
+        self._sorted = sorted(word for word in self._forms if len(word) >= FUZZY_LENGTH)
         self._cached_form = lru_cache(maxsize=100_000)(self._form)
         self.phrases: Mapping[Phrase, frozenset[str]] = self._phrases(raw)
         self.longest: Mapping[str, int] = _longest(self.phrases)
@@ -145,10 +154,13 @@ class Lexicon:
         return {tuple(text.split(" ")): text for text in bare}
 
     @cached_property
-    def other_things(self) -> tuple[Phrase, ...]:
-        """The phrases that look like labels and are none, unless the graph names them."""
-        phrases = (tuple(map(self.form, _words(text))) for text in OTHER_THINGS.split(","))
-        return tuple(phrase for phrase in phrases if phrase not in self.phrases)
+    def other_things(self) -> Mapping[Phrase, int]:
+        """Phrases whose words mean something else alone, and which of the words does; -1: each."""
+        things = {}
+        for text in OTHER_THINGS.split(","):
+            marked = [place for place, word in enumerate(text.split()) if word.endswith("*")]
+            things[tuple(map(self.form, _words(text)))] = marked[0] if marked else -1
+        return things
 
     def _formed(self, phrase: Phrase) -> Phrase:
         return tuple(self._forms[word] for word in phrase)
@@ -162,10 +174,21 @@ class Lexicon:
 
     def _form(self, word: str) -> str:
         known = self._forms.get(word)
+        if known is None and len(word) >= CUT_LENGTH and word.isalpha():
+            known = self._whole(word)
         if known is None and len(word) >= FUZZY_LENGTH:
             near = {self._deletions.get(left, "") for left in (word, *_dropped(word))} - {""}
             known = near.pop() if len(near) == 1 else word
         return word if known is None else known
+
+    def _whole(self, cut: str) -> str | None:
+        """Return the form of the words that a cut one begins: "supraclav"; ``None`` where they differ."""
+        forms: set[str] = set()
+        for word in self._sorted[bisect_left(self._sorted, cut) :]:
+            if not word.startswith(cut):
+                break
+            forms.add(self._forms[word])
+        return forms.pop() if len(forms) == 1 else None
 
 
 def _deletions(forms: Mapping[str, str]) -> dict[str, str]:

@@ -36,8 +36,8 @@ DENIALS = frozenset(("no", "not", "without", "non"))
 SPAN = 4
 """Most words of a phrase on either side of the word that parts it."""
 
-OTHER = ""
-"""What stands for the name of a phrase that is no label but looks like one."""
+OTHER = "\0"
+"""Begins the stand-in for a label of phrases whose words mislead; which word does follows."""
 
 Found = tuple[tuple[str, ...], int, int]
 """Names, and the first and last token that say them."""
@@ -67,8 +67,8 @@ class Matcher:
         self._names: dict[Phrase, tuple[str, ...]] = {p: tuple(sorted(n)) for p, n in lexicon.phrases.items()}
         for phrase, text in lexicon.bare_modifiers.items():
             self._names[phrase] = (*self._names.get(phrase, ()), text)
-        for phrase in lexicon.other_things:
-            self._names[phrase] = (*self._names.get(phrase, ()), OTHER)
+        for phrase, misread in lexicon.other_things.items():
+            self._names[phrase] = (*self._names.get(phrase, ()), OTHER + str(misread))
         self._longest: dict[str, int] = {}
         for phrase in self._names:
             self._longest[phrase[0]] = max(self._longest.get(phrase[0], 0), len(phrase))
@@ -80,10 +80,18 @@ class Matcher:
         if NODE in self.kind:
             for name in (NODE, *graph.descendants(NODE)):
                 self.roles[name] |= HEAD
+        stations = {c.modifier for c in lexicon.compounds.get(NODE, ()) if c.modifier in self.kind}
+        self._station: dict[str, str] = {}
+        for name in self.kind:
+            near = graph.ancestors(name) & stations
+            nearest = [s for s in near if not any(s in graph.ancestors(other) for other in near)]
+            if self.kind[name] == "body part" and name not in stations and len(nearest) == 1:
+                self._station[name] = nearest[0]
         self._exclusives = {name: graph.exclusives(name) for name in self.kind}
         self._heads: dict[str, tuple[Compound, ...]] = {}
         for name in self.kind:
-            heads = [name] if self.kind[name] == "body part" else [name, *sorted(graph.ancestors(name))]
+            implied = self.kind[name] == "type" and graph.by_name[name].index is not None
+            heads = [name, *sorted(graph.ancestors(name))] if implied else [name]
             if compounds := tuple(
                 c
                 for head in heads
@@ -122,14 +130,17 @@ class Matcher:
         "Neck" in "pancreatic neck", "mammary" in "internal mammary", "lung" in "lung window",
         "fat" in "fat-containing". What a longer phrase denies is said, and denied: "not calcified".
         """
+        is_part = self.kind.get(match.label) == "body part"
         for names, first, last in runs:
             if first <= match.first and match.last <= last and last - first > match.last - match.first:
                 if tokens[first].word in DENIALS:
                     continue
-                if tokens[last].word == "containing" and self.kind.get(match.label) == "body part":
+                if tokens[last].word == "containing" and is_part:
                     return True
                 for name in names:
-                    if name == OTHER or match.label in self._exclusives.get(name, ()):
+                    if self._other(name, match.first - first) or match.label in self._exclusives.get(
+                        name, ()
+                    ):
                         return True
         return False
 
@@ -175,8 +186,25 @@ class Matcher:
                         yield from self._turned(forms, join, after)
             elif word in POSITIONS:
                 yield from self._placed(tokens, forms, i)
+                if i and word in SIDES:
+                    yield from self._sided(tokens, forms, i)
             if i + 1 < n and forms[i + 1] == tokens[i + 1].word:
                 yield self._names.get((forms[i + 1], forms[i]), ()), i, i + 1
+
+    def _sided(self, tokens: Sequence[Token], forms: Sequence[str], at: int) -> Iterator[Found]:
+        """Yield the part whose side comes after it: "kidney, left", "renal cyst on the left"."""
+        following = tokens[at + 1].word if at + 1 < len(tokens) else ";"
+        before = tokens[at - 1].word
+        if following[0].isalnum() or not (before == "," or before == "the" or self._is_part(forms[at - 1])):
+            return
+        for start in range(at - 1, max(at - 2 - 2 * SPAN, -1), -1):
+            if tokens[start].word in SIDES or tokens[start].word in ";.":
+                return
+            for end in range(min(start + SPAN, at), start, -1):
+                longer = self._has_part(self._names.get(tuple(forms[end - 1 : end + 1]), ()))
+                if not longer and (names := self._names.get((forms[at], *forms[start:end]))):
+                    yield names, start, at
+                    return
 
     def _placed(self, tokens: Sequence[Token], forms: Sequence[str], at: int) -> Iterator[Found]:
         """Yield the part that a position says, other adjectives between: "left posterior renal cyst"."""
@@ -191,7 +219,14 @@ class Matcher:
                 return
 
     def _is_part(self, form: str) -> bool:
-        return any(self.kind.get(name) == "body part" for name in self._names.get((form,), ()))
+        return self._has_part(self._names.get((form,), ()))
+
+    def _has_part(self, names: Iterable[str]) -> bool:
+        return any(self.kind.get(name) == "body part" for name in names)
+
+    @staticmethod
+    def _other(name: str, place: int) -> bool:
+        return name.startswith(OTHER) and name[1:] in ("-1", str(place))
 
     def _joined(self, before: Sequence[str], after: Sequence[str], start: int) -> Iterator[Found]:
         """Yield phrases made of the end of one run of words and the beginning of another at ``start``."""
@@ -222,6 +257,9 @@ class Matcher:
         said: dict[str, list[Match]] = {}
         for match in matches:
             said.setdefault(match.label, []).append(match)
+        for match in matches:  # a node in a part of the mediastinum is a mediastinal node
+            if station := self._station.get(match.label):
+                said.setdefault(station, []).append(match)
         heads = [m for m in matches if self.roles.get(m.label, NO_ROLE) & HEAD]
         parts = [m for m in matches if self.roles.get(m.label, NO_ROLE) & PLACE]
         pairs: dict[tuple[Compound, Match], tuple[int, Match]] = {}

@@ -128,6 +128,11 @@ def findings(
         owner = _owner(match, tokens, clause, places, heads, parts)
         if owner is not None:
             owned[owner].add(i)
+    header = {
+        i for i, m in enumerate(matches) if places and any(t.word == ":" for t in tokens[m.last : places[0]])
+    }
+    for number, place in enumerate(places):
+        owned[number] |= {i for i in header if clause[matches[i].last] == clause[place]}
     for number in range(1, len(places)):
         low, high = places[number - 1], places[number]
         if clause[low] != clause[high]:
@@ -136,6 +141,11 @@ def findings(
             owned[number] = owned[number - 1] = owned[number] | owned[number - 1]
         elif not any(tokens[i].word in GENERIC for i in range(low, high)):
             owned[number] |= _unsaid(owned[number], owned[number - 1], matches, roles)
+    for number in range(len(places) - 2, -1, -1):  # "RUL BOOKMARK and LLL BOOKMARK nodules"
+        low, high = places[number], places[number + 1]
+        headless = not any(roles[matches[i].label] & HEAD for i in owned[number])
+        if clause[low] == clause[high] and headless and not any(t.word in GENERIC for t in tokens[:low]):
+            owned[number] |= {i for i in owned[number + 1] if roles[matches[i].label] != PLACE}
     return [frozenset(group) for group in owned]
 
 
@@ -157,7 +167,8 @@ def _owner(
         if following is None:
             if _accompanied(match, tokens, places[preceding], heads):
                 return None
-            return None if gap and _another(match, gap, tokens, heads) else preceding
+            spoken = any(head.last < places[preceding] for head in heads)
+            return None if gap and spoken and _another(match, gap, tokens, heads, parts) else preceding
         if not gap and (continues or _ends_between(tokens, match.last, places[following])):
             return preceding
     if following is not None and not _complete(match, places[following], tokens, heads, parts):
@@ -169,13 +180,18 @@ def _ends_between(tokens: Sequence[Token], low: int, high: int) -> list[int]:
     return [i for i in range(low + 1, high) if tokens[i].word in ENDS_FINDING]
 
 
-def _another(match: Match, gap: Sequence[int], tokens: Sequence[Token], heads: Sequence[Match]) -> bool:
+def _another(
+    match: Match, gap: Sequence[int], tokens: Sequence[Token], heads: Sequence[Match], parts: Sequence[Match]
+) -> bool:
     """Whether what follows a bookmark speaks of something else: "…, with a cyst in the liver"."""
     opening = tokens[gap[-1] + 1].word
     says_head = any(
         gap[-1] < head.first <= match.last or gap[-1] < match.first <= head.first for head in heads
     )
-    return tokens[gap[-1]].word != "," or opening in NEW or (says_head and opening in OUTSIDE)
+    says_part = any(gap[-1] < part.first <= match.last for part in parts)
+    if tokens[gap[-1]].word == ",":
+        return opening in NEW or (says_head and opening in OUTSIDE)
+    return opening in NEW or says_head or says_part
 
 
 def _accompanied(match: Match, tokens: Sequence[Token], bookmark: int, heads: Sequence[Match]) -> bool:

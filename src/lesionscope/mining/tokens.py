@@ -12,6 +12,8 @@ PREFIXES = frozenset(
     "sub supra trans".split()
 )
 """Prefixes that a hyphen may part from the word they belong to: "pre-tracheal", "non-calcified"."""
+ABBREVIATIONS = frozenset(("vs", "e", "g", "i", "approx", "ca", "dr", "resp"))
+"""Words after which a full stop ends no sentence."""
 HYPHENS = frozenset("-‐‑–")
 
 
@@ -19,7 +21,7 @@ HYPHENS = frozenset("-‐‑–")
 class Token:
     """A word, number or sign: ``text[start:end]``, and the same in lower case.
 
-    A prefix with a hyphen and the word after it are one token, its ``word``
+    A prefix ("pre-", "aorto-") with a hyphen and the word after it are one token, its ``word``
     written without the hyphen; other hyphens between words part two tokens.
     """
 
@@ -43,8 +45,15 @@ def tokenise(text: str) -> list[Token]:
         if word in HYPHENS and tokens and tokens[-1].end == start and tokens[-1].is_word:
             hyphen_end = end
             continue
-        if hyphen_end == start and word[0].isalpha() and tokens[-1].word in PREFIXES:
+        if word == "." and tokens and tokens[-1].end == start and tokens[-1].word in ABBREVIATIONS:
+            continue
+        if hyphen_end == start and word[0].isalpha() and _joins(tokens[-1].word):
             tokens[-1] = Token(tokens[-1].start, end, tokens[-1].word + word)
         else:
             tokens.append(Token(start, end, word))
     return tokens
+
+
+def _joins(word: str) -> bool:
+    """Whether a word before a hyphen is part of the next: a prefix, or a combining form such as "aorto"."""
+    return word in PREFIXES or (len(word) > 3 and word.endswith("o"))
