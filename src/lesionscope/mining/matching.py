@@ -21,11 +21,11 @@ from .lexicon import LINKS, Compound, Lexicon, Phrase
 from .tokens import Token
 
 POSITIONS = frozenset(
-    "left right bilateral upper middle mid lower anterior posterior superior inferior medial lateral central "
+    "left right bilateral lt rt upper middle mid lower anterior posterior superior inferior medial lateral central "
     "major minor common internal external main ascending descending proximal distal deep superficial".split()
 )
 """Words that place a part, and make another part only where they stand beside it."""
-SIDES = frozenset(("left", "right", "bilateral"))
+SIDES = frozenset(("left", "right", "bilateral", "lt", "rt"))
 ARTICLES = frozenset(("the", "a", "an", "his", "her", "this", "that"))
 JOINS = frozenset(("and", "or", "&", "/", "versus", "vs"))
 AT_PREFIXES = ("juxta", "intra", "endo", "trans")
