@@ -231,6 +231,14 @@ def _add_phantom(phantom: argparse.ArgumentParser) -> None:
     radpath.add_argument("--frequencies", choices=("table1", "balanced"), default="table1")
     radpath.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     radpath.add_argument("--out", type=Path, required=True, metavar="DIR")
+    lesions = kinds.add_parser(
+        "lesions",
+        help="figures of the clinic's lesions: a contact sheet, label frequencies",
+        allow_abbrev=False,
+    )
+    lesions.add_argument("--frequencies", type=Path, metavar="FILE", help="another joint label distribution")
+    lesions.add_argument("--patients", type=int, default=200, metavar="N", help="patients to count labels in")
+    lesions.add_argument("--out", type=Path, required=True, metavar="DIR")
 
 
 def join_negative(argv: Sequence[str]) -> list[str]:

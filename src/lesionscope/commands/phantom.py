@@ -12,7 +12,7 @@ from lesionscope.errors import UsageError
 
 def run(arguments: argparse.Namespace) -> int:
     """Make a chest series, or labelled cubes."""
-    return {"chest": chest, "radpath": radpath}[arguments.kind](arguments)
+    return {"chest": chest, "radpath": radpath, "lesions": lesions}[arguments.kind](arguments)
 
 
 def chest(arguments: argparse.Namespace) -> int:
@@ -38,4 +38,20 @@ def radpath(arguments: argparse.Namespace) -> int:
         progress=terminal_progress(),
     )
     print(f"{len(made)} cubes in {arguments.out}")
+    return 0
+
+
+def lesions(arguments: argparse.Namespace) -> int:
+    """Write a contact sheet of lesions, and how often each label occurs beside how often it should."""
+    if arguments.patients < 1:
+        raise UsageError("--patients must be 1 or more.")
+    from lesionscope.phantom.clinic.figures import write_figures
+
+    for path in write_figures(
+        arguments.out,
+        frequencies=arguments.frequencies,
+        patients=arguments.patients,
+        progress=terminal_progress(),
+    ):
+        print(path)
     return 0

@@ -21,7 +21,7 @@ from lesionscope.phantom.clinic.patients import ClinicPatient, whole_body
 from lesionscope.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.Image import Image as Picture
 
 SHEET = 24
 COLUMNS = 6
@@ -35,7 +35,7 @@ COUNTED_DRAWS = 20_000
 BAR_PX, LINE_PX, NAME_PX = 560, 13, 210
 
 
-def tile(seen: Patch, mark: Mark, lesion: ClinicLesion, zoom: int = ZOOM) -> Image:
+def tile(seen: Patch, mark: Mark, lesion: ClinicLesion, zoom: int = ZOOM) -> Picture:
     """Draw the middle slice of a patch with its marks, and the lesion's direct labels below."""
     from PIL import Image, ImageDraw
 
@@ -74,11 +74,11 @@ def contact_sheet(
     frequencies: Frequencies | None = None,
     body_of: Callable[[int], Body] = whole_body,
     progress: Progress = silent,
-) -> Image:
+) -> Picture:
     """Draw the lesions of the first training patients, at most one of a family of places in a row of six."""
     from PIL import Image
 
-    tiles: list[Image] = []
+    tiles: list[Picture] = []
     recent: list[str] = []
     seed = first_patient
     while len(tiles) < count:
@@ -128,7 +128,7 @@ def frequency_table(
     )
 
 
-def frequency_chart(rows: list[tuple[str, float, float, float]]) -> Image:
+def frequency_chart(rows: list[tuple[str, float, float, float]]) -> Picture:
     """Draw shares on a logarithmic scale: the target as a bar, drawn and true ones as ticks on it."""
     from PIL import Image, ImageDraw
 
@@ -145,7 +145,7 @@ def frequency_chart(rows: list[tuple[str, float, float, float]]) -> Image:
         drawing.text((296 + 110 * index, 4), text, fill=(0, 0, 0))
 
     def place(share: float) -> float:
-        return BAR_PX * (np.log10(max(share, 1e-4)) + 4) / 4
+        return float(BAR_PX * (np.log10(max(share, 1e-4)) + 4) / 4)
 
     for number, (name, target, drawn, truth) in enumerate(rows):
         x = (number // per_column) * wide + NAME_PX
@@ -188,7 +188,7 @@ def target_shares() -> dict[str, float]:
     return {name: float(share) for name, share in rows}
 
 
-def _png(picture: Image) -> bytes:
+def _png(picture: Picture) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, format="PNG")
     return buffer.getvalue()

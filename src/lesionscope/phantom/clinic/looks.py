@@ -480,7 +480,7 @@ def _soft_tissue(looks: Looks, setting: Setting, rng: Rng) -> Looks:
 @_rule("solid")
 def _solid(looks: Looks, setting: Setting, rng: Rng) -> Looks:
     return replace(
-        looks, fill_hu=max(looks.fill_hu, setting.tissue_hu) + 16, texture_hu=3.0, edge_mm=1.1, pattern="body"
+        looks, fill_hu=max(looks.fill_hu, setting.tissue_hu) + 26, texture_hu=3.0, edge_mm=1.0, pattern="body"
     )
 
 

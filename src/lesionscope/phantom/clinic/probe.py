@@ -1,0 +1,164 @@
+"""Can a lesion's labels be told from what surrounds it? A probe on scans with the lesions left out.
+
+``python -m lesionscope.phantom.clinic.probe`` prints, for every type and attribute, how well a
+logistic regression on the statistics of background-only crops tells lesions with the label from
+others *at the same place*: .5 is not at all. Needs scikit-learn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscope.phantom.clinic.frequencies import load_frequencies
+from lesionscope.phantom.clinic.patches import patch
+from lesionscope.phantom.clinic.patients import ClinicPatient
+from lesionscope.phantom.pool import ordered
+from lesionscope.progress import Progress, silent
+
+Features = NDArray[np.float64]
+CROP = 64
+FIRST_PATIENT = 60_000_000
+FEWEST = 25
+"""Fewer lesions with a label than this say nothing."""
+FOLDS = 5
+TISSUES_HU = (-1100, -950, -500, -150, -50, 20, 80, 150, 300, 3100)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A lesion of which only the surroundings are shown."""
+
+    patient: int
+    place: str
+    family: str
+    direct: frozenset[str]
+    features: Features
+
+
+def statistics(hu: NDArray[np.int16]) -> Features:
+    """Describe a background crop ``(rows, columns)``: HU histograms, spread and edges, near and far."""
+    values = hu.astype(np.float64)
+    n = values.shape[0]
+    rows, columns = np.indices(values.shape) - (n - 1) / 2
+    radius = np.hypot(rows, columns)
+    parts: list[float] = []
+    for low, high in ((0, 6), (6, 14), (14, 24), (24, 34)):
+        inside = values[(radius >= low) & (radius < high)]
+        histogram = np.histogram(inside, TISSUES_HU)[0] / inside.size
+        parts += [*histogram, float(np.clip(inside, -1000, 400).mean() / 300)]
+        parts.append(float(np.clip(inside, -1000, 400).std() / 200))
+    slope = np.hypot(*np.gradient(np.clip(values, -300, 300)))
+    parts += [float(slope[radius < size].mean() / 30) for size in (8, 16, 32)]
+    return np.array(parts)
+
+
+def _work(seed: int) -> list[Seen]:
+    patient = ClinicPatient(seed, "train")
+    result = []
+    for lesion, mark in zip(patient.lesions, patient.marks, strict=True):
+        seen = patch(patient, mark, size=CROP, offsets_mm=(0.0,), lesions=())
+        result.append(Seen(seed, lesion.place, lesion.family, lesion.direct, statistics(seen.hu[0])))
+    return result
+
+
+def gather(patients: int, *, workers: int = 2, progress: Progress = silent) -> list[Seen]:
+    """Scan the surroundings of the lesions of so many patients."""
+    found: list[Seen] = []
+    seeds = range(FIRST_PATIENT, FIRST_PATIENT + patients)
+    for index, lesions in enumerate(ordered(_work, seeds, workers)):
+        found += lesions
+        progress(index + 1, patients, "Scanning backgrounds")
+    return found
+
+
+def auc_within(scores: Features, positive: NDArray[np.bool_], places: Sequence[str]) -> float:
+    """Return the share of pairs (with, without the label) at the same place that scores put in order."""
+    names = np.array(places)
+    right = pairs = 0.0
+    for place in np.unique(names):
+        here = names == place
+        yes, no = scores[here & positive], scores[here & ~positive]
+        if len(yes) and len(no):
+            gaps = yes[:, None] - no[None]
+            right += float((gaps > 0).sum() + 0.5 * (gaps == 0).sum())
+            pairs += gaps.size
+    return right / pairs if pairs else float("nan")
+
+
+def probe(seen: Sequence[Seen]) -> dict[str, dict[str, float]]:
+    """Return, by label, how many lesions have it and the AUC among lesions at the same place.
+
+    Scores come from patients that the regression was not fitted to.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
+    possible = load_frequencies().possible
+    result: dict[str, dict[str, float]] = {}
+    for name in possible.graph.core:
+        if name in possible.family:
+            continue
+        scores: list[Features] = []
+        labels: list[NDArray[np.bool_]] = []
+        places: list[str] = []
+        for family, chances in possible.chances.items():
+            here = [one for one in seen if one.family == family] if name in chances else []
+            truth = np.array([name in possible.graph.expand(one.direct) for one in here])
+            fold = np.array([one.patient % FOLDS for one in here])
+            if len(here) < FOLDS * 4 or truth.sum() < FOLDS:
+                continue
+            features = np.stack([one.features for one in here])
+            for place in {one.place for one in here}:
+                same = np.array([one.place == place for one in here])
+                features[same] -= features[same].mean(axis=0)
+            score = np.zeros(len(here))
+            for number in range(FOLDS):
+                fit = fold != number
+                if truth[fit].sum() and (~truth[fit]).sum() and (~fit).sum():
+                    scaler = StandardScaler().fit(features[fit])
+                    model = LogisticRegression(C=0.02, class_weight="balanced", max_iter=300)
+                    model.fit(scaler.transform(features[fit]), truth[fit])
+                    score[~fit] = model.decision_function(scaler.transform(features[~fit]))
+            # Pairs are compared within a fold: each fold has a regression of its own.
+            scores.append(score)
+            labels.append(truth)
+            places += [f"{one.place} {number}" for one, number in zip(here, fold, strict=True)]
+        count = int(sum(part.sum() for part in labels))
+        if count >= FEWEST:
+            auc = auc_within(np.concatenate(scores), np.concatenate(labels), places)
+            if np.isfinite(auc):
+                result[name] = {"lesions": count, "auc": round(auc, 3)}
+    return result
+
+
+def main() -> None:
+    """Print the probe's AUC of every label."""
+    from lesionscope.commands.output import terminal_progress
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--patients", type=int, default=1500)
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    seen = gather(arguments.patients, workers=arguments.workers, progress=terminal_progress())
+    found: dict[str, Any] = dict(probe(seen))
+    values = [one["auc"] for one in found.values()]
+    weights = [one["lesions"] for one in found.values()]
+    summary = {
+        "lesions": len(seen),
+        "mean_auc": round(float(np.mean(values)), 3),
+        "weighted_mean_auc": round(float(np.average(values, weights=weights)), 3),
+        "highest_auc": max(values),
+        "labels": found,
+    }
+    print(json.dumps(summary, indent=1))
+
+
+if __name__ == "__main__":
+    main()
