@@ -33,6 +33,8 @@ ALTERNATIVES = {
     "implant": ("fluid", "lymphadenopathy"),
 }
 """What a lesion may be taken for."""
+SHARED_WORDS = {"either": 0.5, "denied": 0.35}
+"""How often a section's single function words ("or", "without") serve, which every wording shares."""
 NODE = "lymph node"
 VOWEL = re.compile(r"[aeio]|u(?!ni)|8|1[18](?!\d)|RUL|RLL|RML|L[UL]L|AP\b|L\d", re.IGNORECASE)
 """What "an" stands before."""
@@ -81,7 +83,8 @@ class Phrases:
         common = [t for t in self.wording.common.get(section, ()) if fits(t)]
         if not own and not common:
             raise ValueError(f"no construction of {section!r} fits")
-        among = common if not own or (common and self.chance(self._common)) else own
+        share = SHARED_WORDS.get(section, self._common)
+        among = common if not own or (common and self.chance(share)) else own
         chosen = self.pick(among)
         self.used.append(f"{section}: {chosen}")
         return chosen
@@ -158,13 +161,14 @@ class Phrases:
         if content.denied is not None:
             denied = content.denied
             template = self.template("denied")
-            after.append(fill_one(template, self._denied(denied)))
+            after.append(fill_one(template, self.lacked(denied)))
         if content.landmark is not None and not plural:
             template = self.template("landmark")
             after.append(fill_one(template, self.noun(content.landmark, owners, "other")))
         return joined([*before, noun, *after]), counted and not plural
 
-    def _denied(self, label: str) -> Passage:
+    def lacked(self, label: str) -> Passage:
+        """Say an attribute that a lesion hasn't."""
         term = self.wording.terms[label]
         if term.nouns:
             noun = self.pick(term.nouns)

@@ -17,7 +17,7 @@ import numpy as np
 
 from .commonplaces import FINDINGS, LANDMARKS
 from .contents import Reported, alternative, choose, is_node, size_text
-from .passages import Mark, Passage, filled, tidy
+from .passages import Mark, Passage, filled, joined, tidy
 from .phrases import Content, Phrases, fill_one
 from .wording import SLOT, Split, slots, wording
 
@@ -38,12 +38,22 @@ SHARES = {
     "landmark": 0.08,
     "stable": 0.15,
     "previous": 0.12,
+    "first_denial": 0.04,
+    "certain": 0.06,
+    "looks": 0.12,
     "prefix": 0.05,
     "twice": 0.04,  # a bookmark of an earlier image of the same lesion beside it
     "misspelt": 0.03,
     "no stop": 0.1,
 }
 """How often a sentence holds what; see ``wording_*.txt`` for each."""
+SUSPECTED = ("metastasis", "cancer", "scar", "hemangioma", "adenoma", "cyst", "lymphadenopathy")
+LACKED = ("calcified", "cavitary", "enhancing", "fat-containing", "necrosis")
+"""What a lesion may be said to lack."""
+BEFORE_NOUN = re.compile(
+    r"\{bm\d?\}:? (?:\{(?:bare|head|many|size)|and \{bm)|[Tt]he \{bm|^\{bm|at \{bm|; \{bm"
+)
+"""A bookmark that stands where only the prepared words can."""
 BEGINNING = re.compile(r"(?:^|(?<=\. ))[a-z]")
 LONG_WORD = re.compile(r"\b[a-z]{8,}\b")
 SAFE_BEFORE_SIZE = ("previously", "formerly", " (was", ", from", " (previously")
@@ -125,9 +135,11 @@ class _Writer:
         self.target = target
         self.others = [others[i] for i in rng.permutation(len(others))]
         self.measured = self._happens("measured")
+        self.true = frozenset().union(target.labels, *(other.labels for other in others))
+        self._untrue = next((n for n in rng.permutation(LACKED).tolist() if n not in self.true), None)
+        self._heads: set[str | None] = set()
         self._last = 0  # the finding written of last
         self._doubtable = True  # whether "likely …" after the main clause is surely said of it
-        self.true = frozenset().union(target.labels, *(other.labels for other in others))
 
     def _happens(self, what: str) -> bool:
         return self.phrases.chance(SHARES[what])
@@ -148,6 +160,7 @@ class _Writer:
     def _content(self, lesion: Reported, index: int) -> Content:
         phrases = self.phrases
         content = choose(lesion, index, phrases)
+        self._heads.add(content.head)
         if content.head is not None:
             other = alternative(content.head, phrases)
             if other is not None and self._happens("either"):
@@ -218,13 +231,28 @@ class _Writer:
 
         def fits(template: str) -> bool:
             names = slots(template)
-            return (may["sized"] or not any(n.startswith("size") for n in names)) and (
-                may["placed"] or not any(n.startswith("in") for n in names)
+            return (
+                (
+                    may["sized"]
+                    or not (any(n.startswith("size") for n in names) or BEFORE_NOUN.search(template))
+                )
+                and (may["placed"] or not any(n.startswith("in") for n in names))
+                and ("no" not in names or self._untrue is not None)
             )
 
         return self.phrases.template(section, fits)
 
     def _one(self, content: Content) -> Passage:
+        terms = self.phrases.wording.terms
+        look = next((name for name in content.looks if terms[name].adjectives), None)
+        if look is not None and self._happens("looks"):
+            template = self._main_template("looks", [content])
+            rest = tuple(name for name in content.looks if name != look)
+            said = self.phrases.adjective(look, frozenset((content.index,)))
+            content = dataclasses.replace(content, looks=rest)
+            return filled(
+                template, lambda slot: said if slot == "look" else self._slot(slot, content, template)
+            )
         template = self._main_template("one", [content])
         return filled(template, lambda slot: self._slot(slot, content, template))
 
@@ -244,20 +272,24 @@ class _Writer:
         """Write of two lesions that share a head, each with its own place; ``None`` if they don't."""
         phrases = self.phrases
         first, second = pair
-        if first.head is None or first.head != second.head or first.place is None or second.place is None:
-            return None
-        if first.place == second.place:
+        if first.head is None or first.head != second.head:
             return None
         self._doubtable = False
         both = frozenset((0, 1))
         looks = tuple(look for look in first.looks if look in second.looks)
         content = Content(first.index, first.head, looks)
         one = dataclasses.replace(content, looks=())
-        template = self._main_template("shared", pair)
+        if first.place is None or second.place is None or first.place == second.place:
+            if first.place == second.place:
+                content = dataclasses.replace(content, place=first.place)
+            template = self._main_template("twin", pair)
+        else:
+            template = self._main_template("shared", pair)
 
         def fill(slot: str) -> Passage:
             if slot == "many":
-                return phrases.head(content, both, plural=True)[0]
+                head = phrases.head(content, both, plural=True)[0]
+                return joined([head, phrases.inside(content, both)])
             if slot == "one":
                 head, counted = phrases.head(one, both)
                 return phrases.article(head) if counted else head
@@ -283,10 +315,16 @@ class _Writer:
             return head if begins else phrases.article(head)
         if slot == "in":
             return phrases.inside(content)
+        if slot == "old":
+            return self._absent()
+        if slot == "no":
+            return phrases.lacked(self._untrue or LACKED[0])
         if slot == "in0":
             return phrases.place(content)
         if slot == "bm":
-            return self._mark(content)
+            mark = self._mark(content)
+            inserted = template.endswith("{bm} {in}.") and len(SLOT.findall(template)) < 4
+            return mark + self._doubt("inserted") if inserted and self.phrases.chance(0.2) else mark
         if slot == "size":
             return Passage(content.size)
         raise ValueError(f"unknown slot {slot!r} in {template!r}")
@@ -299,7 +337,9 @@ class _Writer:
         if stop:
             main = _cut(main)
         if self._doubtable and self._happens("doubt"):
-            main = main + self._doubt()
+            main = main + self._doubt("doubt")
+        elif self._doubtable and self._happens("certain"):
+            main = main + self._certain()
         if self._happens("stable"):
             main = main + phrases.template("stable")
         if self._happens("previous"):
@@ -310,6 +350,9 @@ class _Writer:
             main = main + filled(phrases.template("denial"), lambda slot: self._absent())
         if self._happens("before"):
             main = fill_one(phrases.template("before"), self._aside()) + _lowered(main)
+        if self._happens("first_denial"):
+            denial = filled(phrases.template("first_denial"), lambda slot: self._absent())
+            main = denial + _lowered(main)
         if self._happens("history"):
             template = phrases.template("history")
             history = fill_one(template, self._absent())
@@ -318,11 +361,23 @@ class _Writer:
             main = Passage(phrases.template("prefix")) + main
         return main + "." if stop else main
 
-    def _doubt(self) -> Passage:
+    def _certain(self) -> Passage:
+        """Say what the lesion of interest surely is, if something is left to say."""
+        terms = self.phrases.wording.terms
+        true = [
+            n for n in sorted(self.target.direct) if n in terms and terms[n].kind == "type" and terms[n].nouns
+        ]
+        true = [name for name in true if name not in self._heads]
+        if self._last != 0 or not true:
+            return Passage()
+        name = self.phrases.pick(true)
+        what = self.phrases.noun(name, frozenset((0,)))
+        article = what.text in terms[name].counted and self.phrases.chance(0.7)
+        return fill_one(self.phrases.template("certain"), self.phrases.article(what) if article else what)
+
+    def _doubt(self, section: str) -> Passage:
         """Say what the lesion written of last may be: uncertain to it."""
-        head = self.phrases.pick(
-            ("metastasis", "cancer", "scar", "hemangioma", "adenoma", "cyst", "lymphadenopathy")
-        )
+        head = self.phrases.pick([name for name in SUSPECTED if name not in self._heads])
         true = sorted(
             name
             for name in self.target.direct
@@ -330,10 +385,11 @@ class _Writer:
             and self.phrases.wording.terms[name].kind == "type"
             and self.phrases.wording.terms[name].nouns
         )
+        true = [name for name in true if name not in self._heads]
         if true and self.phrases.chance(0.6):
             head = self.phrases.pick(true)
         what = self.phrases.noun(head, frozenset((self._last,)), "doubted")
-        template = self.phrases.template("doubt")
+        template = self.phrases.template(section)
         term = self.phrases.wording.terms[head]
         countable = what.text in term.counted and not template.startswith(". {x}")
         return fill_one(
