@@ -75,7 +75,9 @@ def test_common_labels_are_as_common_as_published(source, drawn):
     assert set(target) == set(graph.core)
     for name, share in target.items():
         if share > 0.03:
-            assert 0.6 < counts[name] / len(drawn) / share < 1.7, name
+            # Reports leave most attributes unsaid, so more are true.
+            low, high = (1.3, 2.9) if graph.by_name[name].kind == "attribute" else (0.6, 1.7)
+            assert low < counts[name] / len(drawn) / share < high, name
     mean = sum(len(graph.expand(draw.direct)) for draw in drawn) / len(drawn)
     assert 4.0 < mean < 4.8
 

@@ -21,7 +21,7 @@ from lesionscope.ontology.label_graph import load_labels
 from lesionscope.phantom.clinic.marks import Mark
 from lesionscope.phantom.clinic.patches import OFFSETS_MM, SIZE, patch
 from lesionscope.phantom.clinic.patients import VERSION, ClinicPatient
-from lesionscope.phantom.clinic.reports import write_sentence
+from lesionscope.phantom.clinic.reports import ReportSentence, write_sentence
 from lesionscope.phantom.clinic.wording import Split
 from lesionscope.phantom.pool import ordered
 from lesionscope.progress import Progress, silent
@@ -56,11 +56,18 @@ class Cohort:
         return len(self.rows)
 
 
-def sentence_row(patient: ClinicPatient, mark: Mark, split: Split) -> dict[str, Any]:
-    """Return what is known and said of a marked lesion, as JSON has it."""
+def sentence(patient: ClinicPatient, mark: Mark, wording: Split) -> ReportSentence:
+    """Write the report's sentence on a marked lesion."""
     lesion = patient.lesions[mark.lesion]
     others = [one for one in patient.lesions if one.id != lesion.id]
-    said = write_sentence(lesion, others, np.random.default_rng([patient.number, 26, mark.lesion]), split)
+    rng = np.random.default_rng([patient.number, 26, mark.lesion])
+    return write_sentence(lesion, others, rng, wording)
+
+
+def sentence_row(patient: ClinicPatient, mark: Mark, wording: Split) -> dict[str, Any]:
+    """Return what is known and said of a marked lesion, as JSON has it."""
+    lesion = patient.lesions[mark.lesion]
+    said = sentence(patient, mark, wording)
     return {
         "patient": patient.seed,
         "lesion": lesion.id,

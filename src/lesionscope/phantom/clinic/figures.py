@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lesionscope.files import write_atomically
+from lesionscope.phantom.clinic.cohort import sentence
 from lesionscope.phantom.clinic.frequencies import Frequencies, load_frequencies
 from lesionscope.phantom.clinic.growing import Body
 from lesionscope.phantom.clinic.lesions import ClinicLesion
@@ -33,6 +34,8 @@ SOFT = (40.0, 400.0)
 LONG_COLOUR, SHORT_COLOUR, BOX_COLOUR = (255, 90, 80), (90, 210, 255), (120, 120, 60)
 COUNTED_DRAWS = 20_000
 BAR_PX, LINE_PX, NAME_PX = 560, 13, 210
+BAR_COLOUR = (170, 190, 215)
+TICKS = (("drawn", (150, 150, 150)), ("said in reports", (200, 60, 40)), ("true", (40, 130, 60)))
 
 
 def tile(seen: Patch, mark: Mark, lesion: ClinicLesion, zoom: int = ZOOM) -> Picture:
@@ -107,29 +110,49 @@ def label_shares(frequencies: Frequencies, draws: int = COUNTED_DRAWS) -> dict[s
     return {name: counts[name] / draws for name in graph.core}
 
 
-def truth_shares(patients: int, frequencies: Frequencies, progress: Progress = silent) -> dict[str, float]:
-    """Return the share of grown lesions that each label is true of."""
-    counts: Counter[str] = Counter()
+def clinic_shares(
+    patients: int,
+    frequencies: Frequencies,
+    *,
+    body_of: Callable[[int], Body] = whole_body,
+    progress: Progress = silent,
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Count labels in the first training patients' bookmarked lesions.
+
+    Returns
+    -------
+    tuple
+        The share that each label is said of in reports (relevant or uncertain to the bookmark,
+        ancestors included), and the share that it is true of.
+    """
+    graph = frequencies.possible.graph
+    said: Counter[str] = Counter()
+    true: Counter[str] = Counter()
     lesions = 0
     for seed in range(patients):
-        for lesion in ClinicPatient(seed, "train", frequencies=frequencies).lesions:
-            counts.update(lesion.labels)
-            lesions += 1
+        patient = ClinicPatient(seed, "train", frequencies=frequencies, body_of=body_of)
+        for mark in patient.marks:
+            if mark.bookmarked:
+                mined = sentence(patient, mark, "train").labels("relevant", "uncertain")
+                said.update(graph.expand(mined) & frozenset(graph.core))
+                true.update(patient.lesions[mark.lesion].labels)
+                lesions += 1
         progress(seed + 1, patients, "Counting labels")
-    return {name: counts[name] / max(lesions, 1) for name in frequencies.possible.graph.core}
+    return tuple({n: counts[n] / max(lesions, 1) for n in graph.core} for counts in (said, true))  # type: ignore[return-value]
 
 
-def frequency_table(
-    target: dict[str, float], drawn: dict[str, float], truth: dict[str, float]
-) -> list[tuple[str, float, float, float]]:
-    """Return label, target share, share among direct labels, share in the whole truth; commonest first."""
-    return sorted(
-        ((name, target[name], drawn[name], truth[name]) for name in target), key=lambda row: -row[1]
-    )
+Row = tuple[str, float, float, float, float]
 
 
-def frequency_chart(rows: list[tuple[str, float, float, float]]) -> Picture:
-    """Draw shares on a logarithmic scale: the target as a bar, drawn and true ones as ticks on it."""
+def frequency_table(*shares: dict[str, float]) -> list[Row]:
+    """Return label, target, drawn, said and true share; commonest first."""
+    target, drawn, said, true = shares
+    rows = ((name, target[name], drawn[name], said[name], true[name]) for name in target)
+    return sorted(rows, key=lambda row: -row[1])
+
+
+def frequency_chart(rows: list[Row]) -> Picture:
+    """Draw shares on a logarithmic scale: the target as a bar, the others as ticks on it."""
     from PIL import Image, ImageDraw
 
     columns = 2
@@ -138,21 +161,19 @@ def frequency_chart(rows: list[tuple[str, float, float, float]]) -> Picture:
     picture = Image.new("RGB", (columns * wide, per_column * LINE_PX + 34), (255, 255, 255))
     drawing = ImageDraw.Draw(picture)
     drawing.text((4, 4), "Share of lesions, .0001 to 1, logarithmic", fill=(0, 0, 0))
-    for index, (text, colour) in enumerate(
-        (("target", (170, 190, 215)), ("drawn", (200, 60, 40)), ("whole truth", (40, 130, 60)))
-    ):
-        drawing.rectangle((280 + 110 * index, 6, 292 + 110 * index, 14), fill=colour)
-        drawing.text((296 + 110 * index, 4), text, fill=(0, 0, 0))
+    for index, (text, colour) in enumerate((("target: LesaNet's release", BAR_COLOUR), *TICKS)):
+        drawing.rectangle((280 + 190 * index, 6, 292 + 190 * index, 14), fill=colour)
+        drawing.text((296 + 190 * index, 4), text, fill=(0, 0, 0))
 
     def place(share: float) -> float:
         return float(BAR_PX * (np.log10(max(share, 1e-4)) + 4) / 4)
 
-    for number, (name, target, drawn, truth) in enumerate(rows):
+    for number, (name, target, *others) in enumerate(rows):
         x = (number // per_column) * wide + NAME_PX
         y = 26 + (number % per_column) * LINE_PX
         drawing.text((x - NAME_PX + 4, y), name, fill=(0, 0, 0))
-        drawing.rectangle((x, y + 1, x + place(target), y + 10), fill=(170, 190, 215))
-        for share, colour in ((drawn, (200, 60, 40)), (truth, (40, 130, 60))):
+        drawing.rectangle((x, y + 1, x + place(target), y + 10), fill=BAR_COLOUR)
+        for share, (_, colour) in zip(others, TICKS, strict=True):
             drawing.rectangle((x + place(share) - 1, y, x + place(share) + 1, y + 11), fill=colour)
     return picture
 
@@ -168,11 +189,11 @@ def write_figures(
     source = load_frequencies(frequencies)
     folder = Path(out)
     sheet = contact_sheet(frequencies=source, progress=progress)
-    truth = truth_shares(patients, source, progress)
-    rows = frequency_table(target_shares(), label_shares(source), truth)
+    said, true = clinic_shares(patients, source, progress=progress)
+    rows = frequency_table(target_shares(), label_shares(source), said, true)
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["label", "target", "drawn", "truth"])
+    writer.writerow(["label", "target", "drawn", "said", "true"])
     writer.writerows([name, *(f"{share:.5f}" for share in shares)] for name, *shares in rows)
     return (
         write_atomically(folder / "lesions.png", _png(sheet)),

@@ -160,7 +160,10 @@ def grow(
     truth = complete(
         possible.graph, draw.direct, parts, implied(lesion, setting, long_mm, short_mm, possible)
     )
-    return Grown(replace(lesion, labels=truth, long_mm=long_mm, short_mm=short_mm), slice_mm, exact)
+    # A place is known as closely as the body knows it, however coarsely it was asked for.
+    direct = possible.lean(draw.direct | (truth & frozenset(parts)))
+    lesion = replace(lesion, direct=direct, labels=truth, long_mm=long_mm, short_mm=short_mm)
+    return Grown(lesion, slice_mm, exact)
 
 
 def host_hu(body: Body, point: Points) -> float:
