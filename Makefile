@@ -27,7 +27,7 @@ test: lint types  ## everything but the slow checks
 test-slow: install  ## the minutes-long checks
 	scripts/with_display.sh --virtual $(BIN)/python -m pytest -q -m slow
 
-demo-model: install  ## re-make the bundled model package (about 40 minutes on two cores)
+demo-model: install  ## re-make the bundled model package (about an hour on two cores)
 	$(BIN)/lesionscope train radpath-demo --out runs/radpath-demo
 	$(BIN)/lesionscope evaluate radpath-demo --checkpoint runs/radpath-demo --out runs/radpath-demo
 

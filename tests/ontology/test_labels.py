@@ -162,7 +162,7 @@ def test_every_label_has_phrases_of_its_own() -> None:
     assert all(label.synonyms for label in labels)
     phrases = [phrase_key(phrase) for label in labels for phrase in (label.name, *label.synonyms)]
     assert len(set(phrases)) == len(phrases)
-    assert not {"cervical", "cavity"} & set(phrases), "words that mean too many things"
+    assert "cervical" not in phrases, "a word that means too many things"
 
 
 def test_parents_first_orders_or_finds_the_circle() -> None:

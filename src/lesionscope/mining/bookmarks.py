@@ -23,11 +23,12 @@ SLICE = re.compile(
     re.IGNORECASE,
 )
 EARLIER = re.compile(
-    r"(?:previously|formerly|prior(?:ly)?|earlier|before|was|were|from|compared (?:to|with)|versus|vs\.?)"
+    r"(?:previously|formerly|prior(?:ly)?|earlier|before|was|were|from|compared (?:to|with)|versus|vs\.?|"
+    r"(?:less|smaller|larger|greater) than|under|over|up to)"
     r"(?:\s+(?:measured|measuring|was|about|approximately))*\s*\(?$",
     re.IGNORECASE,
 )
-"""What stands before a size that a lesion had in an earlier study."""
+"""What stands before a size that a lesion had in an earlier study, or that is a bound."""
 GAP = re.compile(r"[\s,(\[]*(?:on|in|at|see|seen on)?[\s,(\[]*")
 """What may stand between the size of a lesion and its slice number."""
 SAME = re.compile(r"(?:(?!\band\b)[^,;.])*", re.IGNORECASE)

@@ -21,8 +21,9 @@ from .lexicon import LINKS, Compound, Lexicon, Phrase
 from .tokens import Token
 
 POSITIONS = frozenset(
-    "left right bilateral lt rt upper middle mid lower anterior posterior superior inferior medial lateral central "
-    "major minor common internal external main ascending descending proximal distal deep superficial".split()
+    "left right bilateral lt rt upper middle mid lower anterior posterior superior inferior medial lateral "
+    "central major minor common internal external main ascending descending proximal distal deep "
+    "superficial".split()
 )
 """Words that place a part, and make another part only where they stand beside it."""
 SIDES = frozenset(("left", "right", "bilateral", "lt", "rt"))
@@ -161,10 +162,10 @@ class Matcher:
     def _rearranged(
         self, tokens: Sequence[Token], forms: Sequence[str], runs: Sequence[Found]
     ) -> Iterator[Found]:
-        """Yield what words mean that English takes apart, but where they begin another phrase."""
-        begun = {at: last for _, first, last in runs if last > first for at in range(first, last)}
+        """Yield what words mean that English takes apart, but where they begin the name of another part."""
+        parts = [(first, last) for names, first, last in runs if last > first and self._has_part(names)]
         for names, first, last in self._taken_apart(tokens, forms):
-            if begun.get(last, last) == last or any(f <= first for _, f, end in runs if f <= last < end):
+            if not any(first < begin <= last < end for begin, end in parts):
                 yield names, first, last
 
     def _taken_apart(self, tokens: Sequence[Token], forms: Sequence[str]) -> Iterator[Found]:
