@@ -29,8 +29,8 @@ class Looks:
     room
         Where it may lie: 'lung' (air-filled lung only), 'organ' (what isn't fat or air),
         'bone', 'tissue' (anything but air) or 'any'.
-    fill_hu, opacity
-        Its HU, and the share by which it replaces what lies there.
+    fill_hu
+        Its HU.
     edge_mm
         Width over which its border fades.
     texture_hu, texture_mm
@@ -44,7 +44,7 @@ class Looks:
     calcium, fat, septa
         Number of calcium flecks, of fat globules, of partitions.
     halo_hu, halo_mm
-        Cloud around it: HU added and reach; none where 0.
+        Ground glass around it: HU and reach; none where 0.
     pattern
         'body', 'patches', 'net', 'cloud', 'strands' or 'airways' (solid, with air-filled bronchi).
     cluster, satellites
@@ -60,7 +60,6 @@ class Looks:
     depth: float = 1.0
     room: str = "any"
     fill_hu: float = 42.0
-    opacity: float = 1.0
     edge_mm: float = 1.6
     texture_hu: float = 6.0
     texture_mm: float = 3.0
@@ -354,6 +353,8 @@ def _consolidation(looks: Looks, _: Setting, rng: Rng) -> Looks:
         lobe_depth=0.22,
         pattern="airways",
         elongation=1.45,
+        halo_hu=-610.0,
+        halo_mm=5.0,
     )
 
 
@@ -474,7 +475,7 @@ def _hyper(looks: Looks, setting: Setting, rng: Rng) -> Looks:
 
 @_rule("soft tissue attenuation")
 def _soft_tissue(looks: Looks, setting: Setting, rng: Rng) -> Looks:
-    return replace(looks, fill_hu=46.0, texture_hu=2.0, opacity=1.0, pattern="body", edge_mm=1.2)
+    return replace(looks, fill_hu=46.0, texture_hu=2.0, pattern="body", edge_mm=1.2)
 
 
 @_rule("solid")

@@ -156,7 +156,7 @@ def paint(canvas: Canvas, lesion: ClinicLesion) -> Field | None:
     if looks.halo_mm > 0:
         around = coverage(shape.distance - np.float32(looks.halo_mm), 4.0) * room
         canvas.hu[region] += around * np.maximum(np.float32(looks.halo_hu) - canvas.hu[region], 0)
-    canvas.blend(region, alpha * np.float32(looks.opacity), fill)
+    canvas.blend(region, alpha, fill)
     if looks.shell_hu:
         shell = coverage(np.abs(shape.distance + 0.8) - 0.9, 0.9) * room
         canvas.blend(region, shell, looks.shell_hu)
