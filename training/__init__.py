@@ -14,6 +14,7 @@ from lesionscope.progress import CancelToken, Progress, silent
 if TYPE_CHECKING:
     from .radpath.pipeline import TrainingResult
     from .recipes import Overrides
+    from .relations.pipeline import TrainingResult as RelationResult
 
 __all__ = ["evaluate", "recipes_by_name", "run"]
 
@@ -40,7 +41,7 @@ def run(
     out: str | Path = "runs/radpath",
     progress: Progress = silent,
     cancel: CancelToken | None = None,
-) -> TrainingResult:
+) -> TrainingResult | RelationResult:
     """Train a recipe and package the result; a run that was stopped goes on where it was.
 
     Parameters
@@ -60,8 +61,14 @@ def run(
     _wait_without_spinning()
     from .radpath.pipeline import train
     from .recipes import load
+    from .relations.recipe import RelationRecipe
 
-    return train(load(recipe, overrides), Path(out), progress, cancel)
+    loaded = load(recipe, overrides)
+    if isinstance(loaded, RelationRecipe):
+        from .relations.pipeline import train as train_relations
+
+        return train_relations(loaded, Path(out), progress, cancel)
+    return train(loaded, Path(out), progress, cancel)
 
 
 def evaluate(
@@ -91,5 +98,11 @@ def evaluate(
     _wait_without_spinning()
     from .radpath.evaluate import evaluate as score
     from .recipes import load
+    from .relations.recipe import RelationRecipe
 
-    return score(load(recipe, overrides), Path(checkpoint), Path(out), progress, cancel)
+    loaded = load(recipe, overrides)
+    if isinstance(loaded, RelationRecipe):
+        from .relations.evaluate import evaluate as score_relations
+
+        return score_relations(loaded, Path(checkpoint), Path(out), progress, cancel)
+    return score(loaded, Path(checkpoint), Path(out), progress, cancel)

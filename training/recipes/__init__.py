@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from lesionscope.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from ..radpath.recipe import RadPathRecipe
+    from ..relations.recipe import RelationRecipe
 
 FOLDER = Path(__file__).parent
 Overrides = Mapping[str, object] | Iterable[str]
@@ -30,7 +31,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 
 
-def load(name_or_path: str | Path, overrides: Overrides = ()) -> RadPathRecipe:
+def load(name_or_path: str | Path, overrides: Overrides = ()) -> RadPathRecipe | RelationRecipe:
     """Read a recipe by name or by path, with changes such as ``epochs=3``.
 
     Raises
@@ -40,8 +41,6 @@ def load(name_or_path: str | Path, overrides: Overrides = ()) -> RadPathRecipe:
     UsageError
         A change names a key that recipes don't have, or gives it a wrong value.
     """
-    from ..radpath.recipe import RadPathRecipe, check
-
     path = _locate(name_or_path)
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -49,16 +48,30 @@ def load(name_or_path: str | Path, overrides: Overrides = ()) -> RadPathRecipe:
         raise InputError(f"{path} can't be read as a recipe ({' '.join(str(error).split())}).") from error
     if not isinstance(data, dict):
         raise InputError(f"{path} is not a recipe: it must hold keys and values; see {names()[0]}.yaml.")
-    if data.pop("task", None) != "radpath":
-        raise InputError(f"{path} is not a recipe for a task this version knows: it needs 'task: radpath'.")
-    recipe = _build(RadPathRecipe, data, str(path), "", InputError)
+    kind, check = _task(data.pop("task", None), path)
+    recipe = _build(kind, data, str(path), "", InputError)
     changes = _pairs(overrides)
     for key, value in changes:
         data = _replaced(data, key.split("."), value)
     if changes:  # all at once: one change may need another
         said = "--set " + " ".join(f"{key}={value}" for key, value in changes)
-        recipe = _build(RadPathRecipe, data, said, "", UsageError)
-    return check(typing.cast("RadPathRecipe", recipe))
+        recipe = _build(kind, data, said, "", UsageError)
+    return typing.cast("RadPathRecipe | RelationRecipe", check(recipe))
+
+
+def _task(name: object, path: Path) -> tuple[type, Callable[[Any], Any]]:
+    """Return the recipe class of a task, and what checks one as a whole."""
+    if name == "radpath":
+        from ..radpath.recipe import RadPathRecipe, check
+
+        return RadPathRecipe, check
+    if name == "relation":
+        from ..relations.recipe import RelationRecipe
+
+        return RelationRecipe, lambda recipe: recipe
+    raise InputError(
+        f"{path} is not a recipe for a task this version knows: it needs 'task: radpath' or 'task: relation'."
+    )
 
 
 def _locate(name_or_path: str | Path) -> Path:

@@ -1,0 +1,183 @@
+"""A relation model's package: a folder with a card, weights and an ONNX graph.
+
+The form is that of ``package.py`` without what belongs to images: no tree, no
+calibration, no bank. Nothing here loads torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from lesionscope.config import data_folder
+from lesionscope.errors import InputError
+from lesionscope.models.card import _Section
+from lesionscope.models.package import CARD, sha256_of
+
+TASK = "relation"
+DEFAULT = "relation-demo"
+FILES = {"weights": "weights.safetensors", "onnx": "model.onnx"}
+"""File names by their key in the card's ``sha256`` section."""
+BUNDLED = Path(__file__).parent / "packages"
+
+
+@dataclass(frozen=True)
+class RelationCard:
+    """One relation model, described.
+
+    ``relations`` and ``features`` are the classes and a token's features in order, ``sizes``
+    how many values each feature has; ``onnx`` names the graph's input (int64 ``(n, length, features)``)
+    and output (raw logits ``(n, relations)``).
+    """
+
+    name: str
+    version: str
+    task: str
+    title: str
+    demonstration: bool
+    intended_use: str
+    limits: tuple[str, ...]
+    relations: tuple[str, ...]
+    features: tuple[str, ...]
+    sizes: tuple[int, ...]
+    network: Mapping[str, Any]
+    onnx: Mapping[str, Any]
+    training_data: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    licence: str
+    sha256: Mapping[str, str]
+
+    def as_json(self) -> str:
+        """Return ``card.json``'s text; refuses numbers that JSON has no word for (NaN)."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+@dataclass(frozen=True)
+class RelationPackage:
+    """An opened package: its folder and its card, already checked for form."""
+
+    folder: Path
+    card: RelationCard
+
+    @property
+    def name(self) -> str:
+        """Name by which it is found."""
+        return self.card.name
+
+    @property
+    def onnx_path(self) -> Path:
+        """The ONNX graph."""
+        return self.folder / FILES["onnx"]
+
+    @property
+    def weights_path(self) -> Path:
+        """The safetensors weights."""
+        return self.folder / FILES["weights"]
+
+    def verify(self) -> None:
+        """Compare every file with the digest in the card.
+
+        Raises
+        ------
+        InputError
+            A file is missing, unreadable, or not the one the card was made for.
+        """
+        for key, file_name in FILES.items():
+            path = self.folder / file_name
+            try:
+                digest = sha256_of(path)
+            except OSError as error:
+                raise InputError(
+                    f"{path} can't be read ({error.strerror or error}); install the model package again."
+                ) from error
+            if digest != self.card.sha256[key]:
+                raise InputError(
+                    f"{path} was changed or damaged: its SHA-256 is not the one in {CARD}. "
+                    "Install the model package again."
+                )
+
+
+def open_relation_package(folder: str | Path) -> RelationPackage:
+    """Open a package folder: read its card, check that its files are there.
+
+    Raises
+    ------
+    InputError
+        No folder, no card, a card that can't be understood, a missing file.
+    """
+    folder = Path(folder)
+    path = folder / CARD
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"{folder} is not a model package: its {CARD} can't be read ({error.strerror or error})."
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{path} is not valid JSON ({error}); install the model package again.") from error
+    card = card_from_dict(data, str(path))
+    for file_name in FILES.values():
+        if not (folder / file_name).is_file():
+            raise InputError(f"{folder} lacks {file_name}; install the model package again.")
+    return RelationPackage(folder, card)
+
+
+def find_relation_package(name_or_path: str | Path | None = None) -> RelationPackage:
+    """Return one package: by path, by name (the user's before the bundled), or the default.
+
+    Raises
+    ------
+    InputError
+        There is none, or it can't be opened.
+    """
+    wanted = DEFAULT if name_or_path is None else name_or_path
+    if (Path(wanted) / CARD).is_file():
+        return open_relation_package(wanted)
+    for folder in (data_folder() / "models", BUNDLED):
+        if (folder / wanted / CARD).is_file():
+            return open_relation_package(folder / wanted)
+    raise InputError(
+        f"There is no relation model '{wanted}'; give the path of a package folder, or '{DEFAULT}'."
+    )
+
+
+def card_from_dict(data: object, origin: str) -> RelationCard:
+    """Read a card; ``origin`` names the file in errors.
+
+    Raises
+    ------
+    InputError
+        Anything missing, unknown or ill-typed.
+    """
+    top = _Section(data, origin, "")
+    top.only({f.name for f in fields(RelationCard)})
+    if top.text("task") != TASK:
+        raise top.refuse("task", f"'{TASK}'")
+    onnx = _Section(top.data["onnx"], origin, "'onnx'")
+    onnx.only({"input", "outputs", "opset"})
+    sha256 = _Section(top.data["sha256"], origin, "'sha256'")
+    sha256.only(set(FILES))
+    features, sizes = top.texts("features"), top.numbers("sizes")
+    if len(sizes) != len(features) or any(size < 1 or size != int(size) for size in sizes):
+        raise top.refuse("sizes", "as many whole numbers as there are features")
+    return RelationCard(
+        name=top.text("name"),
+        version=top.text("version"),
+        task=TASK,
+        title=top.text("title"),
+        demonstration=top.truth("demonstration"),
+        intended_use=top.text("intended_use"),
+        limits=top.texts("limits"),
+        relations=top.texts("relations"),
+        features=features,
+        sizes=tuple(int(size) for size in sizes),
+        network=top.mapping("network"),
+        onnx={"input": onnx.text("input"), "outputs": onnx.texts("outputs"), "opset": onnx.whole("opset")},
+        training_data=top.mapping("training_data"),
+        metrics=top.mapping("metrics"),
+        licence=top.text("licence"),
+        sha256={key: sha256.text(key) for key in FILES},
+    )

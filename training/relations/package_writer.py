@@ -1,0 +1,109 @@
+"""Writing a relation model's package: weights, ONNX graph and card, as one folder or not at all."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lesionscope.errors import LesionscopeError
+from lesionscope.inference.relation_inputs import FEATURES
+from lesionscope.inference.relations import Relater
+from lesionscope.models.package import CARD, sha256_of
+from lesionscope.models.relation_cnn import RelationCNN
+from lesionscope.models.relation_package import FILES, RelationCard, RelationPackage, open_relation_package
+
+INPUT, OUTPUT, OPSET = "tokens", "logits", 18
+AGREEMENT = 1e-4
+
+
+def halve(network: RelationCNN) -> RelationCNN:
+    """Round the weights to half precision, in place, as the package stores them."""
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(parameter.half().float())
+    return network
+
+
+def onnx_section() -> dict[str, object]:
+    """Return the card's ``onnx`` section for graphs that this module writes."""
+    return {"input": INPUT, "outputs": [OUTPUT], "opset": OPSET}
+
+
+def export(network: RelationCNN, path: Path) -> None:
+    """Write the network as a graph: ``tokens`` ``(n, length, features)`` int64 → ``logits``."""
+    example = torch.ones(2, 9, len(FEATURES), dtype=torch.int64)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the TorchScript exporter is announced as going
+        torch.onnx.export(
+            copy.deepcopy(network).cpu().eval(),
+            (example,),
+            str(path),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_axes={INPUT: {0: "n", 1: "length"}, OUTPUT: {0: "n"}},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+
+
+def write_package(
+    folder: Path, network: RelationCNN, card: Callable[[dict[str, str]], RelationCard]
+) -> RelationPackage:
+    """Write a package, open it again and compare its graph with the network.
+
+    Everything is made in a temporary folder beside ``folder`` and moved there at the end; a
+    package that stood there before is replaced.
+
+    Raises
+    ------
+    LesionscopeError
+        It can't be written, or the graph answers otherwise than the network.
+    """
+    from safetensors.torch import save_file
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work = Path(tempfile.mkdtemp(prefix=".package-", dir=folder.parent))
+    except OSError as error:
+        raise LesionscopeError(
+            f"{folder} could not be made ({error.strerror}); choose another folder."
+        ) from error
+    try:
+        work.chmod(0o755)
+        state = {name: tensor.half().contiguous().cpu() for name, tensor in network.state_dict().items()}
+        save_file(state, work / FILES["weights"], metadata={"format": "pt"})
+        export(network, work / FILES["onnx"])
+        digests = {key: sha256_of(work / name) for key, name in FILES.items()}
+        (work / CARD).write_text(card(digests).as_json(), encoding="utf-8")
+        _compare(network, open_relation_package(work))
+        for file in work.iterdir():
+            file.chmod(0o644)
+        if folder.exists():
+            shutil.rmtree(folder)
+        work.replace(folder)
+    except OSError as error:
+        raise LesionscopeError(
+            f"{folder} could not be written ({error.strerror or error}); free some space or choose another "
+            "folder, and try again."
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return open_relation_package(folder)
+
+
+def _compare(network: RelationCNN, package: RelationPackage) -> None:
+    """Refuse a graph whose answers differ from the network's, at a length that export never saw."""
+    rng = np.random.default_rng(0)
+    rows = np.stack([rng.integers(0, size, (5, 23)) for size in package.card.sizes], axis=2)
+    rows[0, 15:] = 0
+    with torch.no_grad():
+        wanted = network.cpu().eval()(torch.from_numpy(rows)).numpy()
+    if not np.allclose(Relater(package).logits(rows), wanted, atol=AGREEMENT):
+        raise LesionscopeError(f"{package.folder} could not be written: its graph answers otherwise.")

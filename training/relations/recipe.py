@@ -1,0 +1,100 @@
+"""A relation recipe as frozen dataclasses: everything that fixes a run's result."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Where annotated sentences come from.
+
+    ``source: phantom`` writes them: ``train`` sentences in the wording of the phantom's
+    validation patients (the paper trained its relation model on the validation patients'
+    annotated sentences and applied it to the training set), ``test`` in that of test
+    patients. ``source: lines`` reads one's own from the JSON-lines files ``lines`` and
+    ``test_lines``. ``held_out`` is the share that is left out of training for tuning:
+    of constructions where they are known, else of sentences.
+    """
+
+    source: str = "phantom"
+    train: int = 8000
+    test: int = 2000
+    held_out: float = 0.04
+    lines: str = ""
+    test_lines: str = ""
+
+    def __post_init__(self) -> None:
+        if self.source not in ("phantom", "lines"):
+            raise ValueError("source must be phantom or lines")
+        if self.source == "lines" and not self.lines:
+            raise ValueError("source: lines needs the path of a file of JSON lines in 'lines'")
+        if min(self.train, self.test) < 1 or not 0 <= self.held_out < 1:
+            raise ValueError("train and test must be at least 1, held_out between 0 and 1 (not 1)")
+
+
+@dataclass(frozen=True)
+class Network:
+    """Shape of the CNN; ``dims`` are the lengths of the features' embeddings, the word's first."""
+
+    dims: tuple[int, ...] = (24, 8, 6, 8, 6, 10, 10, 4, 4)
+    widths: tuple[int, ...] = (3, 5, 7)
+    filters: int = 64
+    dropout: float = 0.3
+    word_dropout: float = 0.3
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the card of the resulting package says in words."""
+
+    name: str
+    title: str
+    version: str
+    intended_use: str
+    limits: tuple[str, ...]
+    demonstration: bool = True
+    licence: str = "BSD-3-Clause"
+
+
+@dataclass(frozen=True)
+class RelationRecipe:
+    """One training run of the relation model (LesaNet §3.2).
+
+    Parameters
+    ----------
+    name, title
+        What the run is called.
+    package, data, network
+        See their classes.
+    epochs, batch, lr, weight_decay
+        Of AdamW with a one-cycle schedule; ``batch`` counts mention–bookmark pairs.
+    seed
+        Of sentences, initialisation and order.
+    threads
+        CPU threads of torch; 0 = torch's own choice.
+    """
+
+    name: str
+    title: str
+    package: Words
+    data: Sentences = field(default_factory=Sentences)
+    network: Network = field(default_factory=Network)
+    epochs: int = 5
+    batch: int = 256
+    lr: float = 0.003
+    weight_decay: float = 0.02
+    seed: int = 1
+    threads: int = 2
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch < 1 or self.threads < 0:
+            raise ValueError("epochs and batch must be at least 1, threads not negative")
+        if self.lr <= 0 or self.weight_decay < 0:
+            raise ValueError("lr must be positive, weight_decay not negative")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, as a recipe file holds them."""
+        return dataclasses.asdict(self)
