@@ -90,8 +90,9 @@ def test_diameters_measure_the_ellipsoid_that_was_painted():
     frequencies = load_frequencies()
     body = BlockBody(4)
     draw = frequencies.with_label("simple cyst", np.random.default_rng(3))
-    point, parts = site(body, draw, frequencies.possible, np.random.default_rng(1))
-    grown = grow(body, draw, frequencies.possible, point, parts, 0, (9, 9), (-60.0, 1.0))
+    found = site(body, draw, frequencies.possible, np.random.default_rng(1))
+    assert found is not None
+    grown = grow(body, draw, frequencies.possible, *found, 0, (9, 9), (-60.0, 1.0))
     assert grown is not None
     long, short, _ = grown.lesion.semi_axes_mm
     assert grown.exact.long_mm == pytest.approx(2 * long, rel=0.1)

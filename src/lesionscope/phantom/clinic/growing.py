@@ -20,7 +20,7 @@ Points = NDArray[np.float64]
 Rng = np.random.Generator
 
 ORGANS = frozenset(
-    "lung liver kidney adrenal pancreas spleen bone bowel biliary thyroid vessel airway breast muscle".split()
+    "lung liver kidney adrenal pancreas spleen bone bowel biliary thyroid vessel airway breast".split()
 )
 """Families that claim a place for themselves: no lesion of another family grows there."""
 PLACE_TRIES = 12
@@ -83,14 +83,17 @@ def sayable(draw: Draw, phase: str) -> Draw:
     return replace(draw, direct=draw.direct - {"enhancing", "nonenhancing"})
 
 
-def site(body: Body, draw: Draw, possible: Possible, rng: Rng) -> tuple[Points, frozenset[str]]:
-    """Return a point in the place asked for that no other organ claims, and the body parts there."""
+def site(body: Body, draw: Draw, possible: Possible, rng: Rng) -> tuple[Points, frozenset[str]] | None:
+    """Return a point in the place asked for that no other organ claims, and the body parts there.
+
+    ``None`` where none was found.
+    """
     for _ in range(PLACE_TRIES):
         point = np.asarray(body.place(draw.place, rng), dtype=np.float64).reshape(3)
         parts = body.body_parts_at(point)
         if suits(draw, possible, parts):
-            break
-    return point, parts
+            return point, parts
+    return None
 
 
 def suits(draw: Draw, possible: Possible, parts: frozenset[str]) -> bool:

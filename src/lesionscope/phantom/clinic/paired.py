@@ -60,7 +60,10 @@ def pair(name: str, number: int, body_of: Callable[[int], Body] = whole_body) ->
         draw = frequencies.with_label(name, rng)
         if name not in draw.direct:
             continue
-        point, parts = site(patient.body, draw, possible, rng)
+        found = site(patient.body, draw, possible, rng)
+        if found is None:
+            continue
+        point, parts = found
         grown = []
         for labels in (draw.direct, draw.direct - {name}):
             seed = (patient.number, 31, attempt)

@@ -146,7 +146,10 @@ class ClinicPatient:
                 np.random.default_rng([self.number, 24, index, attempt // 4])
             )
             labels = sayable(labels, self.body.phase)
-            point, parts = site(self.body, labels, possible, rng)
+            found = site(self.body, labels, possible, rng)
+            if found is None:
+                continue
+            point, parts = found
             if others and rng.random() < SAME_SLICE:
                 moved = point.copy()
                 moved[2] = others[int(rng.integers(len(others)))].lesion.centroid[2] + rng.uniform(-1, 1)
