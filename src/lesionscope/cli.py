@@ -199,6 +199,12 @@ def _add_mine(mine: argparse.ArgumentParser) -> None:
     mine.add_argument("--id-column", metavar="NAME", help="the column of row ids (id, row_id… or numbers)")
     mine.add_argument("--workers", type=int, default=0, metavar="N", help="processes; 0 for one a core (0)")
     mine.add_argument(
+        "--relations",
+        default="rules",
+        metavar="rules|model|DIR",
+        help="what relates labels to bookmarks: rules, the bundled model, or a package of your own (rules)",
+    )
+    mine.add_argument(
         "--labels", type=Path, metavar="FILE", help="a vocabulary of your own, in the form of the bundled one"
     )
 

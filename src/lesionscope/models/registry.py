@@ -10,6 +10,7 @@ from pathlib import Path
 from lesionscope.config import data_folder
 from lesionscope.errors import InputError
 from lesionscope.models.package import CARD, ModelPackage, open_package
+from lesionscope.models.relation_package import holds_relation_model
 
 BUNDLED = Path(__file__).parent / "packages"
 DEFAULTS = {"pathology": "radpath-demo"}
@@ -30,14 +31,17 @@ def user_folder() -> Path:
 
 
 def survey(task: str | None = None, folders: Sequence[Path] | None = None) -> Survey:
-    """Look through folders of packages; by default the user's, then the bundled ones."""
+    """Look through folders of packages; by default the user's, then the bundled ones.
+
+    Relation models, which read sentences and not lesions, are left to ``relation_package.py``.
+    """
     found: list[ModelPackage] = []
     problems: list[str] = []
     for folder in (user_folder(), BUNDLED) if folders is None else folders:
         if not folder.is_dir():
             continue
         for candidate in sorted(folder.iterdir()):
-            if not (candidate / CARD).is_file():
+            if not (candidate / CARD).is_file() or holds_relation_model(candidate):
                 continue
             try:
                 package = open_package(candidate)

@@ -6,8 +6,9 @@ calibration, no bank. Nothing here loads torch.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,26 @@ def find_relation_package(name_or_path: str | Path | None = None) -> RelationPac
     raise InputError(
         f"There is no relation model '{wanted}'; give the path of a package folder, or '{DEFAULT}'."
     )
+
+
+def relation_packages(folders: Sequence[Path] | None = None) -> tuple[RelationPackage, ...]:
+    """Return the relation models that open, by default the user's, then the bundled ones."""
+    found = []
+    for folder in (data_folder() / "models", BUNDLED) if folders is None else folders:
+        for candidate in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if holds_relation_model(candidate):
+                with contextlib.suppress(InputError):
+                    found.append(open_relation_package(candidate))
+    return tuple(found)
+
+
+def holds_relation_model(folder: Path) -> bool:
+    """Whether a folder's card says that it is a relation model, whatever else is wrong with it."""
+    try:
+        data = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(data, dict) and data.get("task") == TASK
 
 
 def card_from_dict(data: object, origin: str) -> RelationCard:

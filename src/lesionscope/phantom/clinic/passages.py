@@ -80,6 +80,15 @@ def joined(parts: list[Passage], by: str = " ") -> Passage:
     return whole
 
 
+def without_article(passage: Passage) -> Passage:
+    """Drop "the", "a" or "an" from a passage's beginning."""
+    for article in ("the ", "a ", "an "):
+        if passage.text.startswith(article):
+            cut = len(article)
+            return Passage(passage.text[cut:], tuple(said.moved(-cut) for said in passage.said))
+    return passage
+
+
 def filled(template: str, fill: Callable[[str], Passage]) -> Passage:
     """Fill a construction's slots from left to right."""
     whole, at = Passage(), 0

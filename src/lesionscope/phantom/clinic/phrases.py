@@ -33,8 +33,8 @@ ALTERNATIVES = {
     "implant": ("fluid", "lymphadenopathy"),
 }
 """What a lesion may be taken for."""
-SHARED_WORDS = {"either": 0.5, "denied": 0.35}
-"""How often a section's single function words ("or", "without") serve, which every wording shares."""
+SHARED_WORDS = {"either": 0.5, "denied": 0.35, "shared": 0.4}
+"""How often a section's constructions of slots and function words alone serve, which every wording shares."""
 NODE = "lymph node"
 VOWEL = re.compile(r"[aeio]|u(?!ni)|8|1[18](?!\d)|RUL|RLL|RML|L[UL]L|AP\b|L\d", re.IGNORECASE)
 """What "an" stands before."""

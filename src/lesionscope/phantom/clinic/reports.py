@@ -17,7 +17,7 @@ import numpy as np
 
 from .commonplaces import FINDINGS, LANDMARKS
 from .contents import Reported, alternative, choose, is_node, size_text
-from .passages import Mark, Passage, filled, joined, tidy
+from .passages import Mark, Passage, filled, joined, tidy, without_article
 from .phrases import Content, Phrases, fill_one
 from .wording import SLOT, Split, slots, wording
 
@@ -290,12 +290,16 @@ class _Writer:
             if slot == "many":
                 head = phrases.head(content, both, plural=True)[0]
                 return joined([head, phrases.inside(content, both)])
+            if slot == "solo":
+                return phrases.head(content, both)[0]
             if slot == "one":
                 head, counted = phrases.head(one, both)
                 return phrases.article(head) if counted else head
             which = pair[int(slot[-1]) - 1]
             if slot.startswith("in"):
                 return phrases.inside(which)
+            if slot.startswith("where"):
+                return without_article(phrases.place(which))
             return self._slot(slot[:-1], which, template)
 
         return filled(template, fill)

@@ -7,9 +7,11 @@ it is the only name that a label has, or a single function word.
 
 Slots: ``{np}`` a noun phrase with its article and place, ``{the}`` the same with
 "the", ``{bare}`` without an article, ``{head}`` without its place, ``{in}`` the place
-with a preposition, ``{in0}`` without one, ``{many}`` and ``{one}`` what two findings
-share, ``{bm}`` the bookmark, ``{size}`` and ``{prev}`` measurements, ``{x}``, ``{y}``
-and ``{part}`` what a clause speaks of. A number after a slot tells two findings apart.
+with a preposition, ``{in0}`` without one, ``{look}`` an attribute as a predicate; what
+two findings share is ``{many}``, ``{one}`` or, bare, ``{solo}``, and ``{where}`` a place
+of one of them without article; ``{bm}`` the bookmark, ``{size}`` and ``{prev}``
+measurements, ``{no}`` an attribute that is absent, ``{old}``, ``{x}``, ``{y}`` and ``{part}`` what
+else a clause speaks of. A number after a slot tells two findings apart.
 """
 
 from __future__ import annotations
