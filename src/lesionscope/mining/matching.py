@@ -6,6 +6,8 @@ Besides a phrase word for word, a label is found where English takes its words a
 - "right upper and lower lobe" for *right lower lobe*: words shared across "and", "or";
 - "cyst in the left kidney" for *kidney cyst*: a modifier and a head that stand in one clause
   make the label whose name they are (:class:`~.lexicon.Compound`);
+- "node in the AP window" for *mediastinum lymph node*: the station that a place is part of;
+- "kidney, left", "Lt lower pole renal" for *left kidney*: a side apart from its noun;
 - "juxtapleural", "intrahepatic": a prefix that means "at" or "in", and a body part;
 - "anterior superior mediastinum" for both parts;
 - "L3", "T8": a vertebra by its level.
@@ -173,10 +175,10 @@ class Matcher:
         for i in range(n):
             word = tokens[i].word
             if word in JOINS and i:
-                yield from self._joined(forms[:i], forms[i + 2 :], i + 2)  # "left [and right] lung"
-                yield from self._joined(
-                    forms[: i - 1], forms[i + 1 :], i + 1
-                )  # "right [upper and] lower lobe"
+                # "left [and right] lung"
+                yield from self._joined(forms[:i], forms[i + 2 :], i + 2)
+                # "right [upper and] lower lobe"
+                yield from self._joined(forms[: i - 1], forms[i + 1 :], i + 1)
             elif word == "of" and i:
                 after = i + 1
                 while after < n - 1 and tokens[after].word in ARTICLES:
@@ -258,15 +260,17 @@ class Matcher:
         said: dict[str, list[Match]] = {}
         for match in matches:
             said.setdefault(match.label, []).append(match)
-        for match in matches:  # a node in a part of the mediastinum is a mediastinal node
+        inside: dict[str, list[Match]] = {}  # a node in a part of the mediastinum is a mediastinal node
+        for match in matches:
             if station := self._station.get(match.label):
-                said.setdefault(station, []).append(match)
+                inside.setdefault(station, []).append(match)
         heads = [m for m in matches if self.roles.get(m.label, NO_ROLE) & HEAD]
         parts = [m for m in matches if self.roles.get(m.label, NO_ROLE) & PLACE]
         pairs: dict[tuple[Compound, Match], tuple[int, Match]] = {}
         for head in matches:
             for compound in self._heads.get(head.label, ()):
-                for modifier in said.get(compound.modifier, ()):
+                near = inside.get(compound.modifier, ()) if compound.head == NODE else ()
+                for modifier in (*said.get(compound.modifier, ()), *near):
                     distance = max(modifier.first - head.last, head.first - modifier.last)
                     if (
                         distance > 0
