@@ -103,10 +103,13 @@ def tidy(passage: Passage) -> Passage:
     kept: list[int] = []
     text = passage.text
     for i, char in enumerate(text):
-        before = text[kept[-1]] if kept else " "
-        if char == " " and (before == " " or i + 1 == len(text) or text[i + 1] in ",.;)"):
+        if char == " " and (not kept or text[kept[-1]] == " "):
             continue
+        if char in ",.;)" and kept and text[kept[-1]] == " ":
+            kept.pop()
         kept.append(i)
+    if kept and text[kept[-1]] == " ":
+        kept.pop()
     place = {old: new for new, old in enumerate(kept)}
 
     def moved(start: int, end: int) -> tuple[int, int]:
