@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,17 @@ from numpy.typing import NDArray
 from lesionscope.errors import InputError, UsageError
 from lesionscope.files import write_atomically
 from lesionscope.ontology.label_graph import load_labels
+from lesionscope.phantom.clinic.growing import Body
 from lesionscope.phantom.clinic.marks import Mark
 from lesionscope.phantom.clinic.patches import OFFSETS_MM, SIZE, patch
-from lesionscope.phantom.clinic.patients import VERSION, ClinicPatient
+from lesionscope.phantom.clinic.patients import VERSION, ClinicPatient, whole_body
 from lesionscope.phantom.clinic.reports import ReportSentence, write_sentence
 from lesionscope.phantom.clinic.wording import Split
 from lesionscope.phantom.pool import ordered
 from lesionscope.progress import Progress, silent
 
-Job = tuple[int, Split, str | None]
-"""Patient, split, file of label frequencies."""
+Job = tuple[int, Split, str | None, Callable[[int], Body]]
+"""Patient, split, file of label frequencies, what makes bodies."""
 PATIENTS_AT_ONCE = 64
 
 
@@ -83,8 +84,8 @@ def sentence_row(patient: ClinicPatient, mark: Mark, wording: Split) -> dict[str
 
 def _work(job: Job) -> list[tuple[NDArray[np.int16], list[float], list[int], dict[str, Any]]]:
     """Make a patient's bookmarked lesions; runs in a worker process."""
-    seed, split, frequencies = job
-    patient = ClinicPatient(seed, split, frequencies=frequencies)
+    seed, split, frequencies, body_of = job
+    patient = ClinicPatient(seed, split, frequencies=frequencies, body_of=body_of)
     places = {name: place for place, name in enumerate(load_labels().core)}
     result = []
     for mark in patient.marks:
@@ -103,6 +104,7 @@ def cohort(
     frequencies: str | Path | None = None,
     workers: int = 2,
     cache: str | Path | None = None,
+    body_of: Callable[[int], Body] = whole_body,
     progress: Progress = silent,
 ) -> Cohort:
     """Make the first ``lesions`` bookmarked lesions of a split, or read them from a cache.
@@ -121,6 +123,8 @@ def cohort(
         Processes; the bytes don't depend on it.
     cache
         A folder that keeps them for the next call that asks for the same ones.
+    body_of
+        Makes the body of a seed.
     progress
         Called after each patient.
     """
@@ -130,9 +134,10 @@ def cohort(
     stem = None
     if cache is not None:
         content = Path(source).read_bytes() if source is not None else b""
-        key = hashlib.sha256(repr((VERSION, split, first_patient, lesions)).encode() + content).hexdigest()[
-            :12
-        ]
+        maker = (body_of.__module__, body_of.__qualname__)
+        key = hashlib.sha256(
+            repr((VERSION, maker, split, first_patient, lesions)).encode() + content
+        ).hexdigest()[:12]
         stem = Path(cache) / f"clinic-{split}-{lesions}-{key}"
         stored = _stored(stem)
         if stored is not None:
@@ -141,7 +146,7 @@ def cohort(
     boxes = np.empty((lesions, 4), dtype=np.float32)
     labels = np.zeros((lesions, len(load_labels().core)), dtype=np.bool_)
     rows: list[dict[str, Any]] = []
-    for made in _patients(split, first_patient, lesions, source, workers):
+    for made in _patients((split, source, body_of), first_patient, lesions, workers):
         for pixels, box, true, row in made[: lesions - len(rows)]:
             index = len(rows)
             hu[index], boxes[index] = pixels, box
@@ -157,11 +162,14 @@ def cohort(
 
 
 def _patients(
-    split: Split, first: int, lesions: int, source: str | None, workers: int
+    alike: tuple[Split, str | None, Callable[[int], Body]], first: int, lesions: int, workers: int
 ) -> Iterator[list[tuple[NDArray[np.int16], list[float], list[int], dict[str, Any]]]]:
-    """Yield patients in order until nobody asks any more; every patient has a bookmarked lesion or two."""
-    jobs: Sequence[Job] = [(first + index, split, source) for index in range(lesions + PATIENTS_AT_ONCE)]
-    yield from ordered(_work, jobs, workers)
+    """Yield patients in order until nobody asks any more."""
+    while True:
+        # About two lesions of a patient are bookmarked at the very least, so one round does.
+        jobs: Sequence[Job] = [(first + index, *alike) for index in range(lesions // 2 + PATIENTS_AT_ONCE)]
+        yield from ordered(_work, jobs, workers)
+        first += len(jobs)
 
 
 def _stored(stem: Path) -> Cohort | None:
