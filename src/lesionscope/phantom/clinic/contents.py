@@ -9,13 +9,13 @@ from .phrases import ALTERNATIVES, NODE, Content, Phrases
 from .wording import Term
 
 BODY_PART, TYPE, ATTRIBUTE = "body part", "type", "attribute"
-SAY_LOOK = 0.38
+SAY_LOOK = 0.56
 """How often an attribute that is true is said; at most three are."""
 SAY_TYPE_AS_LOOK = 0.25
-SAY_PLACE = 0.6
+SAY_PLACE = 0.76
 SAY_PLACE_OF_NODE = 0.1
 """A lymph node's name often says its place."""
-COARSER_PLACE = 0.35
+COARSER_PLACE = 0.25
 """How often a place is said more coarsely than it is known."""
 COARSER_HEAD = 0.2
 MOST_LOOKS = 3

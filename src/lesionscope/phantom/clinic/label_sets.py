@@ -63,6 +63,8 @@ def _rates(text: str) -> dict[str, float]:
     return found
 
 
+SPARSE = 0.35
+"""Share of the attributes' and further places' rates that makes lesions as sparse as the clinic's."""
 SIZES = {"tiny": (2.0, 5.0), "subcentimeter": (4.0, 9.5), "large": (35.0, 120.0)}
 """Long diameters (mm) that go with a label."""
 
@@ -83,9 +85,9 @@ def patient(rng: np.random.Generator, graph: LabelGraph) -> tuple[LabelSet, ...]
 
 def _grown(rng: np.random.Generator, graph: LabelGraph, family: Family, number: int) -> LabelSet:
     direct = {_drawn(rng, family.places), _drawn(rng, family.types)}
-    direct |= {name for name, rate in family.besides.items() if rng.random() < rate}
+    direct |= {name for name, rate in family.besides.items() if rng.random() < SPARSE * rate}
     for name, rate in family.attributes.items():
-        if rng.random() < rate and not graph.conflicts(direct | {name}):
+        if rng.random() < SPARSE * rate and not graph.conflicts(direct | {name}):
             direct.add(name)
     low, high = next((span for name, span in SIZES.items() if name in direct), (5.0, 60.0))
     long_mm = float(np.clip(np.exp(rng.normal(2.9, 0.5)), low, high * rng.uniform(0.7, 1.0)))
