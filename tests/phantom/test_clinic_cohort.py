@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from standin_body import BlockBody
 
 from lesionscope.errors import InputError, UsageError
 from lesionscope.ontology.label_graph import load_labels
+from lesionscope.phantom.clinic.blocks import BlockBody
 from lesionscope.phantom.clinic.cohort import cohort
 
 

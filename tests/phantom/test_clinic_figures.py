@@ -1,8 +1,8 @@
 """The figures draw what they are given."""
 
 import numpy as np
-from standin_body import BlockBody
 
+from lesionscope.phantom.clinic.blocks import BlockBody
 from lesionscope.phantom.clinic.figures import (
     clinic_shares,
     contact_sheet,

@@ -1,15 +1,16 @@
 """Lesions: each label changes the picture, the truth is closed, marks lie on what is seen."""
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from standin_body import BlockBody
 
 from lesionscope.errors import UsageError
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.phantom.clinic import paired
+from lesionscope.phantom.clinic.blocks import BlockBody
 from lesionscope.phantom.clinic.frequencies import load_frequencies
 from lesionscope.phantom.clinic.growing import grow, site
 from lesionscope.phantom.clinic.lesions import complete
@@ -34,11 +35,22 @@ def test_every_type_and_attribute_has_a_rule_and_no_body_part_has():
 
 @pytest.mark.parametrize("name", LOOKED)
 def test_a_label_changes_the_picture(name):
-    pairs = [paired.pair(name, number, BlockBody) for number in range(3)]
+    pairs = [paired.pair(name, number) for number in range(3)]
     changes = [one.change for one in pairs if one is not None]
     assert changes
     if name not in FAINT_BY_INTENT:
         assert np.median(changes) > 1.0
+
+
+def test_the_record_names_every_label_and_is_of_this_code():
+    record = json.loads(paired.RECORD.read_text())
+    assert set(record["labels"]) == set(LOOKED)
+    for name, entry in record["labels"].items():
+        assert entry["pairs"] >= 5
+        assert entry["change_over_noise"] > 1.0 or name in FAINT_BY_INTENT
+        assert ("faint_by_intent" in entry) == (name in FAINT_BY_INTENT)
+    again = paired.record(["cavitary", "oval"], workers=1)["labels"]
+    assert again == {name: record["labels"][name] for name in again}
 
 
 def test_a_rule_leaves_the_numbers_of_others_alone():

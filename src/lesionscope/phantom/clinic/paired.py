@@ -1,5 +1,8 @@
 """What each label does to a picture: the same lesion scanned with and without it.
 
+Pairs lie in plain blocks of the tissue where such a lesion grows, so that nothing but the label
+differs, and anatomy neither hides nor helps.
+
 ``python -m lesionscope.phantom.clinic.paired`` writes ``paired.json`` anew.
 """
 
@@ -14,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from lesionscope.files import write_atomically
+from lesionscope.phantom.clinic.blocks import BlockBody
 from lesionscope.phantom.clinic.frequencies import Draw, load_frequencies
 from lesionscope.phantom.clinic.growing import Body, contrast_of, grow, site
 from lesionscope.phantom.clinic.marks import Mark
 from lesionscope.phantom.clinic.patches import patch
-from lesionscope.phantom.clinic.patients import ClinicPatient, whole_body
+from lesionscope.phantom.clinic.patients import ClinicPatient
 from lesionscope.phantom.pool import ordered
 from lesionscope.progress import Progress, silent
 
@@ -46,7 +50,7 @@ class Pair:
     size_change_mm: float
 
 
-def pair(name: str, number: int, body_of: Callable[[int], Body] = whole_body) -> Pair | None:
+def pair(name: str, number: int, body_of: Callable[[int], Body] = BlockBody) -> Pair | None:
     """Scan one lesion with a label and without it; ``None`` where the body has no room for it."""
     frequencies = load_frequencies()
     possible = frequencies.possible
