@@ -215,7 +215,9 @@ def _liver_mass(looks: Looks, _: Setting, rng: Rng) -> Looks:
 
 @_rule("lobular mass")
 def _lobular_mass(looks: Looks, _: Setting, rng: Rng) -> Looks:
-    return replace(looks, size_mm=max(looks.size_mm, 30 + 10 * float(rng.random())), lobes=8, lobe_depth=0.36)
+    return replace(
+        looks, size_mm=max(looks.size_mm, 30 + 10 * float(rng.random())), lobes=11, lobe_depth=0.34
+    )
 
 
 @_rule("nodule")
@@ -371,7 +373,7 @@ def _cancer(looks: Looks, _: Setting, rng: Rng) -> Looks:
         looks,
         size_mm=1.25 * looks.size_mm,
         lobes=9,
-        lobe_depth=max(looks.lobe_depth, 0.24),
+        lobe_depth=max(looks.lobe_depth, 0.25),
         texture_hu=looks.texture_hu + 9,
         edge_mm=looks.edge_mm + 1.0,
     )
@@ -534,7 +536,7 @@ def _oval(looks: Looks, _: Setting, rng: Rng) -> Looks:
 
 @_rule("lobular")
 def _lobular(looks: Looks, _: Setting, rng: Rng) -> Looks:
-    return replace(looks, lobes=8, lobe_depth=max(0.34, looks.lobe_depth))
+    return replace(looks, lobes=11, lobe_depth=max(0.32, looks.lobe_depth))
 
 
 @_rule("spiculated")

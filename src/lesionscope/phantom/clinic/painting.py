@@ -25,7 +25,8 @@ Points = NDArray[np.float64]
 CALCIUM_HU = 620.0
 FAT_HU = -98.0
 AIR_HU = -930.0
-LUNG_HU = -820.0
+LOBULATED = 0.2
+"""An outline whose bumps are higher than this share of the radius is lobulated."""
 
 _SHAPE, _TEXTURE, _CALCIUM, _FAT, _SPICULES, _SATELLITES, _CLUSTER, _SEPTA, _PATTERN, _RIM = range(20, 30)
 
@@ -93,14 +94,28 @@ class Shape:
         return np.asarray(dot / self.rho, dtype=np.float32)
 
     def _surface(self) -> Field:
+        """Radius of the outline in each direction, as a share of the plain ellipsoid's."""
         looks = self.lesion.looks
-        swell = np.zeros(self.rho.shape, dtype=np.float32)
-        if looks.lobe_depth > 0.005:
-            sharp = np.float32(3.0 + 1.1 * looks.lobes + 22 * looks.lobe_depth)
-            for direction in directions(_rng(self.lesion, _SHAPE), looks.lobes):
+        if looks.lobe_depth < 0.005:
+            return np.ones(self.rho.shape, dtype=np.float32)
+        spread = directions(_rng(self.lesion, _SHAPE), looks.lobes)
+        if looks.lobe_depth < LOBULATED:
+            # Gentle waves: bumps are paid for by the valleys between them, so the extent stays.
+            swell = np.zeros(self.rho.shape, dtype=np.float32)
+            sharp = np.float32(2.0 + 0.9 * looks.lobes)
+            for direction in spread:
                 np.maximum(swell, np.exp(sharp * (self._cosine(direction) - 1)), out=swell)
-        # Bumps are paid for by the valleys between them: the extent stays.
-        return np.asarray(1 - looks.lobe_depth * (1 - swell), dtype=np.float32)
+            return np.asarray(1 - looks.lobe_depth * (1 - swell), dtype=np.float32)
+        # Lobules: balls that bulge from a smaller body, with notches between them.
+        result = np.full(self.rho.shape, 1 - looks.lobe_depth, dtype=np.float32)
+        size = np.float32(0.42)
+        away = np.float32(1 - size)
+        for direction in spread:
+            cosine = self._cosine(direction)
+            inner = size * size - away * away * (1 - np.square(cosine))
+            reach = away * cosine + np.sqrt(np.maximum(inner, 0))
+            np.maximum(result, np.where((inner > 0) & (cosine > 0), reach, 0), out=result)
+        return result
 
     def ball(self, where: Points, radius: float) -> Field:
         """Distance to a ball at ``where`` (the lesion's frame) of ``radius`` (share of its body)."""
