@@ -43,7 +43,7 @@ class Network:
     widths: tuple[int, ...] = (3, 5, 7)
     filters: int = 64
     dropout: float = 0.3
-    word_dropout: float = 0.3
+    word_dropout: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ class RelationRecipe:
     package: Words
     data: Sentences = field(default_factory=Sentences)
     network: Network = field(default_factory=Network)
-    epochs: int = 5
+    epochs: int = 6
     batch: int = 256
-    lr: float = 0.003
+    lr: float = 0.004
     weight_decay: float = 0.02
     seed: int = 1
     threads: int = 2

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from lesionscope.errors import InputError
-from lesionscope.inference.relation_inputs import SIZES, batch
+from lesionscope.inference.relation_inputs import FIRST_WORD, LEXICAL, SIZES, batch
 from lesionscope.mining.relations import RELATIONS
 from lesionscope.models.relation_cnn import RelationCNN, RelationSpec
 from lesionscope.progress import CancelToken, Progress, silent
@@ -83,6 +83,8 @@ def network_of(recipe: RelationRecipe) -> RelationCNN:
             len(RELATIONS),
             dropout=wanted.dropout,
             word_dropout=wanted.word_dropout,
+            lexical=LEXICAL,
+            first_word=FIRST_WORD,
         )
     except ValueError as error:
         raise InputError(f"The recipe '{recipe.name}': network: {error}.") from error

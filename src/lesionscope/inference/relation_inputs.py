@@ -34,8 +34,10 @@ WORDS, ENDINGS, FAR = 2048, 256, 20
 """Buckets of hashed words and endings; the greatest distance told apart, in tokens."""
 _KINDS = {PLACE: 0, HEAD: 1, LOOK: 2, PLACE | HEAD: 3}
 """Kinds of mention by what a label does in a sentence."""
-_BLIND, _BOOKMARK, _NUMBER, _FIRST_WORD = 2, 6, 7, 8
+_BLIND, _BOOKMARK, _NUMBER, FIRST_WORD = 2, 6, 7, 8
 """Word ids: of the kinds of mention, of a bookmark, of a number; the first of hashed words."""
+LEXICAL = 2
+"""How many features, from the first on, come from how a token is written."""
 SIZES = (WORDS, ENDINGS, 16, 2 * len(_KINDS) + 1, 3, 2 * FAR + 1, 2 * FAR + 1, 4, 4)
 """How many values each feature has."""
 LONGEST = 160
@@ -101,7 +103,7 @@ def _word(word: str) -> int:
         return _BOOKMARK
     if word[0].isdigit():
         return _NUMBER
-    return _FIRST_WORD + _bucket(word, WORDS - _FIRST_WORD)
+    return FIRST_WORD + _bucket(word, WORDS - FIRST_WORD)
 
 
 def _bucket(word: str, buckets: int) -> int:

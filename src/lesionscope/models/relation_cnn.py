@@ -39,6 +39,10 @@ class RelationSpec:
         Length of the sentence embedding that is put beside the pooled features; 0: none.
     dropout, word_dropout
         Of the pooled features; of words, which become ``UNKNOWN``. In training only.
+    lexical, first_word
+        How many features, from the word on, come from what is written: a dropped word loses
+        them all, or its ending would give it away. Words below ``first_word`` stand for
+        kinds of token and are never dropped.
     """
 
     sizes: tuple[int, ...]
@@ -49,6 +53,8 @@ class RelationSpec:
     sentence: int = 0
     dropout: float = 0.3
     word_dropout: float = 0.15
+    lexical: int = 1
+    first_word: int = 2
 
     def __post_init__(self) -> None:
         if not self.sizes or len(self.sizes) != len(self.dims) or min(*self.sizes, *self.dims, 1) < 1:
@@ -57,6 +63,8 @@ class RelationSpec:
             raise ValueError("widths must be odd")
         if self.filters < 1 or self.relations < 2 or self.sentence < 0:
             raise ValueError("filters and relations must be positive, sentence not negative")
+        if not 1 <= self.lexical <= len(self.sizes):
+            raise ValueError("lexical must be at least 1, and no more than there are features")
         if not 0 <= self.dropout < 1 or not 0 <= self.word_dropout < 1:
             raise ValueError("dropout must lie in 0…1 (not 1)")
 
@@ -99,13 +107,10 @@ class RelationCNN(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy h
         sentence
             Sentence embeddings ``(n, spec.sentence)``, where the spec wants them.
         """
-        words = tokens[:, :, 0]
-        there = (words != PAD).unsqueeze(1)
+        there = (tokens[:, :, 0] != PAD).unsqueeze(1)
         if self.training and self.spec.word_dropout:
-            drop = (torch.rand(words.shape, device=words.device) < self.spec.word_dropout) & there[:, 0]
-            words = words.masked_fill(drop, UNKNOWN)
-        parts = [self.embeddings[0](words)]
-        parts += [embed(tokens[:, :, i]) for i, embed in enumerate(self.embeddings) if i]
+            tokens = self._without_words(tokens)
+        parts = [embed(tokens[:, :, i]) for i, embed in enumerate(self.embeddings)]
         x = torch.cat(parts, dim=2).transpose(1, 2) * there
         # ReLU's outputs are not negative, so what fills up never holds the maximum.
         pooled = [(torch.relu(convolve(x)) * there).amax(dim=2) for convolve in self.convolutions]
@@ -115,3 +120,15 @@ class RelationCNN(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy h
                 raise ValueError("this network wants sentence embeddings too")
             features = torch.cat([features, sentence], dim=1)
         return self.out(features)
+
+    def _without_words(self, tokens: Tensor) -> Tensor:
+        """Return a copy in which some words are unknown."""
+        words = tokens[:, :, 0]
+        drop = torch.rand(words.shape, device=words.device) < self.spec.word_dropout
+        drop &= words >= self.spec.first_word
+        tokens = tokens.clone()
+        tokens[:, :, : self.spec.lexical] = tokens[:, :, : self.spec.lexical].masked_fill(
+            drop.unsqueeze(2), PAD
+        )
+        tokens[:, :, 0].masked_fill_(drop, UNKNOWN)
+        return tokens
