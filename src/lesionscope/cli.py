@@ -243,6 +243,9 @@ def _add_phantom(phantom: argparse.ArgumentParser) -> None:
         allow_abbrev=False,
     )
     lesions.add_argument("--frequencies", type=Path, metavar="FILE", help="another joint label distribution")
+    lesions.add_argument(
+        "--bodies", choices=("whole", "blocks"), default="whole", help="anatomy, or plain blocks of tissue"
+    )
     lesions.add_argument("--patients", type=int, default=200, metavar="N", help="patients to count labels in")
     lesions.add_argument("--out", type=Path, required=True, metavar="DIR")
 

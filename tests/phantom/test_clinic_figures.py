@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lesionscope.cli import main
 from lesionscope.phantom.clinic.blocks import BlockBody
 from lesionscope.phantom.clinic.figures import (
     clinic_shares,
@@ -31,3 +32,12 @@ def test_frequencies_are_counted_and_drawn():
     # The commonest label's bar is longer than the rarest one's.
     bars = (chart == (170, 190, 215)).all(axis=2)
     assert bars[26 + 4].sum() > 300
+
+
+def test_the_command_writes_three_files(tmp_path, capsys):
+    assert main(["phantom", "lesions", "--bodies", "blocks", "--patients", "4", "--out", str(tmp_path)]) == 0
+    names = ["label_frequencies.csv", "label_frequencies.png", "lesions.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    assert capsys.readouterr().out.count("\n") == 3
+    head, *lines = (tmp_path / "label_frequencies.csv").read_text().splitlines()
+    assert head == "label,target,drawn,said,true" and len(lines) == 171

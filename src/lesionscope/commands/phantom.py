@@ -51,6 +51,7 @@ def lesions(arguments: argparse.Namespace) -> int:
         arguments.out,
         frequencies=arguments.frequencies,
         patients=arguments.patients,
+        bodies=arguments.bodies,
         progress=terminal_progress(),
     ):
         print(path)

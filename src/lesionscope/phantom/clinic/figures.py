@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lesionscope.files import write_atomically
+from lesionscope.phantom.clinic.blocks import BlockBody
 from lesionscope.phantom.clinic.cohort import sentence
 from lesionscope.phantom.clinic.frequencies import Frequencies, load_frequencies
 from lesionscope.phantom.clinic.growing import Body
@@ -183,13 +184,29 @@ def write_figures(
     *,
     frequencies: str | Path | None = None,
     patients: int = 200,
+    bodies: str = "whole",
     progress: Progress = silent,
 ) -> tuple[Path, ...]:
-    """Write ``lesions.png``, ``label_frequencies.png`` and ``label_frequencies.csv`` to a folder."""
+    """Write ``lesions.png``, ``label_frequencies.png`` and ``label_frequencies.csv`` to a folder.
+
+    Parameters
+    ----------
+    out
+        The folder.
+    frequencies
+        A file of label frequencies in place of the bundled table.
+    patients
+        How many to count labels in.
+    bodies
+        'whole', or 'blocks': plain tissue in place of anatomy.
+    progress
+        Called after each lesion and patient.
+    """
+    body_of: Callable[[int], Body] = BlockBody if bodies == "blocks" else whole_body
     source = load_frequencies(frequencies)
     folder = Path(out)
-    sheet = contact_sheet(frequencies=source, progress=progress)
-    said, true = clinic_shares(patients, source, progress=progress)
+    sheet = contact_sheet(frequencies=source, body_of=body_of, progress=progress)
+    said, true = clinic_shares(patients, source, body_of=body_of, progress=progress)
     rows = frequency_table(target_shares(), label_shares(source), said, true)
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -46,9 +47,8 @@ def draw_scanner(rng: np.random.Generator) -> Scanner:
 
 def whole_body(seed: int) -> Body:
     """Make the body of a patient."""
-    from lesionscope.phantom.body import Body as WholeBody
-
-    made: Body = WholeBody(seed)
+    # Loaded by name: a cohort of plain blocks needs no anatomy.
+    made: Body = import_module("lesionscope.phantom.body").Body(seed)
     return made
 
 
