@@ -99,13 +99,15 @@ def filled(template: str, fill: Callable[[str], Passage]) -> Passage:
 
 
 def tidy(passage: Passage) -> Passage:
-    """Drop the white space that empty slots leave: doubled, at the ends, before a comma or stop."""
+    """Drop what empty slots leave: white space doubled, at the ends or before a stop; a comma before one."""
     kept: list[int] = []
     text = passage.text
     for i, char in enumerate(text):
         if char == " " and (not kept or text[kept[-1]] == " "):
             continue
         if char in ",.;)" and kept and text[kept[-1]] == " ":
+            kept.pop()
+        if char in ",.;" and kept and text[kept[-1]] == ",":
             kept.pop()
         kept.append(i)
     if kept and text[kept[-1]] == " ":

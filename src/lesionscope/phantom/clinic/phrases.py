@@ -33,6 +33,8 @@ ALTERNATIVES = {
     "implant": ("fluid", "lymphadenopathy"),
 }
 """What a lesion may be taken for."""
+PLACED = ("lung nodule", "lung mass", "liver mass", "kidney cyst", "solid pulmonary nodule")
+"""Heads that say a place themselves: not "right renal renal cyst"."""
 SHARED_WORDS = {"either": 0.5, "denied": 0.35, "shared": 0.4}
 """How often a section's constructions of slots and function words alone serve, which every wording shares."""
 NODE = "lymph node"
@@ -202,7 +204,7 @@ class Phrases:
 
         ``article``: "a" (where the noun takes one), "the" or "".
         """
-        before = content.place is not None and self.chance(0.45)
+        before = content.place is not None and content.head not in PLACED and self.chance(0.45)
         before = before and bool(self.wording.terms[content.place or ""].adjectives)
         head, counted = self.head(content, placed=before, sized=sized)
         phrase = head if before else joined([head, self.inside(content)])

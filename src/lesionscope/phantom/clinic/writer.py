@@ -45,6 +45,11 @@ BEFORE_NOUN = re.compile(
     r"\{bm\d?\}:? (?:\{(?:bare|head|many|size)|and \{bm)|[Tt]he \{bm|^\{bm|at \{bm|; \{bm"
 )
 """A bookmark that stands where only the prepared words can."""
+CHANGE = re.compile(
+    r"stable|chang|enlarg|creas|grow|progress|shrunk|larger|smaller|similar|new\b|regress|persist|reduct|develop",
+    re.IGNORECASE,
+)
+"""What already says how a lesion has changed."""
 BEGINNING = re.compile(r"(?:^|(?<=\. ))[a-z]")
 LONG_WORD = re.compile(r"\b[a-z]{8,}\b")
 SAFE_BEFORE_SIZE = ("previously", "formerly", " (was", ", from", " (previously")
@@ -286,7 +291,7 @@ class Writer:
             main = main + self._doubt("doubt")
         elif self._doubtable and self._happens("certain"):
             main = main + self._certain()
-        if self._happens("stable"):
+        if self._happens("stable") and not CHANGE.search(main.text):
             main = main + phrases.template("stable")
         if self._happens("previous"):
             main = main + self._previous()
@@ -302,7 +307,10 @@ class Writer:
         if self._happens("history"):
             template = phrases.template("history")
             history = fill_one(template, self._absent())
-            main = history + main if template.endswith(" ") else main + history
+            if template.endswith(" "):
+                main = history + (main if template.endswith(". ") else _lowered(main))
+            else:
+                main = main + history
         if self._happens("prefix"):
             main = Passage(phrases.template("prefix")) + main
         return main + "." if stop else main
