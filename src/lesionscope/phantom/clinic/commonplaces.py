@@ -54,3 +54,8 @@ LANDMARKS: dict[str, tuple[str, ...]] = {
     "elsewhere": ("muscle", "skin", "fat", "blood vessel", "bone"),
 }
 """Places that a report names to say where a lesion is not, by the region it is in."""
+
+SUSPECTED = ("metastasis", "cancer", "scar", "hemangioma", "adenoma", "cyst", "lymphadenopathy")
+"""What a lesion is said to be, perhaps."""
+LACKED = ("calcified", "cavitary", "enhancing", "fat-containing", "necrosis")
+"""What a lesion may be said to lack."""

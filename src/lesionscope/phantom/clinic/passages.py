@@ -122,3 +122,16 @@ def tidy(passage: Passage) -> Passage:
         tuple(replace(s, start=a, end=b) for s in passage.said for a, b in [moved(s.start, s.end)]),
         tuple(replace(m, start=a, end=b) for m in passage.marks for a, b in [moved(m.start, m.end)]),
     )
+
+
+def cut(passage: Passage) -> Passage:
+    """Drop a passage's last character, a full stop."""
+    return Passage(passage.text[:-1], passage.said, passage.marks)
+
+
+def lowered(passage: Passage) -> Passage:
+    """Make a sentence's beginning the middle of one, unless it is an abbreviation."""
+    text = passage.text
+    if text[:1].isupper() and text[1:2].islower():
+        return passage.with_text(text[0].lower() + text[1:])
+    return passage

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .commonplaces import FINDINGS, LANDMARKS
+from .commonplaces import FINDINGS, LACKED, LANDMARKS, SUSPECTED
 from .contents import Reported, alternative, choose, is_node, size_text
-from .passages import Mark, Passage, filled, joined, tidy, without_article
+from .passages import Mark, Passage, cut, filled, joined, lowered, tidy, without_article
 from .phrases import Content, Phrases, fill_one
 from .wording import SLOT, Split, slots, wording
 
@@ -38,9 +38,6 @@ SHARES = {
     "no stop": 0.1,
 }
 """How often a sentence holds what; see ``wording_*.txt`` for each."""
-SUSPECTED = ("metastasis", "cancer", "scar", "hemangioma", "adenoma", "cyst", "lymphadenopathy")
-LACKED = ("calcified", "cavitary", "enhancing", "fat-containing", "necrosis")
-"""What a lesion may be said to lack."""
 BEFORE_NOUN = re.compile(
     r"\{bm\d?\}:? (?:\{(?:bare|head|many|size)|and \{bm)|[Tt]he \{bm|^\{bm|at \{bm|; \{bm"
 )
@@ -286,7 +283,7 @@ class Writer:
         phrases = self.phrases
         stop = main.text.endswith(".")
         if stop:
-            main = _cut(main)
+            main = cut(main)
         if self._doubtable and self._happens("doubt"):
             main = main + self._doubt("doubt")
         elif self._doubtable and self._happens("certain"):
@@ -300,15 +297,15 @@ class Writer:
         if self._happens("denial"):
             main = main + filled(phrases.template("denial"), lambda slot: self._absent())
         if self._happens("before"):
-            main = fill_one(phrases.template("before"), self._aside()) + _lowered(main)
+            main = fill_one(phrases.template("before"), self._aside()) + lowered(main)
         if self._happens("first_denial"):
             denial = filled(phrases.template("first_denial"), lambda slot: self._absent())
-            main = denial + _lowered(main)
+            main = denial + lowered(main)
         if self._happens("history"):
             template = phrases.template("history")
             history = fill_one(template, self._absent())
             if template.endswith(" "):
-                main = history + (main if template.endswith(". ") else _lowered(main))
+                main = history + (main if template.endswith(". ") else lowered(main))
             else:
                 main = main + history
         if self._happens("prefix"):
@@ -381,26 +378,13 @@ class Writer:
         passage = tidy(passage)
         text = passage.text
         if text.endswith(".") and self._happens("no stop"):
-            passage = _cut(passage)
+            passage = cut(passage)
             text = passage.text
         if self._happens("misspelt"):
             text = _misspelt(text, self.rng)
         if self.phrases.chance(0.9):
             text = BEGINNING.sub(lambda match: match.group().upper(), text)
         return passage.with_text(text)
-
-
-def _cut(passage: Passage) -> Passage:
-    """Drop a passage's last character, a full stop."""
-    return Passage(passage.text[:-1], passage.said, passage.marks)
-
-
-def _lowered(passage: Passage) -> Passage:
-    """Make a sentence's beginning the middle of one, unless it is an abbreviation."""
-    text = passage.text
-    if text[:1].isupper() and text[1:2].islower():
-        return passage.with_text(text[0].lower() + text[1:])
-    return passage
 
 
 def _misspelt(text: str, rng: np.random.Generator) -> str:
