@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscope.phantom.clinic.blocks import BlockBody
 from lesionscope.phantom.clinic.frequencies import load_frequencies
+from lesionscope.phantom.clinic.growing import Body
 from lesionscope.phantom.clinic.patches import patch
-from lesionscope.phantom.clinic.patients import ClinicPatient
+from lesionscope.phantom.clinic.patients import ClinicPatient, whole_body
 from lesionscope.phantom.pool import ordered
 from lesionscope.progress import Progress, silent
 
@@ -59,8 +61,9 @@ def statistics(hu: NDArray[np.int16]) -> Features:
     return np.array(parts)
 
 
-def _work(seed: int) -> list[Seen]:
-    patient = ClinicPatient(seed, "train")
+def _work(job: tuple[int, Callable[[int], Body]]) -> list[Seen]:
+    seed, body_of = job
+    patient = ClinicPatient(seed, "train", body_of=body_of)
     result = []
     for lesion, mark in zip(patient.lesions, patient.marks, strict=True):
         seen = patch(patient, mark, size=CROP, offsets_mm=(0.0,), lesions=())
@@ -68,11 +71,17 @@ def _work(seed: int) -> list[Seen]:
     return result
 
 
-def gather(patients: int, *, workers: int = 2, progress: Progress = silent) -> list[Seen]:
+def gather(
+    patients: int,
+    *,
+    workers: int = 2,
+    body_of: Callable[[int], Body] = whole_body,
+    progress: Progress = silent,
+) -> list[Seen]:
     """Scan the surroundings of the lesions of so many patients."""
     found: list[Seen] = []
-    seeds = range(FIRST_PATIENT, FIRST_PATIENT + patients)
-    for index, lesions in enumerate(ordered(_work, seeds, workers)):
+    jobs = [(seed, body_of) for seed in range(FIRST_PATIENT, FIRST_PATIENT + patients)]
+    for index, lesions in enumerate(ordered(_work, jobs, workers)):
         found += lesions
         progress(index + 1, patients, "Scanning backgrounds")
     return found
@@ -145,8 +154,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--patients", type=int, default=1500)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--bodies", choices=("whole", "blocks"), default="whole")
     arguments = parser.parse_args()
-    seen = gather(arguments.patients, workers=arguments.workers, progress=terminal_progress())
+    seen = gather(
+        arguments.patients,
+        workers=arguments.workers,
+        body_of=BlockBody if arguments.bodies == "blocks" else whole_body,
+        progress=terminal_progress(),
+    )
     found: dict[str, Any] = dict(probe(seen))
     values = [one["auc"] for one in found.values()]
     weights = [one["lesions"] for one in found.values()]

@@ -1,0 +1,38 @@
+"""The probe finds what is there to be found, and nothing in the surroundings of lesions."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from lesionscope.phantom.clinic.blocks import BlockBody
+from lesionscope.phantom.clinic.probe import auc_within, gather, probe, statistics
+
+
+def test_pairs_are_compared_at_the_same_place_only():
+    scores = np.array([1.0, 0.0, 5.0, 4.0])
+    positive = np.array([True, False, False, True])
+    assert auc_within(scores, positive, ["a", "a", "b", "b"]) == 0.5
+    assert auc_within(scores, positive, ["a", "a", "c", "b"]) == 1.0
+
+
+def test_statistics_tell_tissues_apart():
+    lung, fat = (np.full((64, 64), hu, dtype=np.int16) for hu in (-830, -100))
+    assert np.abs(statistics(lung) - statistics(fat)).max() > 0.9
+
+
+@pytest.mark.slow
+def test_surroundings_do_not_tell_labels_but_a_leak_would():
+    pytest.importorskip("sklearn")
+    seen = gather(1200, workers=2, body_of=BlockBody)
+    found = probe(seen)
+    weights = [one["lesions"] for one in found.values()]
+    assert np.average([one["auc"] for one in found.values()], weights=weights) < 0.55
+    assert all(one["auc"] <= 0.6 for one in found.values() if one["lesions"] >= 150)
+    leaky = [
+        replace(
+            one, features=one.features + ("enhancing" in one.direct) * np.linspace(0, 1, len(one.features))
+        )
+        for one in seen
+    ]
+    assert probe(leaky)["enhancing"]["auc"] > 0.9
