@@ -56,6 +56,11 @@ class BlockBody:
         far = APART_MM * (ACROSS - 1) + APART_MM / 2
         return (-APART_MM / 2,) * 3, (far, far, far)
 
+    @property
+    def labels_here(self) -> tuple[str, ...]:
+        """Every body part."""
+        return tuple(self._names)
+
     def paint(self, canvas: Canvas) -> None:
         """Paint the blocks that a canvas sees, and fat."""
         canvas.hu[...] = FAT_HU

@@ -40,6 +40,10 @@ class Body(Protocol):
     def bounds(self) -> tuple[Point, Point]:
         """Corners of the body's box, LPS mm."""
 
+    @property
+    def labels_here(self) -> tuple[str, ...]:
+        """Body parts that this patient has."""
+
     def paint(self, canvas: Canvas) -> object:
         """Paint the body."""
 

@@ -31,7 +31,7 @@ BOOKMARKED = 0.8
 SAME_SLICE = 0.3
 """Share of lesions that are put on an earlier one's slice where their place allows it."""
 APART_MM = 4.0
-TRIES = 8
+TRIES = 12
 PROTOCOLS = ((1.0, 1.0), (1.25, 1.25), (1.0, 2.0), (2.0, 2.0), (2.5, 2.5), (3.0, 3.0), (5.0, 5.0))
 """Slice step and thickness, mm."""
 PROTOCOL_CHANCES = (0.26, 0.12, 0.08, 0.12, 0.12, 0.08, 0.22)
@@ -143,9 +143,11 @@ class ClinicPatient:
             rng = np.random.default_rng(seed)
             # A drawn set keeps its chance however hard its place is to find.
             labels = draw or self.frequencies.sample(
-                np.random.default_rng([self.number, 24, index, attempt // 4])
+                np.random.default_rng([self.number, 24, index, attempt // 3])
             )
             labels = sayable(labels, self.body.phase)
+            if labels.place not in self.body.labels_here:
+                continue
             found = site(self.body, labels, possible, rng)
             if found is None:
                 continue
