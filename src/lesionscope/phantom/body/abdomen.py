@@ -11,6 +11,10 @@ from lesionscope.phantom.body.skeleton import spine_at
 from lesionscope.phantom.canvas import Field, Region
 
 
+def _grown(semi: Vec, millimetres: float) -> Vec:
+    return semi[0] + millimetres, semi[1] + millimetres, semi[2] + millimetres
+
+
 def _under(frame: Frame, region: Region) -> Field:
     """Stay inside the abdominal wall and below the diaphragm."""
     return np.asarray(
@@ -60,7 +64,7 @@ def solid(build: Build) -> list[Layer]:
             "gallbladder",
             hu["bile"],
             at(-52, -52, -214),
-            tuple(s - 1.6 for s in build.sized(14, 24, 20)),
+            _grown(build.sized(14, 24, 20), -1.6),
             clip=_under,
         )
     )
@@ -82,7 +86,7 @@ def solid(build: Build) -> list[Layer]:
         semi = build.sized(26, 25, 54, "kidney")
         lean = (-s * 0.22, 0.14)
         result.append(
-            ellipsoid("perirenal fat", hu["fat"], centre, tuple(c + 7 for c in semi), lean=lean, clip=_under)
+            ellipsoid("perirenal fat", hu["fat"], centre, _grown(semi, 7.0), lean=lean, clip=_under)
         )
         result.append(
             ellipsoid(f"{name} kidney cortex", hu["kidney cortex"], centre, semi, lean=lean, wobble=0.7)
@@ -216,7 +220,7 @@ def digestive(build: Build) -> list[Layer]:
         )
     )
     full = 0.8 + 0.28 * build.stomach
-    line = [
+    path = [
         at(56, 24, -134),
         at(62, -4, -160),
         at(58, -38, -194),
@@ -225,10 +229,10 @@ def digestive(build: Build) -> list[Layer]:
         at(-24, -38, -220),
     ]
     radii = [28 * full, 27 * full, 25 * full, 21 * full, 14 * full, 9.0]
-    result.append(tube("stomach", hu["bowel wall"], line, radii, clip=_under, wobble=0.8))
+    result.append(tube("stomach", hu["bowel wall"], path, radii, clip=_under, wobble=0.8))
     inside = [r - 4.5 for r in radii]
     content = levelled(hu["gas"], hu["stomach content"], at(0, -42, 0)[1])
-    result.append(tube("stomach", content, line, inside, clip=_inner))
+    result.append(tube("stomach", content, path, inside, clip=_inner))
     result += _gut(
         build,
         "duodenum",
@@ -244,7 +248,26 @@ def digestive(build: Build) -> list[Layer]:
         -32.0,
         2.2,
     )
-    colon = [(-90, -4, -358), (-96, 10, -320), (-96, 14, -275), (-86, -14, -252), (-64, -62, -262), (0, -72, -280), (62, -62, -258), (92, -4, -206), (100, 30, -222), (100, 28, -290), (92, 20, -345), (66, 6, -372), (36, 26, -372), (14, 40, -392), (0, 62, -404), (0, 68, -440), (0, 62, -490), (0, 48, -516)]  # fmt: skip
+    colon = [
+        (-90, -4, -358),
+        (-96, 10, -320),
+        (-96, 14, -275),
+        (-86, -14, -252),
+        (-64, -62, -262),
+        (0, -72, -280),
+        (62, -62, -258),
+        (92, -4, -206),
+        (100, 30, -222),
+        (100, 28, -290),
+        (92, 20, -345),
+        (66, 6, -372),
+        (36, 26, -372),
+        (14, 40, -392),
+        (0, 62, -404),
+        (0, 68, -440),
+        (0, 62, -490),
+        (0, 48, -516),
+    ]
     wide = [24, 22, 20, 19, 18, 18, 17, 17, 15, 14, 13, 13, 13, 13, 15, 17, 15, 8]
     result += _gut(build, "colon", [at(*c) for c in colon], [0.88 * w for w in wide], None, 2.0)
     return result + _small_bowel(build)

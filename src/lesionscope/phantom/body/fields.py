@@ -69,7 +69,7 @@ _FAT = np.array(
     ],
     dtype=np.float64,
 )
-# Middle of the vertebral canal's front wall, i.e. of the vertebral bodies: z, y relative to the chest's spine.
+# Middles of the vertebral bodies: z, y relative to the chest's spine.
 _SPINE = np.array(
     [
         (-515, 2),
@@ -118,6 +118,11 @@ def _ellipse(u: Field, v: Field, a: Field, b: Field, square: float) -> Field:
     return np.asarray(radius * (1 - 1 / q4), dtype=np.float32)
 
 
+def _deep(y: Field, depth: float) -> Field:
+    """Scale y about the chest's middle."""
+    return np.asarray((y - HEART_Y) * depth + HEART_Y, dtype=np.float32)
+
+
 def cavity(build: Build, x: Field, y: Field, z: Field) -> Field:
     """Distance to the inside of the trunk's wall: the chest's cavity, which goes on to the pelvic floor."""
     p = build.patient
@@ -152,9 +157,10 @@ def body(build: Build, x: Field, y: Field, z: Field) -> Field:
     fat = np.float32(build.patient.fat)
     hips = np.interp(z, [build.z(-470), build.z(-330)], [build.hip / width, 1.0]).astype(np.float32)
     a = along(_SKIN, 1, z, build) * np.float32(width) * hips + fat * along(_FAT, 1, z, build)
-    front = (along(_SKIN, 2, z, build) - HEART_Y) * depth + HEART_Y - fat * along(_FAT, 2, z, build)
-    back = (along(_SKIN, 3, z, build) - HEART_Y) * depth + HEART_Y + fat * along(_FAT, 3, z, build)
-    result = _ellipse(x, y - (front + back) / 2, a, (back - front) / 2, 0.9)
+    front = _deep(along(_SKIN, 2, z, build), depth) - fat * along(_FAT, 2, z, build)
+    back = _deep(along(_SKIN, 3, z, build), depth) + fat * along(_FAT, 3, z, build)
+    middle, half = (front + back) / 2, (back - front) / 2
+    result = _ellipse(x, np.asarray(y - middle, dtype=np.float32), a, np.asarray(half, np.float32), 0.9)
     np.maximum(result, np.float32(build.z(-540)) - z, out=result)
     low = build.z(-430)
     if np.any(z < low):
