@@ -228,6 +228,11 @@ def _add_phantom(phantom: argparse.ArgumentParser) -> None:
     )
     chest.add_argument("--seed", type=int, default=1)
     chest.add_argument("--out", type=Path, required=True, metavar="DIR")
+    atlas = kinds.add_parser(
+        "atlas", help="slices of a whole-body patient with its parts outlined, as PNG", allow_abbrev=False
+    )
+    atlas.add_argument("--seed", type=int, default=1)
+    atlas.add_argument("--out", type=Path, required=True, metavar="DIR")
     radpath = kinds.add_parser(
         "radpath", help="labelled cubes of lung lesions, as NumPy arrays", allow_abbrev=False
     )

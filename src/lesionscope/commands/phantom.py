@@ -12,13 +12,22 @@ from lesionscope.errors import UsageError
 
 def run(arguments: argparse.Namespace) -> int:
     """Make a chest series, or labelled cubes."""
-    return {"chest": chest, "radpath": radpath, "lesions": lesions}[arguments.kind](arguments)
+    return {"atlas": atlas, "chest": chest, "radpath": radpath, "lesions": lesions}[arguments.kind](arguments)
 
 
 def chest(arguments: argparse.Namespace) -> int:
     """Write a chest as a DICOM series, and truth.json with its lesions beside it."""
     samples: Any = import_module("lesionscope.sample_data")
     print(samples.make_chest(arguments.out, seed=arguments.seed, progress=terminal_progress()))
+    return 0
+
+
+def atlas(arguments: argparse.Namespace) -> int:
+    """Write outlined slices of a whole-body patient."""
+    from lesionscope.phantom.body.atlas import write_atlas
+
+    files = write_atlas(arguments.seed, arguments.out, progress=terminal_progress())
+    print(f"{len(files)} slices in {arguments.out}")
     return 0
 
 
