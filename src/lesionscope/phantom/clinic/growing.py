@@ -47,9 +47,6 @@ class Body(Protocol):
     def paint(self, canvas: Canvas) -> object:
         """Paint the body."""
 
-    def hu(self, points: Points) -> Field:
-        """HU at points."""
-
     def body_parts_at(self, point: Points) -> frozenset[str]:
         """Body parts that hold a point."""
 
@@ -134,11 +131,15 @@ def grow(
     Grown or None
         ``None`` where what surrounds the point leaves too little of it to be seen.
     """
-    host = host_hu(body, point)
-    setting = Setting(draw.family, host, contrast_of(body.phase))
-    looks = looks_of(possible.graph.expand(draw.direct), setting, seed)
-    surroundings = lattice(point, looks, grid)
+    labels = possible.graph.expand(draw.direct)
+    contrast = contrast_of(body.phase)
+    # How large it is doesn't depend on what surrounds it, so one painting serves for both.
+    sized = looks_of(labels, Setting(draw.family, 45.0, contrast), seed)
+    surroundings = lattice(point, sized, grid)
     body.paint(surroundings)
+    host = host_hu(surroundings, point)
+    setting = Setting(draw.family, host, contrast)
+    looks = looks_of(labels, setting, seed)
     plain = surroundings.hu.copy()
     outward = border(surroundings, point, host)
     semi, rotation = pose(looks, draw, outward, np.random.default_rng([*seed, 900]))
@@ -173,10 +174,11 @@ def grow(
     return Grown(lesion, slice_mm, exact)
 
 
-def host_hu(body: Body, point: Points) -> float:
-    """HU of what lies around a point: the median of seven places."""
-    steps = np.concatenate([np.zeros((1, 3)), 2.5 * np.eye(3), -2.5 * np.eye(3)])
-    return float(np.median(body.hu(point + steps)))
+def host_hu(canvas: Canvas, point: Points) -> float:
+    """HU of what lies around a point: the median of the seven nearest voxels."""
+    square = sum(np.square(c - np.float32(p)) for c, p in zip(canvas.coordinates(), point, strict=True))
+    nearest = np.argsort(np.asarray(square).ravel(), kind="stable")[:7]
+    return float(np.median(canvas.hu.ravel()[nearest]))
 
 
 def lattice(point: Points, looks: Looks, grid: tuple[float, float]) -> Canvas:
