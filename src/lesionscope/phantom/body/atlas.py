@@ -64,7 +64,8 @@ def write_atlas(seed: int, folder: Path, *, progress: Progress = silent) -> tupl
         canvas = Canvas(geometry)
         body.paint(canvas)
         owner = body.owners(Frame(body.build, canvas, body.lattices))
-        hu, tissue = (a[::-1, 0] if coronal else a[0] for a in (canvas.hu, owner))
+        here = (slice(None, None, -1), 0) if coronal else (0, slice(None))
+        hu, tissue = canvas.hu[here], owner[here]
         title = f"Phantom patient {seed}, {body.sex}, {body.phase}, {place}"
         path = folder / f"{name}.png"
         outlined(hu, tissue, title).save(path)

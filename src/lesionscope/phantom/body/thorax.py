@@ -185,7 +185,7 @@ def _airway(build: Build) -> list[Layer]:
 def _heart(build: Build) -> list[Layer]:
     h, hu = build.patient.heart, build.hu
     chambers = {
-        "left ventricle": (((12.0, -8.0, -44.0), (50.0, -28.0, -84.0), 29.0 * h, 22.0 * h), hu["myocardium"]),
+        "left ventricle": (((13.0, -8.0, -46.0), (50.0, -26.0, -78.0), 31.0 * h, 25.0 * h), hu["myocardium"]),
         "right ventricle": (
             ((0.0, -40.0, -44.0), (34.0, -46.0, -88.0), 21.0 * h, 15.0 * h),
             hu["myocardium"],
