@@ -15,7 +15,7 @@ from lesionscope.errors import InputError, LesionscopeError
 from lesionscope.files import write_atomically
 from lesionscope.progress import CancelToken, Progress, silent
 
-__all__ = ["SERIES", "TRUTH", "make_chest", "phantom_chest", "sample_folder"]
+__all__ = ["SERIES", "TRUTH", "make_chest", "make_patient", "phantom_chest", "sample_folder"]
 
 SERIES = "dicom"
 """Folder of the DICOM files in a sample."""
@@ -75,10 +75,53 @@ def make_chest(
     LesionscopeError
         It can't be written.
     """
+    return _appear(_new(out), lambda place: _write_chest(place, seed, progress, cancel))
+
+
+def make_patient(
+    out: str | Path,
+    *,
+    seed: int = 1,
+    matrix: int = 512,
+    step_mm: float | None = None,
+    workers: int = 1,
+    progress: Progress = silent,
+    cancel: CancelToken | None = None,
+) -> Path:
+    """Make a whole-body patient of the phantom clinic in a new or empty folder.
+
+    Returns
+    -------
+    Path
+        The folder: the series in ``dicom/``, and ``truth.json`` with each lesion's labels,
+        centroid and diameters (LPS mm) and, where it is bookmarked, what its report says.
+
+    Raises
+    ------
+    InputError
+        There are files in the folder already.
+    LesionscopeError
+        It can't be written.
+    """
+    from lesionscope.phantom.clinic.patient_scan import patient_scan
+    from lesionscope.phantom.dicom_series import write_series
+
+    def make(place: Path) -> None:
+        volume, lesions = patient_scan(
+            seed, matrix=matrix, step_mm=step_mm, workers=workers, progress=progress, cancel=cancel
+        )
+        write_series(volume, place / SERIES, patient_id=volume.source.patient.patient_id)
+        content = {"seed": seed, "geometry": volume.geometry.as_dict(), "lesions": lesions}
+        write_atomically(place / TRUTH, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+    return _appear(_new(out), make)
+
+
+def _new(out: str | Path) -> Path:
     target = Path(out)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InputError(f"{target} exists and is not an empty folder: choose a new one.")
-    return _appear(target, lambda place: _write_chest(place, seed, progress, cancel))
+    return target
 
 
 def _appear(target: Path, make: Callable[[Path], None]) -> Path:

@@ -228,6 +228,14 @@ def _add_phantom(phantom: argparse.ArgumentParser) -> None:
     )
     chest.add_argument("--seed", type=int, default=1)
     chest.add_argument("--out", type=Path, required=True, metavar="DIR")
+    patient = kinds.add_parser(
+        "patient",
+        help="a whole-body patient as a DICOM series, with its lesions and reports in truth.json",
+        allow_abbrev=False,
+    )
+    patient.add_argument("--seed", type=int, default=1)
+    patient.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    patient.add_argument("--out", type=Path, required=True, metavar="DIR")
     atlas = kinds.add_parser(
         "atlas", help="slices of a whole-body patient with its parts outlined, as PNG", allow_abbrev=False
     )

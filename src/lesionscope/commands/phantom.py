@@ -11,14 +11,27 @@ from lesionscope.errors import UsageError
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make a chest series, or labelled cubes."""
-    return {"atlas": atlas, "chest": chest, "radpath": radpath, "lesions": lesions}[arguments.kind](arguments)
+    """Make what was asked for."""
+    kinds = {"atlas": atlas, "chest": chest, "lesions": lesions, "patient": patient, "radpath": radpath}
+    return kinds[arguments.kind](arguments)
 
 
 def chest(arguments: argparse.Namespace) -> int:
     """Write a chest as a DICOM series, and truth.json with its lesions beside it."""
     samples: Any = import_module("lesionscope.sample_data")
     print(samples.make_chest(arguments.out, seed=arguments.seed, progress=terminal_progress()))
+    return 0
+
+
+def patient(arguments: argparse.Namespace) -> int:
+    """Write a whole-body patient as a DICOM series, and truth.json with its lesions and reports."""
+    if arguments.workers < 1:
+        raise UsageError("--workers must be 1 or more.")
+    samples: Any = import_module("lesionscope.sample_data")
+    made = samples.make_patient(
+        arguments.out, seed=arguments.seed, workers=arguments.workers, progress=terminal_progress()
+    )
+    print(made)
     return 0
 
 

@@ -1,0 +1,125 @@
+"""A clinic patient's whole-body scan: the volume, and what is known of its lesions."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscope.ct.geometry import Geometry
+from lesionscope.ct.volume import CTVolume, Patient, Source
+from lesionscope.phantom.clinic.cohort import sentence_row
+from lesionscope.phantom.clinic.patients import ClinicPatient
+from lesionscope.phantom.clinic.wording import Split
+from lesionscope.phantom.pool import ordered
+from lesionscope.phantom.scanner import Scanner, render
+from lesionscope.progress import CancelToken, Progress, silent
+
+SLAB_SLICES = 4
+MATRIX = 512
+"""Rows and columns of a slice."""
+
+_Job = tuple[int, Split, Geometry, Scanner, int]
+
+
+@lru_cache(maxsize=1)
+def _patient(seed: int, split: Split) -> ClinicPatient:
+    return ClinicPatient(seed, split)
+
+
+def _slab(job: _Job) -> NDArray[np.int16]:
+    seed, split, geometry, scanner, start = job
+    patient = _patient(seed, split)
+    return render(patient.paint, geometry, scanner, np.random.default_rng([patient.number, 37, start]))
+
+
+def scan_geometry(patient: ClinicPatient, matrix: int = MATRIX, step_mm: float | None = None) -> Geometry:
+    """Return the grid of a patient's scan: the whole body in ``matrix``² pixels, the table's step."""
+    low, high = np.array(patient.body.bounds[0]), np.array(patient.body.bounds[1])
+    step = step_mm or patient.scanner.slice_step_mm
+    pixel = round(float((high - low)[:2].max()) / (matrix - 2), 4)
+    corner = (low + high)[:2] / 2 - pixel * (matrix - 1) / 2
+    slices = int(np.floor((high[2] - patient.first_slice_mm) / step)) + 1
+    origin = (round(float(corner[0]), 3), round(float(corner[1]), 3), patient.first_slice_mm)
+    return Geometry((matrix, matrix, slices), (pixel, pixel, step), origin, slice_thickness_mm=step)
+
+
+def patient_scan(
+    seed: int,
+    split: Split = "train",
+    *,
+    matrix: int = MATRIX,
+    step_mm: float | None = None,
+    workers: int = 1,
+    progress: Progress = silent,
+    cancel: CancelToken | None = None,
+) -> tuple[CTVolume, tuple[dict[str, Any], ...]]:
+    """Scan a patient of the clinic from neck to thighs.
+
+    Parameters
+    ----------
+    seed, split
+        The patient.
+    matrix
+        Pixels along each side of a slice.
+    step_mm
+        Between slices; the patient's own protocol unless given.
+    workers
+        Processes; the bytes don't depend on them.
+    progress, cancel
+        Told and asked after each slab of slices.
+
+    Returns
+    -------
+    tuple
+        The volume (int16, axes along +x, +y, +z), and for each lesion its labels, centroid and
+        diameters (LPS mm), and where it is bookmarked what the report says.
+    """
+    patient = _patient(seed, split)
+    own = patient.scanner
+    geometry = scan_geometry(patient, matrix, step_mm)
+    step = float(geometry.slice_step_mm)
+    scanner = Scanner(geometry.spacing_mm[0], step, max(step, own.thickness_mm), own.kernel, own.noise_hu)
+    slices = geometry.size[2]
+    jobs: list[_Job] = []
+    for start in range(0, slices, SLAB_SLICES):
+        origin = geometry.to_lps([start, 0, 0])
+        corner = (float(origin[0]), float(origin[1]), float(origin[2]))
+        size = (matrix, matrix, min(SLAB_SLICES, slices - start))
+        jobs.append((seed, split, Geometry(size, geometry.spacing_mm, corner), scanner, start))
+    hu = np.empty(geometry.size[::-1], dtype=np.int16)
+    for job, slab in zip(jobs, ordered(_slab, jobs, workers), strict=True):
+        if cancel is not None:
+            cancel.check()
+        start = job[-1]
+        hu[start : start + len(slab)] = slab
+        progress(start + len(slab), slices, "Scanning a phantom patient")
+    source = Source(
+        uid=f"phantom-patient-{split}-{seed}",
+        description=f"Phantom, whole body, {patient.body.phase}",
+        study_description="Phantom whole-body CT",
+        study_date="20200101",
+        series_number=1,
+        kernel=own.kernel,
+        patient=Patient(name="Phantom^Lesionscope", patient_id=f"PHANTOM-{split}-{seed}"),
+    )
+    return CTVolume(hu, geometry, source), tuple(_truth(patient, split))
+
+
+def _truth(patient: ClinicPatient, split: Split) -> list[dict[str, Any]]:
+    known = []
+    for lesion, mark in zip(patient.lesions, patient.marks, strict=True):
+        entry: dict[str, Any] = {
+            "id": lesion.id,
+            "centroid_lps_mm": [round(float(v), 3) for v in lesion.centroid],
+            "long_lps_mm": np.round(mark.long, 3).tolist(),
+            "short_lps_mm": np.round(mark.short, 3).tolist(),
+            "labels": sorted(lesion.labels),
+            "bookmarked": mark.bookmarked,
+        }
+        if mark.bookmarked:
+            entry["report"] = sentence_row(patient, mark, split)
+        known.append(entry)
+    return known
