@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +15,8 @@ from lesionscope.models.onnx_export import INPUT, OPSET, export, output_names
 from lesionscope.models.package import CARD, FILES, ModelPackage, open_package, sha256_of
 from lesionscope.models.pathology_net import PathologyNet
 from lesionscope.ontology.tree import PathologyTree
+
+from ..package_folder import new_package
 
 
 def halve(network: PathologyNet) -> PathologyNet:
@@ -66,15 +66,7 @@ def write_package(
     from safetensors.numpy import save_file as save_arrays
     from safetensors.torch import save_file
 
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".package-", dir=folder.parent))
-    except OSError as error:
-        raise LesionscopeError(
-            f"{folder} could not be made ({error.strerror}); choose another folder."
-        ) from error
-    try:
-        work.chmod(0o755)
+    with new_package(folder) as work:
         state = {
             name: (tensor.half() if tensor.ndim > 1 else tensor).contiguous().cpu()
             for name, tensor in network.state_dict().items()
@@ -90,30 +82,4 @@ def write_package(
             written.familiarity_bank.distance(bank.embeddings()), bank.distance(bank.embeddings())
         ):
             raise LesionscopeError(f"{folder} could not be written: its bank reads back otherwise.")
-        for file in work.iterdir():
-            file.chmod(0o644)
-        _replace(work, folder)
-    except OSError as error:
-        raise LesionscopeError(
-            f"{folder} could not be written ({error.strerror or error}); nothing was changed there: "
-            "free some space or choose another folder, and try again."
-        ) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return open_package(folder)
-
-
-def _replace(work: Path, folder: Path) -> None:
-    """Move ``work`` to ``folder``; an older folder goes only once the new one stands."""
-    if not folder.exists():
-        work.replace(folder)
-        return
-    older = Path(tempfile.mkdtemp(prefix=".older-", dir=folder.parent))
-    folder.replace(older / folder.name)
-    try:
-        work.replace(folder)
-    except OSError:
-        (older / folder.name).replace(folder)
-        raise
-    finally:
-        shutil.rmtree(older, ignore_errors=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +16,8 @@ from lesionscope.inference.relations import Relater
 from lesionscope.models.package import CARD, sha256_of
 from lesionscope.models.relation_cnn import RelationCNN
 from lesionscope.models.relation_package import FILES, RelationCard, RelationPackage, open_relation_package
+
+from ..package_folder import new_package
 
 INPUT, OUTPUT, OPSET = "tokens", "logits", 18
 AGREEMENT = 1e-4
@@ -68,33 +68,13 @@ def write_package(
     """
     from safetensors.torch import save_file
 
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".package-", dir=folder.parent))
-    except OSError as error:
-        raise LesionscopeError(
-            f"{folder} could not be made ({error.strerror}); choose another folder."
-        ) from error
-    try:
-        work.chmod(0o755)
+    with new_package(folder) as work:
         state = {name: tensor.half().contiguous().cpu() for name, tensor in network.state_dict().items()}
         save_file(state, work / FILES["weights"], metadata={"format": "pt"})
         export(network, work / FILES["onnx"])
         digests = {key: sha256_of(work / name) for key, name in FILES.items()}
         (work / CARD).write_text(card(digests).as_json(), encoding="utf-8")
         _compare(network, open_relation_package(work))
-        for file in work.iterdir():
-            file.chmod(0o644)
-        if folder.exists():
-            shutil.rmtree(folder)
-        work.replace(folder)
-    except OSError as error:
-        raise LesionscopeError(
-            f"{folder} could not be written ({error.strerror or error}); free some space or choose another "
-            "folder, and try again."
-        ) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return open_relation_package(folder)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,7 @@ from lesionscope.models.card import Card, card_from_dict
 from lesionscope.models.familiarity import Bank, p_value
 from lesionscope.ontology.tree import PathologyTree
 
-__all__ = ["CARD", "FILES", "Card", "ModelPackage", "open_package", "sha256_of"]
+__all__ = ["CARD", "FILES", "Card", "ModelPackage", "open_package", "read_card", "sha256_of", "verify_files"]
 
 CARD = "card.json"
 FILES = {"weights": "weights.safetensors", "onnx": "model.onnx", "bank": "bank.safetensors"}
@@ -84,19 +85,7 @@ class ModelPackage:
         InputError
             A file is missing, unreadable, or not the one the card was made for.
         """
-        for key, file_name in FILES.items():
-            path = self.folder / file_name
-            try:
-                digest = sha256_of(path)
-            except OSError as error:
-                raise InputError(
-                    f"{path} can't be read ({error.strerror or error}); install the model package again."
-                ) from error
-            if digest != self.card.sha256[key]:
-                raise InputError(
-                    f"{path} was changed or damaged: its SHA-256 is not the one in {CARD}. "
-                    "Install the model package again."
-                )
+        verify_files(self.folder, FILES, self.card.sha256)
 
     def bank(self) -> NDArray[np.float32]:
         """Embeddings of training cubes, float32 ``(n, d)``."""
@@ -135,6 +124,17 @@ def open_package(folder: str | Path) -> ModelPackage:
         No folder, no card, a card that can't be understood, a missing file.
     """
     folder = Path(folder)
+    return ModelPackage(folder, card_from_dict(read_card(folder, FILES), str(folder / CARD)))
+
+
+def read_card(folder: Path, files: Mapping[str, str]) -> object:
+    """Read a package's ``card.json`` and check that its ``files`` (name by key) are there.
+
+    Raises
+    ------
+    InputError
+        No folder, no card, a card that isn't JSON, a missing file.
+    """
     path = folder / CARD
     try:
         text = path.read_text(encoding="utf-8")
@@ -142,14 +142,36 @@ def open_package(folder: str | Path) -> ModelPackage:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InputError(
             f"{folder} is not a model package: its {CARD} can't be read ({reason}). "
-            f"A package is a folder with {CARD}, {', '.join(FILES.values())}."
+            f"A package is a folder with {CARD}, {', '.join(files.values())}."
         ) from error
     try:
-        data = json.loads(text)
+        data: object = json.loads(text)
     except ValueError as error:
         raise InputError(f"{path} is not valid JSON ({error}); install the model package again.") from error
-    card = card_from_dict(data, str(path))
-    for file_name in FILES.values():
+    for file_name in files.values():
         if not (folder / file_name).is_file():
             raise InputError(f"{folder} lacks {file_name}; install the model package again.")
-    return ModelPackage(folder, card)
+    return data
+
+
+def verify_files(folder: Path, files: Mapping[str, str], sha256: Mapping[str, str]) -> None:
+    """Compare a package's ``files`` (name by key) with the digests in its card.
+
+    Raises
+    ------
+    InputError
+        A file is missing, unreadable, or not the one the card was made for.
+    """
+    for key, file_name in files.items():
+        path = folder / file_name
+        try:
+            digest = sha256_of(path)
+        except OSError as error:
+            raise InputError(
+                f"{path} can't be read ({error.strerror or error}); install the model package again."
+            ) from error
+        if digest != sha256[key]:
+            raise InputError(
+                f"{path} was changed or damaged: its SHA-256 is not the one in {CARD}. "
+                "Install the model package again."
+            )

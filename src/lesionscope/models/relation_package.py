@@ -16,7 +16,7 @@ from typing import Any
 from lesionscope.config import data_folder
 from lesionscope.errors import InputError
 from lesionscope.models.card import _Section
-from lesionscope.models.package import CARD, sha256_of
+from lesionscope.models.package import CARD, read_card, verify_files
 
 TASK = "relation"
 DEFAULT = "relation-demo"
@@ -86,19 +86,7 @@ class RelationPackage:
         InputError
             A file is missing, unreadable, or not the one the card was made for.
         """
-        for key, file_name in FILES.items():
-            path = self.folder / file_name
-            try:
-                digest = sha256_of(path)
-            except OSError as error:
-                raise InputError(
-                    f"{path} can't be read ({error.strerror or error}); install the model package again."
-                ) from error
-            if digest != self.card.sha256[key]:
-                raise InputError(
-                    f"{path} was changed or damaged: its SHA-256 is not the one in {CARD}. "
-                    "Install the model package again."
-                )
+        verify_files(self.folder, FILES, self.card.sha256)
 
 
 def open_relation_package(folder: str | Path) -> RelationPackage:
@@ -110,20 +98,7 @@ def open_relation_package(folder: str | Path) -> RelationPackage:
         No folder, no card, a card that can't be understood, a missing file.
     """
     folder = Path(folder)
-    path = folder / CARD
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"{folder} is not a model package: its {CARD} can't be read ({error.strerror or error})."
-        ) from error
-    except ValueError as error:
-        raise InputError(f"{path} is not valid JSON ({error}); install the model package again.") from error
-    card = card_from_dict(data, str(path))
-    for file_name in FILES.values():
-        if not (folder / file_name).is_file():
-            raise InputError(f"{folder} lacks {file_name}; install the model package again.")
-    return RelationPackage(folder, card)
+    return RelationPackage(folder, card_from_dict(read_card(folder, FILES), str(folder / CARD)))
 
 
 def find_relation_package(name_or_path: str | Path | None = None) -> RelationPackage:
