@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscope.ct.geometry import Geometry
+from lesionscope.lesions.outlines import Diameters, diameters, main_part, outline
 from lesionscope.phantom.canvas import Canvas, Field
 from lesionscope.phantom.clinic.frequencies import Draw, Possible
 from lesionscope.phantom.clinic.lesions import ClinicLesion, Point, complete
 from lesionscope.phantom.clinic.looks import Looks, Setting, looks_of
-from lesionscope.phantom.clinic.marks import Diameters, Segment, diameters, main_part, outline
+from lesionscope.phantom.clinic.marks import Segment
 from lesionscope.phantom.clinic.painting import paint, reach_mm
 
 Points = NDArray[np.float64]
