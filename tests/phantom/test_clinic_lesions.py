@@ -14,10 +14,11 @@ from lesionscope.phantom.clinic.blocks import BlockBody
 from lesionscope.phantom.clinic.frequencies import load_frequencies
 from lesionscope.phantom.clinic.growing import grow, site
 from lesionscope.phantom.clinic.lesions import complete
-from lesionscope.phantom.clinic.looks import FAINT_BY_INTENT, RULES, Setting, looks_of
+from lesionscope.phantom.clinic.looks import Setting
 from lesionscope.phantom.clinic.painting import axes_of, reach_mm
 from lesionscope.phantom.clinic.patches import patch, runs
 from lesionscope.phantom.clinic.patients import SPLIT_SIZE, SPLITS, ClinicPatient
+from lesionscope.phantom.clinic.rules import FAINT_BY_INTENT, RULES, looks_of
 
 GRAPH = load_labels()
 LOOKED = [name for name in GRAPH.core if GRAPH.by_name[name].kind != "body part"]

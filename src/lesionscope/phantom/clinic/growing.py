@@ -13,9 +13,10 @@ from lesionscope.lesions.outlines import Diameters, diameters, main_part, outlin
 from lesionscope.phantom.canvas import Canvas, Field
 from lesionscope.phantom.clinic.frequencies import Draw, Possible
 from lesionscope.phantom.clinic.lesions import ClinicLesion, Point, complete
-from lesionscope.phantom.clinic.looks import Looks, Setting, looks_of
+from lesionscope.phantom.clinic.looks import Looks, Setting
 from lesionscope.phantom.clinic.marks import Segment
 from lesionscope.phantom.clinic.painting import paint, reach_mm
+from lesionscope.phantom.clinic.rules import looks_of
 
 Points = NDArray[np.float64]
 Rng = np.random.Generator

@@ -100,7 +100,7 @@ def record(
     names: Sequence[str] | None = None, *, workers: int = 2, progress: Progress = silent
 ) -> dict[str, Any]:
     """Measure every type and attribute; body parts change where a lesion lies and nothing else."""
-    from lesionscope.phantom.clinic.looks import FAINT_BY_INTENT
+    from lesionscope.phantom.clinic.rules import FAINT_BY_INTENT
 
     possible = load_frequencies().possible
     wanted = [n for n in possible.graph.core if n not in possible.family] if names is None else list(names)
