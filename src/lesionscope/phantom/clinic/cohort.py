@@ -45,7 +45,7 @@ class Cohort:
     labels
         bool ``(n, 171)``: everything that is true of each lesion, in the graph's order.
     rows
-        Patient, lesion, direct labels, diameters (mm), sentence and its annotation, of each.
+        Patient, lesion, direct labels, diameters (mm), sentence and its annotation, place and scan, of each.
     """
 
     hu: NDArray[np.int16]
@@ -82,6 +82,18 @@ def sentence_row(patient: ClinicPatient, mark: Mark, wording: Split) -> dict[str
     }
 
 
+def scan_row(patient: ClinicPatient, mark: Mark) -> dict[str, Any]:
+    """Return how a marked lesion was scanned, and its centre as a share of the body's extent (x, y, z)."""
+    low, high = map(np.array, patient.body.bounds)
+    share = (np.array(patient.lesions[mark.lesion].centroid) - low) / (high - low)
+    return {
+        "location": [round(float(value), 4) for value in share],
+        "slice_step_mm": patient.scanner.slice_step_mm,
+        "thickness_mm": patient.scanner.thickness_mm,
+        "kernel": patient.scanner.kernel,
+    }
+
+
 def _work(job: Job) -> list[tuple[NDArray[np.int16], list[float], list[int], dict[str, Any]]]:
     """Make a patient's bookmarked lesions; runs in a worker process."""
     seed, split, frequencies, body_of = job
@@ -92,7 +104,8 @@ def _work(job: Job) -> list[tuple[NDArray[np.int16], list[float], list[int], dic
         if mark.bookmarked:
             seen = patch(patient, mark)
             labels = sorted(places[name] for name in patient.lesions[mark.lesion].labels)
-            result.append((seen.hu, list(seen.box), labels, sentence_row(patient, mark, split)))
+            row = sentence_row(patient, mark, split) | scan_row(patient, mark)
+            result.append((seen.hu, list(seen.box), labels, row))
     return result
 
 
