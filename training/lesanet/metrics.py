@@ -66,11 +66,8 @@ def per_class(truth: Truths, scores: Floats, predicted: Truths, known: Truths | 
     for label in np.flatnonzero(rankable):
         rows = known[:, label]
         areas[label] = auc(scores[rows, label], truth[rows, label])
-    return LabelFigures(
-        areas,
-        *(np.where(rankable, figure, np.nan) for figure in (precision, recall, f1)),
-        positives=positives,
-    )
+    precision, recall, f1 = (np.where(rankable, figure, np.nan) for figure in (precision, recall, f1))
+    return LabelFigures(areas, precision, recall, f1, positives)
 
 
 def expand(labels: Truths, ancestors: Truths) -> Truths:

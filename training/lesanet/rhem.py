@@ -82,7 +82,7 @@ def rhem_loss(
 
 
 def ohem_loss(logits: Tensor, targets: Tensor, pairs: Tensor | None, *, share: float = OHEM_SHARE) -> Tensor:
-    """Take OHEM's selection [37] in RHEM's place: the mean cross-entropy of the hardest ``share`` of ``pairs``."""
+    """Take OHEM's selection [37] in RHEM's place: the mean loss of the hardest ``share`` of ``pairs``."""
     loss = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     loss = loss.flatten() if pairs is None else loss[pairs.bool()]
     kept = int(share * len(loss) + 0.5)
