@@ -35,6 +35,36 @@ def test_the_cache_gives_back_what_was_made(made):
     assert np.array_equal(again.boxes, first.boxes) and np.array_equal(again.labels, first.labels)
 
 
+def test_fewer_lesions_come_from_the_same_cache(made):
+    folder, first = made
+    fewer = cohort(
+        "validation", 7, cache=folder, body_of=BlockBody, progress=lambda *_: pytest.fail("made anew")
+    )
+    assert len(fewer) == 7 and len(list(folder.iterdir())) == 2
+    assert np.array_equal(fewer.hu, first.hu[:7]) and fewer.rows == first.rows[:7]
+    assert np.array_equal(fewer.boxes, first.boxes[:7]) and np.array_equal(fewer.labels, first.labels[:7])
+
+
+def test_cached_pixels_stay_on_disk(made):
+    assert isinstance(made[1].hu, np.memmap) and not made[1].hu.flags.writeable
+
+
+def test_whole_bodies_are_the_same_for_any_number_of_workers(tmp_path):
+    alone = cohort("test", 30, workers=1)
+    for workers in (2, 3):
+        other = cohort("test", 30, workers=workers, cache=tmp_path / str(workers))
+        assert other.hu.tobytes() == alone.hu.tobytes() and other.rows == alone.rows
+        assert np.array_equal(other.boxes, alone.boxes) and np.array_equal(other.labels, alone.labels)
+    one, two = (sorted((tmp_path / name).iterdir()) for name in "23")
+    assert [a.read_bytes() for a in one] == [b.read_bytes() for b in two]
+
+
+def test_a_file_of_frequencies_that_isn_t_there_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"none\.tsv"):
+        cohort("test", 2, frequencies=tmp_path / "none.tsv", cache=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_spoilt_cache_is_named(tmp_path):
     cohort("test", 2, workers=1, cache=tmp_path, body_of=BlockBody)
     table = next(tmp_path.glob("*.json"))

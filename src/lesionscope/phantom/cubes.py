@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscope.errors import InputError, LesionscopeError
+from lesionscope.errors import InputError
 from lesionscope.files import write_atomically
 from lesionscope.phantom.cases import CUBE, VERSION, case, cut, half_extent, leaf_frequencies, scan, seeds
 from lesionscope.phantom.pool import ordered
+from lesionscope.phantom.stored import smallest_stored, write_array
 from lesionscope.progress import Progress, silent
 
 Job = tuple[int, str, tuple[int, int, int]]
@@ -120,11 +119,14 @@ def cubes(
         hu = np.empty((n, *shape), dtype=np.int16)
         return _assemble(hu, _fill(hu, jobs, workers, progress, label))
     key = hashlib.sha256(repr((VERSION, split, frequencies, first_seed, shape)).encode()).hexdigest()[:12]
-    stored = _cached(Path(cache), split, n, key)
+    stem = f"radpath-{split}-{key}"
+    stored = smallest_stored(Path(cache), stem, n)
     if stored is None:
-        array_path = Path(cache) / f"radpath-{split}-{key}-{n}.npy"
-        _write_cache(array_path, array_path.with_suffix(".json"), jobs, shape, workers, progress, label)
-        stored = array_path
+        stored = Path(cache) / f"{stem}-{n}.npy"
+        rows = write_array(
+            stored, (n, *shape), np.int16, lambda hu: _fill(hu, jobs, workers, progress, label)
+        )
+        write_atomically(stored.with_suffix(".json"), json.dumps(rows))
     try:
         hu = np.load(stored, mmap_mode="r")
         rows = json.loads(stored.with_suffix(".json").read_text(encoding="utf-8"))
@@ -133,16 +135,6 @@ def cubes(
     except (OSError, ValueError) as error:
         raise InputError(f"The cached cubes {stored} can't be used ({error}): delete them.") from error
     return _assemble(hu[:n], rows[:n])
-
-
-def _cached(folder: Path, split: str, n: int, key: str) -> Path | None:
-    """Return the smallest cached set that begins with the ``n`` cubes asked for."""
-    sizes = {}
-    for path in folder.glob(f"radpath-{split}-{key}-*.npy"):
-        size = path.stem.rpartition("-")[2]
-        if size.isdigit() and int(size) >= n and path.with_suffix(".json").is_file():
-            sizes[int(size)] = path
-    return sizes[min(sizes)] if sizes else None
 
 
 def _fill(
@@ -158,40 +150,6 @@ def _fill(
         rows.append(row)
         progress(index + 1, len(jobs), label)
     return rows
-
-
-def _write_cache(
-    array_path: Path,
-    table_path: Path,
-    jobs: list[Job],
-    shape: tuple[int, int, int],
-    workers: int,
-    progress: Progress,
-    label: str,
-) -> None:
-    """Fill a temporary file beside the cache's, then rename; the table comes last."""
-    temporary: Path | None = None
-    try:
-        array_path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=array_path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        hu = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.int16, shape=(len(jobs), *shape))
-        rows = _fill(hu, jobs, workers, progress, label)
-        hu.flush()
-        del hu
-        temporary.chmod(0o644)
-        temporary.replace(array_path)
-        temporary = None
-    except OSError as error:
-        raise LesionscopeError(
-            f"{array_path} could not be written ({error.strerror or error}): "
-            "free some space or choose another cache folder."
-        ) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-    write_atomically(table_path, json.dumps(rows))
 
 
 def _assemble(hu: NDArray[np.int16], rows: list[dict[str, Any]]) -> CubeSet:

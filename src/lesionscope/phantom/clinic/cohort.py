@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from lesionscope.errors import InputError, UsageError
 from lesionscope.files import write_atomically
 from lesionscope.ontology.label_graph import load_labels
+from lesionscope.phantom.clinic.frequencies import load_frequencies
 from lesionscope.phantom.clinic.growing import Body
 from lesionscope.phantom.clinic.marks import Mark
 from lesionscope.phantom.clinic.patches import OFFSETS_MM, SIZE, patch
@@ -25,11 +26,15 @@ from lesionscope.phantom.clinic.patients import VERSION, ClinicPatient, whole_bo
 from lesionscope.phantom.clinic.reports import ReportSentence, write_sentence
 from lesionscope.phantom.clinic.wording import Split
 from lesionscope.phantom.pool import ordered
+from lesionscope.phantom.stored import smallest_stored, write_array
 from lesionscope.progress import Progress, silent
 
 Job = tuple[int, Split, str | None, Callable[[int], Body]]
 """Patient, split, file of label frequencies, what makes bodies."""
+Known = dict[str, Any]
+"""``box``, ``labels`` (places among the 171) and ``row`` of a lesion, as a cache's table has them."""
 PATIENTS_AT_ONCE = 64
+_SHAPE = (len(OFFSETS_MM), SIZE, SIZE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +44,8 @@ class Cohort:
     Parameters
     ----------
     hu
-        int16 ``(n, 3, 120, 120)``: see :class:`~lesionscope.phantom.clinic.patches.Patch`.
+        int16 ``(n, 3, 120, 120)``: see :class:`~lesionscope.phantom.clinic.patches.Patch`; read-only
+        and mapped from disk where it was cached.
     boxes
         float32 ``(n, 4)``: x0, y0, x1, y1 in patch pixels.
     labels
@@ -94,7 +100,7 @@ def scan_row(patient: ClinicPatient, mark: Mark) -> dict[str, Any]:
     }
 
 
-def _work(job: Job) -> list[tuple[NDArray[np.int16], list[float], list[int], dict[str, Any]]]:
+def _work(job: Job) -> list[tuple[NDArray[np.int16], Known]]:
     """Make a patient's bookmarked lesions; runs in a worker process."""
     seed, split, frequencies, body_of = job
     patient = ClinicPatient(seed, split, frequencies=frequencies, body_of=body_of)
@@ -105,7 +111,7 @@ def _work(job: Job) -> list[tuple[NDArray[np.int16], list[float], list[int], dic
             seen = patch(patient, mark)
             labels = sorted(places[name] for name in patient.lesions[mark.lesion].labels)
             row = sentence_row(patient, mark, split) | scan_row(patient, mark)
-            result.append((seen.hu, list(seen.box), labels, row))
+            result.append((seen.hu, {"box": list(seen.box), "labels": labels, "row": row}))
     return result
 
 
@@ -135,7 +141,8 @@ def cohort(
     workers
         Processes; the bytes don't depend on it.
     cache
-        A folder that keeps them for the next call that asks for the same ones.
+        A folder that keeps them for the next call that asks for the same ones or the first so many
+        of them. They are never all in memory then: 22,824 lesions are 2 GB.
     body_of
         Makes the body of a seed.
     progress
@@ -144,72 +151,72 @@ def cohort(
     if lesions < 1 or workers < 1 or first_patient < 0:
         raise UsageError("A cohort needs 1 or more lesions and workers, and a first patient of 0 or more.")
     source = str(frequencies) if frequencies is not None else None
-    stem = None
-    if cache is not None:
-        content = Path(source).read_bytes() if source is not None else b""
-        maker = (body_of.__module__, body_of.__qualname__)
-        key = hashlib.sha256(
-            repr((VERSION, maker, split, first_patient, lesions)).encode() + content
-        ).hexdigest()[:12]
-        stem = Path(cache) / f"clinic-{split}-{lesions}-{key}"
-        stored = _stored(stem)
-        if stored is not None:
-            return stored
-    hu = np.empty((lesions, len(OFFSETS_MM), SIZE, SIZE), dtype=np.int16)
-    boxes = np.empty((lesions, 4), dtype=np.float32)
-    labels = np.zeros((lesions, len(load_labels().core)), dtype=np.bool_)
-    rows: list[dict[str, Any]] = []
-    for made in _patients((split, source, body_of), first_patient, lesions, workers):
-        for pixels, box, true, row in made[: lesions - len(rows)]:
-            index = len(rows)
-            hu[index], boxes[index] = pixels, box
-            labels[index, true] = True
-            rows.append(row)
-        progress(len(rows), lesions, f"Seeing phantom patients ({split})")
-        if len(rows) >= lesions:
+    load_frequencies(source)  # says what is wrong with the file before anything starts
+    alike = (split, source, body_of)
+    if cache is None:
+        hu = np.empty((lesions, *_SHAPE), dtype=np.int16)
+        return _assemble(hu, _fill(hu, alike, first_patient, workers, progress))
+    content = Path(source).read_bytes() if source is not None else b""
+    maker = (body_of.__module__, body_of.__qualname__)
+    key = hashlib.sha256(repr((VERSION, maker, split, first_patient)).encode() + content).hexdigest()[:12]
+    stem = f"clinic-{split}-{key}"
+    stored = smallest_stored(Path(cache), stem, lesions)
+    if stored is None:
+        stored = Path(cache) / f"{stem}-{lesions}.npy"
+        known = write_array(
+            stored,
+            (lesions, *_SHAPE),
+            np.int16,
+            lambda hu: _fill(hu, alike, first_patient, workers, progress),
+        )
+        write_atomically(stored.with_suffix(".json"), json.dumps(known))
+    return _read(stored, lesions)
+
+
+def _fill(
+    hu: NDArray[np.int16],
+    alike: tuple[Split, str | None, Callable[[int], Body]],
+    first: int,
+    workers: int,
+    progress: Progress,
+) -> list[Known]:
+    """Fill an array with lesions, and return what is known of each."""
+    known: list[Known] = []
+    for made in _patients(alike, first, len(hu), workers):
+        for pixels, one in made[: len(hu) - len(known)]:
+            hu[len(known)] = pixels
+            known.append(one)
+        progress(len(known), len(hu), f"Seeing phantom patients ({alike[0]})")
+        if len(known) >= len(hu):
             break
-    result = Cohort(hu, boxes, labels, tuple(rows))
-    if stem is not None:
-        _store(stem, result)
-    return result
+    return known
+
+
+def _assemble(hu: NDArray[np.int16], known: Sequence[Known]) -> Cohort:
+    boxes = np.array([one["box"] for one in known], dtype=np.float32)
+    labels = np.zeros((len(known), len(load_labels().core)), dtype=np.bool_)
+    for index, one in enumerate(known):
+        labels[index, one["labels"]] = True
+    return Cohort(hu, boxes, labels, tuple(one["row"] for one in known))
+
+
+def _read(stored: Path, lesions: int) -> Cohort:
+    try:
+        hu = np.load(stored, mmap_mode="r")
+        known = json.loads(stored.with_suffix(".json").read_text(encoding="utf-8"))
+        if hu.shape != (len(known), *_SHAPE) or len(known) < lesions:
+            raise ValueError("sizes differ")
+        return _assemble(hu[:lesions], known[:lesions])
+    except (OSError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise InputError(f"The cached lesions {stored} can't be used ({error}): delete them.") from error
 
 
 def _patients(
     alike: tuple[Split, str | None, Callable[[int], Body]], first: int, lesions: int, workers: int
-) -> Iterator[list[tuple[NDArray[np.int16], list[float], list[int], dict[str, Any]]]]:
+) -> Iterator[list[tuple[NDArray[np.int16], Known]]]:
     """Yield patients in order until nobody asks any more."""
     while True:
         # About two lesions of a patient are bookmarked at the very least, so one round does.
         jobs: Sequence[Job] = [(first + index, *alike) for index in range(lesions // 2 + PATIENTS_AT_ONCE)]
         yield from ordered(_work, jobs, workers)
         first += len(jobs)
-
-
-def _stored(stem: Path) -> Cohort | None:
-    table = stem.with_suffix(".json")
-    if not table.is_file():
-        return None
-    try:
-        hu = np.load(stem.with_suffix(".npy"), mmap_mode="r")
-        kept = json.loads(table.read_text(encoding="utf-8"))
-        labels = np.zeros((len(hu), len(load_labels().core)), dtype=np.bool_)
-        for index, true in enumerate(kept["labels"]):
-            labels[index, true] = True
-        return Cohort(hu, np.array(kept["boxes"], dtype=np.float32), labels, tuple(kept["rows"]))
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise InputError(f"The cached lesions {stem}.* can't be used ({error}): delete them.") from error
-
-
-def _store(stem: Path, made: Cohort) -> None:
-    """Write the pixels, then the table that says they are whole."""
-    import io
-
-    buffer = io.BytesIO()
-    np.save(buffer, made.hu)
-    write_atomically(stem.with_suffix(".npy"), buffer.getvalue())
-    table = {
-        "labels": [[int(place) for place in np.nonzero(row)[0]] for row in made.labels],
-        "boxes": [[float(value) for value in box] for box in made.boxes],
-        "rows": list(made.rows),
-    }
-    write_atomically(stem.with_suffix(".json"), json.dumps(table))
