@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from lesionscope.errors import LesionscopeError
 from lesionscope.models.card import Card
@@ -16,21 +15,8 @@ from lesionscope.models.package import CARD, FILES, ModelPackage, open_package, 
 from lesionscope.models.pathology_net import PathologyNet
 from lesionscope.ontology.tree import PathologyTree
 
+from ..engine.half import halved_state
 from ..package_folder import new_package
-
-
-def halve(network: PathologyNet) -> PathologyNet:
-    """Round weights of convolutions and linear layers to half precision, in place.
-
-    The package stores them in half the space; rounding *before* calibration,
-    bank and ONNX export means that all of them belong to the stored network.
-    Batch normalisation, whose variances may be tiny, keeps float32.
-    """
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.ndim > 1:
-                parameter.copy_(parameter.half().float())
-    return network
 
 
 def onnx_section(tree: PathologyTree) -> dict[str, object]:
@@ -67,11 +53,7 @@ def write_package(
     from safetensors.torch import save_file
 
     with new_package(folder) as work:
-        state = {
-            name: (tensor.half() if tensor.ndim > 1 else tensor).contiguous().cpu()
-            for name, tensor in network.state_dict().items()
-        }
-        save_file(state, work / FILES["weights"], metadata={"format": "pt"})
+        save_file(halved_state(network), work / FILES["weights"], metadata={"format": "pt"})
         export(network, tree, work / FILES["onnx"])
         save_arrays(bank.arrays(), work / FILES["bank"])
         digests = {key: sha256_of(work / name) for key, name in FILES.items()}

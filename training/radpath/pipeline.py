@@ -20,12 +20,13 @@ from lesionscope.models.probabilities import VectorScaling, calibrated, tree_sco
 from lesionscope.ontology.tree import PathologyTree, load_tree
 from lesionscope.progress import CancelToken, Progress, silent
 
+from ..engine.half import halve
 from .augment import Augmentation
 from .calibrate import METHOD, calibrate, class_frequencies
 from .dataset import Cubes, load_split
 from .losses import class_weights, head_targets
 from .metrics import head_calibration, summary
-from .package_writer import halve, onnx_section, write_package
+from .package_writer import onnx_section, write_package
 from .recipe import RadPathRecipe
 from .trainer import Answers, Trained, Trainer, infer
 

@@ -8,14 +8,8 @@ weights as one that was not (same machine, same number of threads).
 from __future__ import annotations
 
 import copy
-import hashlib
-import io
-import json
 import math
-import pickle
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,24 +20,19 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lesionscope.errors import InputError
-from lesionscope.files import write_atomically
 from lesionscope.models.card import Preprocessing
 from lesionscope.models.pathology_net import PathologyNet
 from lesionscope.models.probabilities import Floats, tree_scores
 from lesionscope.ontology.tree import PathologyTree
 from lesionscope.progress import CancelToken, Progress, silent
 
+from ..engine import checkpoints
+from ..engine.devices import cpu_threads, pick_device
 from .augment import NONE, Augmentation
 from .dataset import Cubes, batch, order_of_epoch
 from .losses import class_weights, head_targets, hierarchy_loss
 from .metrics import expected_calibration_error, leaf_auc
 from .recipe import Optimisation, RadPathRecipe
-
-CHECKPOINT = "checkpoint.pt"
-LOG = "log.jsonl"
-FORMAT = 1
-_UNREADABLE = (OSError, EOFError, RuntimeError, pickle.UnpicklingError, LookupError, TypeError, ValueError)
-"""What torch raises on a file that is no checkpoint of ours."""
 
 
 def learning_rate(settings: Optimisation, step: int, steps_per_epoch: int, epochs: int) -> float:
@@ -62,25 +51,6 @@ def learning_rate(settings: Optimisation, step: int, steps_per_epoch: int, epoch
         start, end = settings.lr, settings.lr / 1000
         share = (at - settings.warm_up) / (1 - settings.warm_up)
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
-
-
-def pick_device(name: str) -> torch.device:
-    """Turn ``auto``, ``cpu`` or ``cuda:N`` into a device.
-
-    Raises
-    ------
-    InputError
-        A GPU was asked for that this machine has not.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise InputError(f"'{name}' is no device; choose auto, cpu or cuda:0.") from error
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise InputError(f"There is no GPU '{name}' here; choose auto or cpu.")
-    return device
 
 
 def initialise(tree: PathologyTree, recipe: RadPathRecipe) -> PathologyNet:
@@ -138,7 +108,7 @@ class Trainer:
 
     def fit(self, progress: Progress = silent, cancel: CancelToken | None = None) -> Trained:
         """Train to the recipe's last epoch, from the folder's checkpoint where there is one."""
-        with _threads(self.recipe.threads):
+        with cpu_threads(self.recipe.threads):
             self.resume()
             for _ in range(self.epoch, self.recipe.epochs):
                 self._run_epoch(progress, cancel)
@@ -228,21 +198,14 @@ class Trainer:
         }
 
     def save(self) -> None:
-        """Write the checkpoint, then the log, each whole or not at all."""
-        content = {
-            "format": FORMAT,
-            "recipe": _digest(self.recipe, self.train),
-            "epoch": self.epoch,
+        """Write the checkpoint and the log."""
+        state = {
             "network": self.network.state_dict(),
             "averaged": None if self.averaged is None else self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "torch_rng": torch.get_rng_state(),
-            "history": json.dumps(self.history),
         }
-        buffer = io.BytesIO()
-        torch.save(content, buffer)
-        write_atomically(self.out / CHECKPOINT, buffer.getvalue())
-        write_atomically(self.out / LOG, "".join(json.dumps(entry) + "\n" for entry in self.history))
+        checkpoints.save(self.out, self._digest(), self.epoch, self.history, state)
 
     def resume(self) -> bool:
         """Go on from the folder's checkpoint; whether there was one.
@@ -252,31 +215,21 @@ class Trainer:
         InputError
             It was made by another recipe or other data, or it is damaged.
         """
-        path = self.out / CHECKPOINT
-        if not path.exists():
+        found = checkpoints.load(self.out, self._digest())
+        if found is None:
             return False
-        try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-            if content["format"] != FORMAT:
-                raise ValueError(f"format {content['format']}")
-            digest, epoch = content["recipe"], int(content["epoch"])
-        except _UNREADABLE as error:
-            raise InputError(
-                f"{path} can't be read as a checkpoint ({type(error).__name__}); delete it to start anew."
-            ) from error
-        if digest != _digest(self.recipe, self.train):
-            raise InputError(
-                f"{path} belongs to another recipe or other data; choose another --out folder, "
-                "or delete it to start anew."
-            )
-        self.network.load_state_dict(content["network"])
+        self.epoch, self.history, state = found
+        self.network.load_state_dict(state["network"])
         if self.averaged is not None:
-            self.averaged.load_state_dict(content["averaged"])
-        self.optimiser.load_state_dict(content["optimiser"])
-        torch.set_rng_state(content["torch_rng"])
-        self.history = json.loads(content["history"])
-        self.epoch = epoch
+            self.averaged.load_state_dict(state["averaged"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        torch.set_rng_state(state["torch_rng"])
         return True
+
+    def _digest(self) -> str:
+        return checkpoints.digest_of(
+            self.recipe.fixing(), self.train.leaf.tobytes(), self.train.seeds.tobytes()
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -339,21 +292,3 @@ def _average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
                 old.lerp_(new, 1 - decay)
             else:
                 old.copy_(new)
-
-
-def _digest(recipe: RadPathRecipe, train: Cubes) -> str:
-    """Digest of all that fixes the weights: the recipe's part, and which cases it learns from."""
-    content = json.dumps(recipe.fixing(), sort_keys=True, default=str).encode()
-    return hashlib.sha256(content + train.leaf.tobytes() + train.seeds.tobytes()).hexdigest()
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Use so many CPU threads for a while; 0 leaves torch's choice."""
-    before = torch.get_num_threads()
-    if count:
-        torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

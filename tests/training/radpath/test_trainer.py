@@ -9,18 +9,12 @@ import numpy as np
 import pytest
 import torch
 from lesionscope.training import recipes
+from lesionscope.training.engine.checkpoints import CHECKPOINT, LOG
+from lesionscope.training.engine.devices import pick_device
 from lesionscope.training.radpath.augment import NONE
 from lesionscope.training.radpath.dataset import batch, order_of_epoch
 from lesionscope.training.radpath.recipe import Optimisation
-from lesionscope.training.radpath.trainer import (
-    CHECKPOINT,
-    LOG,
-    Trainer,
-    infer,
-    initialise,
-    learning_rate,
-    pick_device,
-)
+from lesionscope.training.radpath.trainer import Trainer, infer, initialise, learning_rate
 
 from lesionscope.errors import Cancelled, InputError
 from lesionscope.ontology.tree import load_tree

@@ -1,0 +1,1 @@
+"""What every trainer needs: checkpoints that survive a kill, devices, threads, half precision."""
