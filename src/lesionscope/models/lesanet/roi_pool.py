@@ -60,7 +60,7 @@ def whole_pool(maps: Tensor, scale: float, roi: str = "clamped") -> Tensor:
     """Pool the whole patch of each map to 5 × 5: :func:`roi_pool` with one box for all of them."""
     last = float(SIZE if roi == "released" else SIZE - 1)
     if torch.onnx.is_in_onnx_export():
-        return roi_pool(maps, maps.new_tensor([0.0, 0.0, last, last]).expand(len(maps), 4), scale, roi)
+        return roi_pool(maps, maps.new_tensor([0.0, 0.0, last, last]).expand(maps.shape[0], 4), scale, roi)
     beyond = [int(last * scale + 0.5) + 1 - side for side in maps.shape[2:]]
     if roi == "released":
         maps = functional.pad(maps, (0, max(0, beyond[1]), 0, max(0, beyond[0])))
@@ -114,4 +114,4 @@ class _GraphRoiPool(torch.autograd.Function):  # type: ignore[misc]  # torch is 
         )
         rois = g.op("Concat", g.op("Unsqueeze", which, axes), boxes, axis_i=1)
         made = g.op("MaxRoiPool", maps, rois, pooled_shape_i=[POOLED, POOLED], spatial_scale_f=scale)
-        return made.setType(maps.type().with_sizes([None, maps.type().sizes()[1], POOLED, POOLED]))
+        return made.setType(maps.type().with_sizes([None, None, POOLED, POOLED]))
