@@ -36,6 +36,7 @@ TINY_MM, SUBCENTIMETER_MM = 4.5, 10.0
 class Body(Protocol):
     """What a lesion needs of the patient's body (see :class:`lesionscope.phantom.body.Body`)."""
 
+    sex: str
     phase: str
 
     @property
