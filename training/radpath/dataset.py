@@ -127,11 +127,6 @@ def _manifest(
     return Cubes(tree, hu, leaf, {}, np.zeros(0, dtype=np.int64))
 
 
-def order_of_epoch(n: int, seed: int, epoch: int) -> NDArray[np.int64]:
-    """Return the order in which an epoch (from 0) shows ``n`` cases; depends on nothing else."""
-    return np.random.default_rng([seed, 1, epoch]).permutation(n)
-
-
 def batch(
     cubes: Cubes,
     indices: NDArray[np.int64],

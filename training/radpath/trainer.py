@@ -8,7 +8,6 @@ weights as one that was not (same machine, same number of threads).
 from __future__ import annotations
 
 import copy
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,29 +27,12 @@ from lesionscope.progress import CancelToken, Progress, silent
 
 from ..engine import checkpoints
 from ..engine.devices import cpu_threads, pick_device
+from ..engine.schedule import learning_rate, order_of_epoch
 from .augment import NONE, Augmentation
-from .dataset import Cubes, batch, order_of_epoch
+from .dataset import Cubes, batch
 from .losses import class_weights, head_targets, hierarchy_loss
 from .metrics import expected_calibration_error, leaf_auc
-from .recipe import Optimisation, RadPathRecipe
-
-
-def learning_rate(settings: Optimisation, step: int, steps_per_epoch: int, epochs: int) -> float:
-    """Learning rate of a step (from 0); a function of the step alone, so resuming needs no state.
-
-    ``step``: lr · factor^⌊epoch / step_epochs⌋ (paper 000, §2.3: 0.01, ⅓, 20).
-    ``one-cycle``: lr/25 up to lr, then down to lr/1000, both along half a cosine.
-    """
-    if settings.schedule == "step":
-        return settings.lr * settings.step_factor ** (step // steps_per_epoch // settings.step_epochs)
-    total = max(epochs * steps_per_epoch - 1, 1)
-    at = min(step / total, 1.0)
-    if at < settings.warm_up:
-        start, end, share = settings.lr / 25, settings.lr, at / settings.warm_up
-    else:
-        start, end = settings.lr, settings.lr / 1000
-        share = (at - settings.warm_up) / (1 - settings.warm_up)
-    return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
+from .recipe import RadPathRecipe
 
 
 def initialise(tree: PathologyTree, recipe: RadPathRecipe) -> PathologyNet:

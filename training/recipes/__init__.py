@@ -1,7 +1,8 @@
 """Named recipes: one YAML file a published table row or bundled package.
 
 A recipe file is read strictly into frozen dataclasses: a key that no dataclass
-knows, or a value of another type, is refused with a sentence that names both.
+knows, or a value of another type, is refused with a sentence that names both. A file may
+name another recipe as its ``base`` and say only what differs from it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ import yaml
 from lesionscope.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from ..lesanet.recipe import LesaNetRecipe
     from ..radpath.recipe import RadPathRecipe
     from ..relations.recipe import RelationRecipe
+
+    Recipe = RadPathRecipe | RelationRecipe | LesaNetRecipe
 
 FOLDER = Path(__file__).parent
 Overrides = Mapping[str, object] | Iterable[str]
@@ -31,7 +35,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 
 
-def load(name_or_path: str | Path, overrides: Overrides = ()) -> RadPathRecipe | RelationRecipe:
+def load(name_or_path: str | Path, overrides: Overrides = ()) -> Recipe:
     """Read a recipe by name or by path, with changes such as ``epochs=3``.
 
     Raises
@@ -42,12 +46,7 @@ def load(name_or_path: str | Path, overrides: Overrides = ()) -> RadPathRecipe |
         A change names a key that recipes don't have, or gives it a wrong value.
     """
     path = _locate(name_or_path)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path} can't be read as a recipe ({' '.join(str(error).split())}).") from error
-    if not isinstance(data, dict):
-        raise InputError(f"{path} is not a recipe: it must hold keys and values; see {names()[0]}.yaml.")
+    data = _read(path)
     kind, check = _task(data.pop("task", None), path)
     recipe = _build(kind, data, str(path), "", InputError)
     changes = _pairs(overrides)
@@ -56,7 +55,33 @@ def load(name_or_path: str | Path, overrides: Overrides = ()) -> RadPathRecipe |
     if changes:  # all at once: one change may need another
         said = "--set " + " ".join(f"{key}={value}" for key, value in changes)
         recipe = _build(kind, data, said, "", UsageError)
-    return typing.cast("RadPathRecipe | RelationRecipe", check(recipe))
+    return typing.cast("Recipe", check(recipe))
+
+
+def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Read a file's keys and values, added to those of the recipe that it names as its ``base``."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path} can't be read as a recipe ({' '.join(str(error).split())}).") from error
+    if not isinstance(data, dict):
+        raise InputError(f"{path} is not a recipe: it must hold keys and values; see {names()[0]}.yaml.")
+    base = data.pop("base", None)
+    if base is None:
+        return data
+    if path in above:
+        raise InputError(f"{path} is its own base.")
+    return _merged(_read(_locate(str(base)), (*above, path)), data)
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return nested mappings with those of ``changes`` laid over them."""
+    result = dict(base)
+    for key, value in changes.items():
+        inner = result.get(key)
+        both = isinstance(inner, Mapping) and isinstance(value, Mapping)
+        result[key] = _merged(inner, value) if both else value
+    return result
 
 
 def _task(name: object, path: Path) -> tuple[type, Callable[[Any], Any]]:
@@ -69,8 +94,14 @@ def _task(name: object, path: Path) -> tuple[type, Callable[[Any], Any]]:
         from ..relations.recipe import RelationRecipe
 
         return RelationRecipe, lambda recipe: recipe
+    if name == "lesanet":
+        from ..lesanet.recipe import LesaNetRecipe
+        from ..lesanet.recipe import check as check_lesanet
+
+        return LesaNetRecipe, check_lesanet
     raise InputError(
-        f"{path} is not a recipe for a task this version knows: it needs 'task: radpath' or 'task: relation'."
+        f"{path} is not a recipe for a task this version knows: it needs 'task: radpath', 'task: relation' "
+        "or 'task: lesanet'."
     )
 
 

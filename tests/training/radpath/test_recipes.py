@@ -72,7 +72,7 @@ def test_an_unknown_recipe_lists_the_names():
     ("text", "words"),
     [
         ("task: radpath\nname: x\ntitle: y\n", "lacks package"),
-        ("task: lesanet\n", "task: radpath"),
+        ("task: hmlc\n", "task: radpath"),
         ("- 1\n", "must hold keys and values"),
         ("task: [\n", "can't be read as a recipe"),
         ("task: radpath\nname: x\ntitle: y\ncolour: red\n", "no key 'colour'"),

@@ -11,10 +11,11 @@ import torch
 from lesionscope.training import recipes
 from lesionscope.training.engine.checkpoints import CHECKPOINT, LOG
 from lesionscope.training.engine.devices import pick_device
+from lesionscope.training.engine.schedule import learning_rate, order_of_epoch
 from lesionscope.training.radpath.augment import NONE
-from lesionscope.training.radpath.dataset import batch, order_of_epoch
+from lesionscope.training.radpath.dataset import batch
 from lesionscope.training.radpath.recipe import Optimisation
-from lesionscope.training.radpath.trainer import Trainer, infer, initialise, learning_rate
+from lesionscope.training.radpath.trainer import Trainer, infer, initialise
 
 from lesionscope.errors import Cancelled, InputError
 from lesionscope.ontology.tree import load_tree

@@ -1,0 +1,238 @@
+"""A LesaNet recipe as frozen dataclasses: everything that fixes a run's result."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from lesionscope.errors import InputError
+from lesionscope.models.familiarity import DistanceRule
+from lesionscope.models.lesanet.spec import LesaNetSpec
+
+from .rhem import GAMMA, SAMPLES
+from .triplets import MARGIN, THRESHOLD, TRIPLETS
+
+MININGS = ("rhem", "ohem", "focal", "none")
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where lesions come from.
+
+    ``source: phantom`` renders ``train`` + ``validation`` + ``test`` bookmarked lesions of the phantom
+    clinic and mines their reports' sentences; what is true of them serves as the second, complete test set.
+    ``source: deeplesion`` reads a folder with ``DL_info.csv`` and ``Images_png``, and the label lists of
+    LesaNet's release; ``hand_labels`` may name a file of complete labels of test lesions in the same form.
+    ``resplit: k`` deals the patients of training and validation anew, the k-th of Table 3's ten ways; 0 keeps
+    them.
+    """
+
+    source: str = "phantom"
+    train: int = 12000
+    validation: int = 1800
+    test: int = 1800
+    folder: str = ""
+    labels: str = ""
+    hand_labels: str = ""
+    resplit: int = 0
+    cache: str = ""
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        if self.source not in ("phantom", "deeplesion"):
+            raise ValueError("source must be phantom or deeplesion")
+        if self.source == "deeplesion" and not (self.folder and self.labels):
+            raise ValueError("source: deeplesion needs 'folder' and the label file in 'labels'")
+        if min(self.train, self.validation, self.test, self.workers) < 1 or self.resplit < 0:
+            raise ValueError("train, validation, test and workers must be at least 1, resplit not negative")
+
+
+@dataclass(frozen=True)
+class LabelRules:
+    """What of a report's labels is learnt.
+
+    Parameters
+    ----------
+    expansion
+        Whether what a relevant label implies is a label too (§4.2).
+    text_mining
+        Whether relations were told apart (§3.2); without it every label of the sentence counts as relevant.
+    uncertain
+        Whether uncertain labels are positives, as relevant ones are (§5.1).
+    above
+        Keep only labels with more training lesions than this (Figure 5); the others are not learnt.
+    """
+
+    expansion: bool = True
+    text_mining: bool = True
+    uncertain: bool = True
+    above: int = 0
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The loss: L = L_WCE + L_mining + L_WCE,SPL + λ L_triplet (Eq. 5), or another row's.
+
+    Parameters
+    ----------
+    scores
+        "wce" (Eq. 1), or "warp": ranking by WARP, fine labels above coarse ones (Table 1's second row).
+    mining
+        "rhem" (§4.2), "ohem" or "focal" in its place, "none".
+    reliable
+        Whether only reliable pairs are mined.
+    samples, gamma
+        S and γ.
+    triplet
+        λ; 0 for no triplet loss.
+    triplets, threshold, margin
+        T, θ and μ.
+    """
+
+    scores: str = "wce"
+    mining: str = "rhem"
+    reliable: bool = True
+    samples: int = SAMPLES
+    gamma: float = GAMMA
+    triplet: float = 5.0
+    triplets: int = TRIPLETS
+    threshold: float = THRESHOLD
+    margin: float = MARGIN
+
+    def __post_init__(self) -> None:
+        if self.scores not in ("wce", "warp") or self.mining not in MININGS:
+            raise ValueError(f"scores must be wce or warp, and mining one of {', '.join(MININGS)}")
+        if self.samples < 1 or self.triplets < 1 or min(self.gamma, self.triplet, self.margin) < 0:
+            raise ValueError(
+                "samples and triplets must be at least 1; gamma, triplet and margin not negative"
+            )
+
+
+@dataclass(frozen=True)
+class Optimisation:
+    """SGD as in §5.2: ``lr``, after ``step_epochs`` a tenth of it; biases learn twice as fast, undecayed.
+
+    ``schedule: one-cycle`` rises to ``lr`` over the ``warm_up`` share of all steps and falls along a cosine.
+    ``clip`` bounds the gradient's norm.
+    """
+
+    lr: float = 0.01
+    schedule: str = "step"
+    step_epochs: int = 10
+    step_factor: float = 0.1
+    warm_up: float = 0.2
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    clip: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.schedule not in ("step", "one-cycle"):
+            raise ValueError("schedule must be step or one-cycle")
+        if self.lr <= 0 or self.step_epochs < 1 or self.step_factor <= 0 or self.clip <= 0:
+            raise ValueError("lr, step_epochs, step_factor and clip must be positive")
+        if self.weight_decay < 0 or not 0 <= self.momentum < 1 or not 0 < self.warm_up < 1:
+            raise ValueError("weight_decay must not be negative, momentum and warm_up lie between 0 and 1")
+
+
+@dataclass(frozen=True)
+class FamiliarityRecipe:
+    """Embeddings that the package keeps, the distance, the p-value that means unfamiliar."""
+
+    bank: int = 600
+    threshold: float = 0.03
+    rule: DistanceRule = field(default_factory=lambda: DistanceRule(components=32))
+
+    def __post_init__(self) -> None:
+        if self.bank < 2 or not 0 < self.threshold < 1:
+            raise ValueError("bank must be at least 2 and threshold between 0 and 1")
+
+
+@dataclass(frozen=True)
+class PackageRecipe:
+    """What the card of the resulting package says in words."""
+
+    name: str
+    title: str
+    version: str
+    scope: str
+    intended_use: str
+    limits: tuple[str, ...]
+    demonstration: bool = True
+    licence: str = "BSD-3-Clause"
+
+
+@dataclass(frozen=True)
+class LesaNetRecipe:
+    """One training run of LesaNet or a system that it is compared with.
+
+    Parameters
+    ----------
+    name, title
+        What the run is called.
+    package
+        The card's words.
+    data, labels, network, losses, optimisation, familiarity
+        See their classes.
+    epochs, batch
+        §5.2: 15 and 128. ``batch`` counts all processes' lesions together.
+    calibration_penalty
+        Pull of each label's calibration towards that of all labels, see ``calibrate.py``.
+    seed
+        Of initialisation, order, triplets and hard examples.
+    threads
+        CPU threads of torch; 0 = torch's own choice.
+    device
+        ``auto`` (CUDA where there is one), ``cpu``, ``cuda:0``…
+    """
+
+    name: str
+    title: str
+    package: PackageRecipe
+    data: Data = field(default_factory=Data)
+    labels: LabelRules = field(default_factory=LabelRules)
+    network: LesaNetSpec = field(default_factory=LesaNetSpec)
+    losses: Losses = field(default_factory=Losses)
+    optimisation: Optimisation = field(default_factory=Optimisation)
+    familiarity: FamiliarityRecipe = field(default_factory=FamiliarityRecipe)
+    epochs: int = 15
+    batch: int = 128
+    calibration_penalty: float = 10.0
+    seed: int = 123
+    threads: int = 2
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch < 3 or self.threads < 0 or self.calibration_penalty < 0:
+            raise ValueError(
+                "epochs must be at least 1, batch at least 3, threads and calibration_penalty not negative"
+            )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, as a recipe file holds them."""
+        return dataclasses.asdict(self)
+
+    def fixing(self) -> dict[str, Any]:
+        """Return the part that fixes the trained weights; a run resumes only if it is unchanged."""
+        values = self.as_dict()
+        keys = ("data", "labels", "network", "losses", "optimisation", "epochs", "batch", "seed")
+        fixed = {key: values[key] for key in keys}
+        fixed["data"] = {k: v for k, v in fixed["data"].items() if k not in ("cache", "workers", "test")}
+        return fixed
+
+
+def check(recipe: LesaNetRecipe) -> LesaNetRecipe:
+    """Refuse combinations that no field can see alone.
+
+    Raises
+    ------
+    InputError
+        With a sentence.
+    """
+    embedding_only = recipe.network.kind == "lesion-embedding"
+    if embedding_only and (recipe.losses.mining != "none" or recipe.losses.scores != "wce"):
+        raise InputError(
+            f"The recipe '{recipe.name}' trains a lesion embedding, which knows no hard examples and no "
+            "ranking: set losses.mining=none and losses.scores=wce."
+        )
+    return recipe
