@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lesionscope.progress import CancelToken, Progress, silent
 
 if TYPE_CHECKING:
+    from .lesanet.pipeline import TrainingResult as LabelResult
     from .radpath.pipeline import TrainingResult
     from .recipes import Overrides
     from .relations.pipeline import TrainingResult as RelationResult
@@ -41,7 +42,7 @@ def run(
     out: str | Path = "runs/radpath",
     progress: Progress = silent,
     cancel: CancelToken | None = None,
-) -> TrainingResult | RelationResult:
+) -> TrainingResult | RelationResult | LabelResult:
     """Train a recipe and package the result; a run that was stopped goes on where it was.
 
     Parameters
@@ -59,6 +60,7 @@ def run(
         The recipe, a change to it, or the data can't be used.
     """
     _wait_without_spinning()
+    from .lesanet.recipe import LesaNetRecipe
     from .radpath.pipeline import train
     from .recipes import load
     from .relations.recipe import RelationRecipe
@@ -68,6 +70,10 @@ def run(
         from .relations.pipeline import train as train_relations
 
         return train_relations(loaded, Path(out), progress, cancel)
+    if isinstance(loaded, LesaNetRecipe):
+        from .lesanet.pipeline import train as train_labels
+
+        return train_labels(loaded, Path(out), progress, cancel)
     return train(loaded, Path(out), progress, cancel)
 
 
@@ -96,6 +102,7 @@ def evaluate(
         The figures, as ``metrics.json`` and the card's ``metrics`` → ``test`` have them.
     """
     _wait_without_spinning()
+    from .lesanet.recipe import LesaNetRecipe
     from .radpath.evaluate import evaluate as score
     from .recipes import load
     from .relations.recipe import RelationRecipe
@@ -105,4 +112,8 @@ def evaluate(
         from .relations.evaluate import evaluate as score_relations
 
         return score_relations(loaded, Path(checkpoint), Path(out), progress, cancel)
+    if isinstance(loaded, LesaNetRecipe):
+        from .lesanet.evaluate import evaluate as score_labels
+
+        return score_labels(loaded, Path(checkpoint), Path(out), progress, cancel)
     return score(loaded, Path(checkpoint), Path(out), progress, cancel)

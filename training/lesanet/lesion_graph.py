@@ -42,7 +42,7 @@ def descriptions(parts: NDArray[np.int64], columns: Mapping[str, NDArray[Any]]) 
     """Return coarse part, location x, y, z and log diameters of each lesion, float32 ``(n, 6)``."""
     values = [parts, *(columns[f"location_{axis}"] for axis in "xyz")]
     values += [np.log(np.maximum(columns[name], 1.0)) for name in ("long_mm", "short_mm")]
-    return np.nan_to_num(np.stack(values, axis=1)).astype(np.float32)
+    return np.asarray(np.nan_to_num(np.stack(values, axis=1)), dtype=np.float32)
 
 
 def sequence_loss(

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, cast
 
 import numpy as np
@@ -23,6 +24,9 @@ from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
 from lesionscope.models.lesanet.output import LesaNetOutput
+
+PATIENCE = timedelta(hours=3)
+"""How long processes wait for the first to make the data."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def joined(device: str) -> Iterator[Processes]:
     cuda = device != "cpu" and torch.cuda.is_available()
     if cuda:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if cuda else "gloo")
+    distributed.init_process_group("nccl" if cuda else "gloo", timeout=PATIENCE)
     try:
         yield Processes(distributed.get_rank(), count)
     finally:

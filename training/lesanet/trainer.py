@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lesionscope.errors import InputError
-from lesionscope.models.lesanet.network import LesaNet, LesionEmbedding, build
+from lesionscope.models.lesanet.lesion_embedding import LesionEmbedding
+from lesionscope.models.lesanet.network import LesaNet, build
 from lesionscope.ontology.label_graph import LabelGraph
 from lesionscope.progress import CancelToken, Progress, silent
 

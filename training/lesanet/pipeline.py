@@ -1,0 +1,203 @@
+"""From a recipe to a package: lesions, training, calibration, thresholds, familiarity, card."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lesionscope.ct.patches import PREPROCESSING
+from lesionscope.files import write_atomically
+from lesionscope.models.card import FamiliarityCard
+from lesionscope.models.familiarity import prepare
+from lesionscope.models.label_package import (
+    TASK,
+    LabelCalibration,
+    LabelCard,
+    LabelPackage,
+    ontology_digest,
+    open_label_package,
+)
+from lesionscope.ontology.label_graph import LabelGraph, load_labels
+from lesionscope.progress import CancelToken, Progress, silent
+
+from ..engine.half import halve
+from .calibrate import METHOD, PlattScaling, calibration_error, fit_platt
+from .dataset import load_split
+from .labels import ancestor_matrix
+from .metrics import Floats, decide, per_class, tuned_thresholds
+from .package_writer import onnx_section, write_package
+from .parallel import joined
+from .recipe import LesaNetRecipe
+from .scoring import groups_of
+from .trainer import Trained, Trainer, infer
+
+METRICS = "metrics.json"
+PACKAGE = "package"
+EMBEDDED = 4000
+"""Training lesions whose embeddings describe what is familiar."""
+LOWEST_THRESHOLD = 1e-6
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """Where a run left its files, and its metrics as ``metrics.json`` has them."""
+
+    out: Path
+    package: LabelPackage
+    metrics: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Decisions:
+    """How raw scores become probabilities and labels."""
+
+    calibration: PlattScaling
+    thresholds: Floats
+
+
+def train(
+    recipe: LesaNetRecipe, out: Path, progress: Progress = silent, cancel: CancelToken | None = None
+) -> TrainingResult:
+    """Train a recipe in ``out`` (or go on there) and write ``out/package``.
+
+    Leaves ``checkpoint.pt``, ``log.jsonl``, ``metrics.json`` (validation figures) and ``package/``. The test
+    split isn't touched: see ``evaluate.py``. Started by ``torchrun``, several processes train as one.
+    """
+    started = time.monotonic()
+    graph = load_labels()
+    with joined(recipe.device) as processes:
+        with processes.first_alone():
+            training = load_split(recipe.data, graph, "train", progress=progress, cancel=cancel)
+            validation = load_split(recipe.data, graph, "validation", progress=progress, cancel=cancel)
+        trainer = Trainer(recipe, graph, training, validation, out, processes)
+        trained = trainer.fit(progress if processes.rank == 0 else silent, cancel)
+        with processes.first_alone():
+            if processes.rank == 0:
+                _package(recipe, graph, trainer, trained, out, started, progress, cancel)
+        metrics = json.loads((out / METRICS).read_text(encoding="utf-8"))
+        return TrainingResult(out, open_label_package(out / PACKAGE), metrics)
+
+
+def _package(
+    recipe: LesaNetRecipe,
+    graph: LabelGraph,
+    trainer: Trainer,
+    trained: Trained,
+    out: Path,
+    started: float,
+    progress: Progress,
+    cancel: CancelToken | None,
+) -> None:
+    """Calibrate, set thresholds and write ``package`` and ``metrics.json``."""
+    network = halve(trained.network.cpu())
+    rows, targets = trainer.validation_rows, trainer.validation_targets
+    answers = infer(network, trainer.validation, rows, progress=progress, cancel=cancel)
+    ancestors = ancestor_matrix(graph) & recipe.labels.expansion
+    frequency = trainer.targets.positive.mean(axis=0)
+    calibration = fit_platt(answers.refined, targets, frequency, recipe.calibration_penalty)
+    probabilities = calibration.probabilities(answers.refined)
+    thresholds = np.clip(
+        tuned_thresholds(targets.positive, probabilities, ancestors, targets.known), LOWEST_THRESHOLD, 1.0
+    )
+    decisions = Decisions(calibration, thresholds)
+    picked = trainer.rows[:: max(1, len(trainer.rows) // EMBEDDED)]
+    embedded = infer(network, trainer.train, picked, progress=progress, cancel=cancel).embedding
+    bank = prepare(embedded, recipe.familiarity.rule, keep=recipe.familiarity.bank)
+    familiarity = FamiliarityCard(
+        rule=recipe.familiarity.rule,
+        layer="embedding",
+        threshold=recipe.familiarity.threshold,
+        calibration_distances=tuple(
+            float(f"{distance:.6g}") for distance in np.sort(bank.distance(answers.embedding))
+        ),
+    )
+    fired = decide(probabilities, thresholds, ancestors)
+    found = per_class(targets.positive, probabilities, fired, targets.known)
+    figures = {
+        "lesions": len(rows),
+        "best epoch": trained.epoch,
+        "note": "calibrated, and thresholds tuned, on these lesions",
+        "calibration error": round(calibration_error(probabilities, targets), 4),
+        **{
+            group: {name: _rounded(value) for name, value in found.means(mask).items()}
+            for group, mask in groups_of(graph, targets).items()
+        },
+    }
+    counts = {"train": len(trainer.rows), "validation": len(rows)}
+
+    def card(sha256: dict[str, str]) -> LabelCard:
+        return _card(recipe, graph, counts, decisions, familiarity, {"validation": figures}, sha256)
+
+    write_package(out / PACKAGE, network, bank, card, trainer.validation)
+    metrics = {
+        "recipe": recipe.as_dict(),
+        "seconds": round(time.monotonic() - started, 1),
+        "epochs": list(trained.history),
+        "validation": figures,
+    }
+    write_atomically(out / METRICS, json.dumps(metrics, indent=1, allow_nan=False) + "\n")
+
+
+def _card(
+    recipe: LesaNetRecipe,
+    graph: LabelGraph,
+    counts: dict[str, int],
+    decisions: Decisions,
+    familiarity: FamiliarityCard,
+    metrics: dict[str, Any],
+    sha256: dict[str, str],
+) -> LabelCard:
+    """Write down what the package is."""
+    words = recipe.package
+    phantom = recipe.data.source == "phantom"
+    population = (
+        "labels said in reports of the phantom clinic" if phantom else "labels said in DeepLesion's reports"
+    )
+    return LabelCard(
+        name=words.name,
+        version=words.version,
+        task=TASK,
+        title=words.title,
+        demonstration=words.demonstration,
+        scope=words.scope,
+        intended_use=words.intended_use,
+        limits=words.limits,
+        labels=graph.core,
+        thresholds=_numbers(decisions.thresholds),
+        calibration=LabelCalibration(
+            METHOD,
+            population,
+            _numbers(decisions.calibration.scale),
+            _numbers(decisions.calibration.shift),
+        ),
+        preprocessing=PREPROCESSING,
+        network=recipe.network.as_dict(),
+        onnx=onnx_section(),
+        familiarity=familiarity,
+        training_data={
+            "source": "lesions of the phantom clinic, labels mined from their reports"
+            if phantom
+            else "DeepLesion, labels as LesaNet's authors mined them",
+            **counts,
+            "epochs": recipe.epochs,
+            "seed": recipe.seed,
+            "recipe": recipe.name,
+        },
+        metrics=metrics,
+        licence=words.licence,
+        ontology=ontology_digest(graph.core, graph),
+        sha256=sha256,
+    )
+
+
+def _numbers(values: Floats) -> tuple[float, ...]:
+    return tuple(float(f"{value:.6g}") for value in values)
+
+
+def _rounded(value: float) -> float | None:
+    return round(value, 4) if np.isfinite(value) else None
