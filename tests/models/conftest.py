@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lesionscope.training.radpath.package_writer import halve, onnx_section, write_package
+from lesionscope.training.engine.half import halve
+from lesionscope.training.radpath.package_writer import onnx_section, write_package
 
 from lesionscope.models.card import CalibrationCard, Card, FamiliarityCard, Preprocessing
 from lesionscope.models.familiarity import DistanceRule, prepare

@@ -22,6 +22,16 @@ SIZE = 120
 SPACING_MM = 1.0
 OFFSETS_MM = (-2.0, 0.0, 2.0)
 LOWEST_HU, HIGHEST_HU = -1024.0, 3071.0
+GREYS, GREY_MEAN = 255.0, 50.0
+PREPROCESSING = {
+    "size": SIZE,
+    "spacing_mm": SPACING_MM,
+    "offsets_mm": list(OFFSETS_MM),
+    "clip_hu": [LOWEST_HU, HIGHEST_HU],
+    "greys": GREYS,
+    "less": GREY_MEAN,
+}
+"""How a lesion becomes a network's input, as a model's card says it."""
 
 LARGER = (
     "The lesion is wider than the {width:.0f} mm that this model sees: "
@@ -134,7 +144,7 @@ def preprocess(hu: NDArray[np.int16] | NDArray[np.float32]) -> NDArray[np.float3
     """Turn HU of any shape into a network's values: −1024…3071 as 0…255, less 50, over 255 (§5.2)."""
     values = np.clip(hu, LOWEST_HU, HIGHEST_HU).astype(np.float32) - np.float32(LOWEST_HU)
     scale = np.float32(1.0 / (HIGHEST_HU - LOWEST_HU))
-    return np.asarray(values * scale - np.float32(50.0 / 255.0), dtype=np.float32)
+    return np.asarray(values * scale - np.float32(GREY_MEAN / GREYS), dtype=np.float32)
 
 
 def _filled(

@@ -150,7 +150,7 @@ class Card:
         return json.dumps(self.as_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-class _Section:
+class Section:
     """One JSON object of a card, read key by key with errors that name the place."""
 
     def __init__(self, data: object, origin: str, where: str) -> None:
@@ -160,11 +160,13 @@ class _Section:
         self.data = data
 
     def refuse(self, key: str, wanted: str) -> InputError:
+        """Return the error for an entry that isn't what is wanted."""
         return InputError(
             f"{self.place}: the entry '{key}' must be {wanted}; install the model package again."
         )
 
     def only(self, known: set[str]) -> None:
+        """Refuse missing and unknown entries."""
         missing, unknown = known - set(self.data), set(self.data) - known
         if missing:
             raise InputError(
@@ -177,27 +179,32 @@ class _Section:
             )
 
     def text(self, key: str) -> str:
+        """Return an entry that must be a text with something in it."""
         value = self.data[key]
         if not isinstance(value, str) or not value.strip():
             raise self.refuse(key, "a text")
         return value
 
     def truth(self, key: str) -> bool:
+        """Return an entry that must be true or false."""
         value = self.data[key]
         if not isinstance(value, bool):
             raise self.refuse(key, "true or false")
         return value
 
     def number(self, key: str) -> float:
+        """Return an entry that must be a finite number."""
         return self.numbers(key, wrapped=[self.data[key]])[0]
 
     def whole(self, key: str) -> int:
+        """Return an entry that must be a whole number."""
         value = self.data[key]
         if not isinstance(value, int) or isinstance(value, bool):
             raise self.refuse(key, "a whole number")
         return value
 
     def numbers(self, key: str, count: int | None = None, wrapped: object = None) -> tuple[float, ...]:
+        """Return an entry that must be a list of finite numbers, ``count`` of them where given."""
         values = self.data[key] if wrapped is None else wrapped
         wanted = "a finite number" if wrapped is not None else f"a list of {count or ''} finite numbers"
         if not isinstance(values, list | tuple) or (count is not None and len(values) != count):
@@ -208,12 +215,14 @@ class _Section:
         return tuple(float(value) for value in values)
 
     def texts(self, key: str) -> tuple[str, ...]:
+        """Return an entry that must be a list of texts."""
         values = self.data[key]
         if not isinstance(values, list | tuple) or not all(isinstance(value, str) for value in values):
             raise self.refuse(key, "a list of texts")
         return tuple(values)
 
     def mapping(self, key: str) -> Mapping[str, Any]:
+        """Return an entry that must be a JSON object."""
         value = self.data[key]
         if not isinstance(value, Mapping):
             raise self.refuse(key, "a JSON object")
@@ -228,16 +237,16 @@ def card_from_dict(data: object, origin: str) -> Card:
     InputError
         Anything missing, unknown, ill-typed, or at odds with the tree.
     """
-    top = _Section(data, origin, "")
+    top = Section(data, origin, "")
     top.only({f.name for f in fields(Card)})
     if top.text("task") not in TASKS:
         raise top.refuse("task", " or ".join(TASKS))
     tree = tree_from_dict(top.mapping("tree"), f"{origin}: 'tree'")
-    onnx = _Section(top.data["onnx"], origin, "'onnx'")
+    onnx = Section(top.data["onnx"], origin, "'onnx'")
     onnx.only({"input", "outputs", "opset"})
     if set(onnx.texts("outputs")) != {head.name for head in tree.heads} | {"embedding"}:
         raise onnx.refuse("outputs", "the heads' names and 'embedding'")
-    sha256 = _Section(top.data["sha256"], origin, "'sha256'")
+    sha256 = Section(top.data["sha256"], origin, "'sha256'")
     sha256.only({"weights", "onnx", "bank"})
     return Card(
         name=top.text("name"),
@@ -249,11 +258,11 @@ def card_from_dict(data: object, origin: str) -> Card:
         intended_use=top.text("intended_use"),
         limits=top.texts("limits"),
         tree=tree,
-        preprocessing=_preprocessing(_Section(top.data["preprocessing"], origin, "'preprocessing'")),
+        preprocessing=_preprocessing(Section(top.data["preprocessing"], origin, "'preprocessing'")),
         network=top.mapping("network"),
         onnx={"input": onnx.text("input"), "outputs": onnx.texts("outputs"), "opset": onnx.whole("opset")},
         calibration=_calibration(top.data["calibration"], origin, tree),
-        familiarity=_familiarity(_Section(top.data["familiarity"], origin, "'familiarity'")),
+        familiarity=familiarity_from(Section(top.data["familiarity"], origin, "'familiarity'")),
         training_data=top.mapping("training_data"),
         metrics=top.mapping("metrics"),
         licence=top.text("licence"),
@@ -261,7 +270,7 @@ def card_from_dict(data: object, origin: str) -> Card:
     )
 
 
-def _preprocessing(section: _Section) -> Preprocessing:
+def _preprocessing(section: Section) -> Preprocessing:
     section.only({"spacing_mm", "shape", "clip_hu", "range"})
     shape = section.numbers("shape", 3)
     clip = section.numbers("clip_hu", 2)
@@ -278,13 +287,13 @@ def _preprocessing(section: _Section) -> Preprocessing:
 
 
 def _calibration(data: object, origin: str, tree: PathologyTree) -> CalibrationCard:
-    section = _Section(data, origin, "'calibration'")
+    section = Section(data, origin, "'calibration'")
     section.only({"method", "population", "heads"})
-    heads = _Section(section.data["heads"], origin, "'calibration' → 'heads'")
+    heads = Section(section.data["heads"], origin, "'calibration' → 'heads'")
     heads.only({head.name for head in tree.heads})
     scalings = {}
     for head in tree.heads:
-        one = _Section(heads.data[head.name], origin, f"'calibration' → '{head.name}'")
+        one = Section(heads.data[head.name], origin, f"'calibration' → '{head.name}'")
         one.only({"scale", "shift"})
         scalings[head.name] = VectorScaling(
             one.numbers("scale", head.width), one.numbers("shift", head.width)
@@ -292,7 +301,8 @@ def _calibration(data: object, origin: str, tree: PathologyTree) -> CalibrationC
     return CalibrationCard(section.text("method"), section.text("population"), scalings)
 
 
-def _familiarity(section: _Section) -> FamiliarityCard:
+def familiarity_from(section: Section) -> FamiliarityCard:
+    """Read a card's ``familiarity`` section; raises :class:`InputError` as :func:`card_from_dict`."""
     section.only({"method", "components", "k", "groups", "layer", "threshold", "calibration_distances"})
     distances = section.numbers("calibration_distances")
     if not distances or any(b < a for a, b in pairwise(distances)):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,14 +22,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lesionscope.config import data_folder
 from lesionscope.errors import InputError
 from lesionscope.models.card import Card, card_from_dict
-from lesionscope.models.familiarity import Bank, p_value
+from lesionscope.models.familiarity import Bank, DistanceRule, p_value
 from lesionscope.ontology.tree import PathologyTree
 
-__all__ = ["CARD", "FILES", "Card", "ModelPackage", "open_package", "read_card", "sha256_of", "verify_files"]
-
 CARD = "card.json"
+BUNDLED = Path(__file__).parent / "packages"
 FILES = {"weights": "weights.safetensors", "onnx": "model.onnx", "bank": "bank.safetensors"}
 """File names by their key in the card's ``sha256`` section."""
 
@@ -94,16 +94,7 @@ class ModelPackage:
     @cached_property
     def familiarity_bank(self) -> Bank:
         """The bank, ready to measure distances to; read once."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        try:
-            return Bank(load_file(self.bank_path), self.card.familiarity.rule)
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
-            raise InputError(
-                f"{self.bank_path} can't be read as a bank of embeddings ({error}); "
-                "install the model package again."
-            ) from error
+        return read_bank(self.bank_path, self.card.familiarity.rule)
 
     def familiarity(self, embedding: ArrayLike) -> NDArray[np.float64]:
         """Conformal p-value of each embedding, ``(m, d)`` or ``(d,)`` → ``(m,)``; the bank is kept."""
@@ -113,6 +104,25 @@ class ModelPackage:
     def unfamiliar(self, p: float) -> bool:
         """Whether a p-value says: unlike anything the model was trained on."""
         return p < self.card.familiarity.threshold
+
+
+def read_bank(path: Path, rule: DistanceRule) -> Bank:
+    """Read a package's bank of embeddings.
+
+    Raises
+    ------
+    InputError
+        It can't be read, or makes no bank.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return Bank(load_file(path), rule)
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{path} can't be read as a bank of embeddings ({error}); install the model package again."
+        ) from error
 
 
 def open_package(folder: str | Path) -> ModelPackage:
@@ -152,6 +162,28 @@ def read_card(folder: Path, files: Mapping[str, str]) -> object:
         if not (folder / file_name).is_file():
             raise InputError(f"{folder} lacks {file_name}; install the model package again.")
     return data
+
+
+def task_of(folder: Path) -> str | None:
+    """Return the task that a folder's card names, whatever else is wrong with it."""
+    try:
+        data = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return data.get("task") if isinstance(data, dict) else None
+
+
+def package_folders(task: str, folders: Sequence[Path] | None = None) -> Iterator[Path]:
+    """Give the folders of a task's packages: by default the user's, then the bundled ones."""
+    for folder in (user_folder(), BUNDLED) if folders is None else folders:
+        for candidate in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if task_of(candidate) == task:
+                yield candidate
+
+
+def user_folder() -> Path:
+    """Return the folder in which a user installs packages, one folder each (need not exist)."""
+    return data_folder() / "models"
 
 
 def verify_files(folder: Path, files: Mapping[str, str], sha256: Mapping[str, str]) -> None:

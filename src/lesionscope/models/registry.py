@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lesionscope.config import data_folder
 from lesionscope.errors import InputError
-from lesionscope.models.package import CARD, ModelPackage, open_package
-from lesionscope.models.relation_package import holds_relation_model
+from lesionscope.models.package import BUNDLED as BUNDLED
+from lesionscope.models.package import CARD, ModelPackage, open_package, task_of, user_folder
 
-BUNDLED = Path(__file__).parent / "packages"
+OTHERS = ("labels", "relation")
+"""Tasks whose packages have a form of their own: see ``label_package.py`` and ``relation_package.py``."""
 DEFAULTS = {"pathology": "radpath-demo"}
 """The package that answers where none is named, by task."""
 
@@ -25,15 +25,10 @@ class Survey:
     problems: tuple[str, ...]
 
 
-def user_folder() -> Path:
-    """Return the folder in which a user installs packages, one folder each (need not exist)."""
-    return data_folder() / "models"
-
-
 def survey(task: str | None = None, folders: Sequence[Path] | None = None) -> Survey:
     """Look through folders of packages; by default the user's, then the bundled ones.
 
-    Relation models, which read sentences and not lesions, are left to ``relation_package.py``.
+    Packages of :data:`OTHERS` are passed over.
     """
     found: list[ModelPackage] = []
     problems: list[str] = []
@@ -41,7 +36,7 @@ def survey(task: str | None = None, folders: Sequence[Path] | None = None) -> Su
         if not folder.is_dir():
             continue
         for candidate in sorted(folder.iterdir()):
-            if not (candidate / CARD).is_file() or holds_relation_model(candidate):
+            if not (candidate / CARD).is_file() or task_of(candidate) in OTHERS:
                 continue
             try:
                 package = open_package(candidate)

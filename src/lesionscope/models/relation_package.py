@@ -13,16 +13,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from lesionscope.config import data_folder
 from lesionscope.errors import InputError
-from lesionscope.models.card import _Section
-from lesionscope.models.package import CARD, read_card, verify_files
+from lesionscope.models.card import Section
+from lesionscope.models.package import BUNDLED, CARD, package_folders, read_card, user_folder, verify_files
 
 TASK = "relation"
 DEFAULT = "relation-demo"
 FILES = {"weights": "weights.safetensors", "onnx": "model.onnx"}
 """File names by their key in the card's ``sha256`` section."""
-BUNDLED = Path(__file__).parent / "packages"
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ def find_relation_package(name_or_path: str | Path | None = None) -> RelationPac
     wanted = DEFAULT if name_or_path is None else name_or_path
     if (Path(wanted) / CARD).is_file():
         return open_relation_package(wanted)
-    for folder in (data_folder() / "models", BUNDLED):
+    for folder in (user_folder(), BUNDLED):
         if (folder / wanted / CARD).is_file():
             return open_relation_package(folder / wanted)
     raise InputError(
@@ -123,21 +121,10 @@ def find_relation_package(name_or_path: str | Path | None = None) -> RelationPac
 def relation_packages(folders: Sequence[Path] | None = None) -> tuple[RelationPackage, ...]:
     """Return the relation models that open, by default the user's, then the bundled ones."""
     found = []
-    for folder in (data_folder() / "models", BUNDLED) if folders is None else folders:
-        for candidate in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if holds_relation_model(candidate):
-                with contextlib.suppress(InputError):
-                    found.append(open_relation_package(candidate))
+    for folder in package_folders(TASK, folders):
+        with contextlib.suppress(InputError):
+            found.append(open_relation_package(folder))
     return tuple(found)
-
-
-def holds_relation_model(folder: Path) -> bool:
-    """Whether a folder's card says that it is a relation model, whatever else is wrong with it."""
-    try:
-        data = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(data, dict) and data.get("task") == TASK
 
 
 def card_from_dict(data: object, origin: str) -> RelationCard:
@@ -148,13 +135,13 @@ def card_from_dict(data: object, origin: str) -> RelationCard:
     InputError
         Anything missing, unknown or ill-typed.
     """
-    top = _Section(data, origin, "")
+    top = Section(data, origin, "")
     top.only({f.name for f in fields(RelationCard)})
     if top.text("task") != TASK:
         raise top.refuse("task", f"'{TASK}'")
-    onnx = _Section(top.data["onnx"], origin, "'onnx'")
+    onnx = Section(top.data["onnx"], origin, "'onnx'")
     onnx.only({"input", "outputs", "opset"})
-    sha256 = _Section(top.data["sha256"], origin, "'sha256'")
+    sha256 = Section(top.data["sha256"], origin, "'sha256'")
     sha256.only(set(FILES))
     features, sizes = top.texts("features"), top.numbers("sizes")
     if len(sizes) != len(features) or any(size < 1 or size != int(size) for size in sizes):
