@@ -49,7 +49,7 @@ def forward(
             x = x * state[f"{bn}.weight"][:, None, None] + state[f"{bn}.bias"][:, None, None]
             x = x.clamp(min=0)
         last = SIZE - 1 if clamped else SIZE
-        box = boxes if block <= 3 else torch.tensor([[0.0, 0.0, last, last]] * n)
+        box = boxes if block <= 3 else patches.new_tensor([[0.0, 0.0, last, last]] * n)
         pooled = fast_rcnn_pool(x, box, 0.5 ** (block - 1), clamped).reshape(n, -1)
         projected.append(pooled @ state[f"fc_pool{block}.weight"].T + state[f"fc_pool{block}.bias"])
         height, width = (side // 2 for side in x.shape[2:])
