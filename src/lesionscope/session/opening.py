@@ -10,11 +10,12 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
+from lesionscope.database import engine_for
 from lesionscope.errors import LesionscopeError
 from lesionscope.lesions.lesion import Lesion
+from lesionscope.lock import WriterLock
 from lesionscope.session import codec, schema
 from lesionscope.session.history import Entry, History, KeptReadings
-from lesionscope.session.lock import WriterLock
 
 Contents = tuple[History, KeptReadings, int]
 """The log, the readings, and how many changes they are together."""
@@ -71,7 +72,7 @@ def load(path: Path, series_uid: str, *, read_only: bool) -> Loaded:
 
 
 def _load_as(path: Path, series_uid: str, *, read_only: bool, immutable: bool) -> Loaded:
-    engine = schema.engine_for(path, read_only=read_only, immutable=immutable)
+    engine = engine_for(path, read_only=read_only, immutable=immutable)
     try:
         with engine.begin() as connection:
             schema.prepare(connection, path, series_uid, read_only=read_only)

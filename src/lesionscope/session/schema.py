@@ -19,20 +19,16 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    create_engine,
-    event,
     insert,
     inspect,
     select,
 )
-from sqlalchemy.pool import StaticPool
 
 from lesionscope.errors import InputError
 
 VERSION = 1
 APPLICATION_ID = 0x4C53_4331
 """``LSC1`` in the file's header (PRAGMA application_id): the file is ours."""
-BUSY_TIMEOUT_S = 5.0
 
 metadata = MetaData()
 meta = Table(
@@ -66,40 +62,6 @@ Index("readings_by_mark", readings.c.lesion_id, readings.c.fingerprint, readings
 
 class DamagedFile(Exception):
     """The file can't be read as a database; ``str()`` says what SQLite found."""
-
-
-def engine_for(path: Path, *, read_only: bool, immutable: bool = False) -> Engine:
-    """Return an engine with one connection to the file, made where it is missing unless read-only.
-
-    ``synchronous=EXTRA``: a commit has reached the disk before it returns, whatever
-    the journal (sqlite.org/pragma.html). ``immutable`` reads without locks or
-    side files, for folders where nobody can write.
-    """
-    uri = path.resolve().as_uri()
-    if not uri.startswith("file:///"):  # a Windows share: SQLite takes no host name in a URI
-        uri = uri.replace("file://", "file:////", 1)
-    uri += f"?mode={'ro' if read_only else 'rwc'}" + ("&immutable=1" if immutable else "")
-
-    def connect() -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-        )
-        try:
-            if not read_only:
-                connection.execute("PRAGMA synchronous=EXTRA")
-        except sqlite3.Error:
-            connection.close()
-            raise
-        return connection
-
-    engine = create_engine("sqlite+pysqlite://", creator=connect, poolclass=StaticPool)
-
-    # The driver's own transactions leave out DDL: begin them by hand, as its documentation advises.
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-    return engine
 
 
 def use_write_ahead_log(engine: Engine) -> None:

@@ -15,10 +15,10 @@ from sqlalchemy.exc import DBAPIError
 from lesionscope.errors import InputError, LesionscopeError
 from lesionscope.inference.reading import Reading
 from lesionscope.lesions.lesion import Lesion
+from lesionscope.lock import WriterLock
 from lesionscope.session import codec, opening, schema
 from lesionscope.session.commands import AddReading, Command
 from lesionscope.session.history import Entry
-from lesionscope.session.lock import WriterLock
 from lesionscope.session.paths import default_path
 from lesionscope.session.state import SessionState
 

@@ -1,6 +1,6 @@
 """One writer at a time, on every system: SQLite's own file locks on an empty file beside.
 
-A lock on the session file itself would keep readers out too. The operating system
+A lock on the file itself would keep readers out too. The operating system
 drops the lock when its holder dies, however it dies. The empty file is left where
 it is: removing it could take it from under one who has just opened it.
 """
@@ -12,14 +12,14 @@ from pathlib import Path
 
 
 class WriterLock:
-    """The right to write a session file, held until :meth:`release`."""
+    """The right to write a file, held until :meth:`release`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     @classmethod
     def acquire(cls, path: Path) -> WriterLock | None:
-        """Take the lock for the session file ``path``; ``None`` where another holds it.
+        """Take the lock for the file ``path``; ``None`` where another holds it.
 
         Raises
         ------
