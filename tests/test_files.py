@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lesionscope.errors import LesionscopeError
-from lesionscope.files import write_atomically
+from lesionscope.errors import InputError, LesionscopeError
+from lesionscope.files import new_folder, write_atomically
 
 
 def test_it_writes_text_and_bytes_and_makes_folders(tmp_path: Path) -> None:
@@ -69,3 +69,36 @@ def test_a_real_full_or_read_only_disk(tmp_path: Path, options: str) -> None:
         assert all(path.read_text() == "earlier" for path in present)
     finally:
         subprocess.run(["umount", disk], check=True)
+
+
+def test_a_folder_appears_with_everything_in_it(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "made"
+    with new_folder(target) as place:
+        (place / "a").mkdir()
+        (place / "a" / "b.txt").write_text("b")
+        assert not target.exists()
+    assert (target / "a" / "b.txt").read_text() == "b"
+    assert list(target.parent.iterdir()) == [target]
+    (tmp_path / "empty").mkdir()
+    with new_folder(tmp_path / "empty") as place:
+        (place / "c").touch()
+    assert [path.name for path in (tmp_path / "empty").iterdir()] == ["c"]
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("ours"), KeyboardInterrupt(), OSError(errno.ENOSPC, "No space")]
+)
+def test_a_folder_that_fails_leaves_nothing(tmp_path: Path, error: BaseException) -> None:
+    expected = LesionscopeError if isinstance(error, OSError) else type(error)
+    with pytest.raises(expected), new_folder(tmp_path / "made") as place:
+        (place / "half").touch()
+        raise error
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_with_files_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine").touch()
+    for target in (tmp_path, tmp_path / "mine"):
+        with pytest.raises(InputError, match="choose a new one"), new_folder(target):
+            pytest.fail("given a folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]

@@ -1,12 +1,15 @@
-"""Writing files so that a crash or a full disk never leaves half of one."""
+"""Writing files and folders so that a crash or a full disk never leaves half of one."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from lesionscope.errors import LesionscopeError
+from lesionscope.errors import InputError, LesionscopeError
 
 
 def write_atomically(path: str | Path, content: bytes | str) -> Path:
@@ -48,3 +51,39 @@ def write_atomically(path: str | Path, content: bytes | str) -> Path:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
     return path
+
+
+@contextmanager
+def new_folder(target: str | Path) -> Iterator[Path]:
+    """Give a hidden folder beside ``target`` to fill, which takes its place at the end.
+
+    Where anything fails, nothing is left of it.
+
+    Raises
+    ------
+    InputError
+        There are files in ``target`` already, or it is one.
+    LesionscopeError
+        The disk is full, the folder is read-only…
+    """
+    target = Path(target)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(f"{target} exists and is not an empty folder: choose a new one.")
+    place: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=target.parent))
+        yield place
+        place.chmod(0o755)
+        if target.is_dir():
+            target.rmdir()
+        place.rename(target)
+        place = None
+    except OSError as error:
+        raise LesionscopeError(
+            f"{target} could not be written ({error.strerror or error}): free some space or choose "
+            "another folder, and try again."
+        ) from error
+    finally:
+        if place is not None:
+            shutil.rmtree(place, ignore_errors=True)

@@ -11,7 +11,8 @@ import pytest
 from lesionscope import sample_data
 from lesionscope.ct.scan import open_ct
 from lesionscope.errors import InputError
-from lesionscope.phantom.clinic.patient_scan import patient_scan
+from lesionscope.phantom.clinic.patient_scan import patient_scan, scan_geometry
+from lesionscope.phantom.clinic.patients import ClinicPatient
 
 
 def test_a_patient_is_read_again_as_it_was_scanned(tmp_path: Path) -> None:
@@ -36,3 +37,11 @@ def test_a_folder_with_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not an empty folder"):
         sample_data.make_patient(tmp_path)
     assert (tmp_path / "mine.txt").read_text() == "kept"
+
+
+def test_marks_at_the_edge_of_the_body_are_in_the_scan() -> None:
+    patient = ClinicPatient(7)
+    geometry = scan_geometry(patient)
+    assert max(mark.slice_mm for mark in patient.marks) > patient.body.bounds[1][2]
+    for mark in patient.marks:
+        assert all(geometry.contains(end) for end in (*mark.long, *mark.short))

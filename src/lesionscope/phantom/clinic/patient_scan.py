@@ -36,13 +36,16 @@ def _slab(job: _Job) -> NDArray[np.int16]:
 
 
 def scan_geometry(patient: ClinicPatient, matrix: int = MATRIX, step_mm: float | None = None) -> Geometry:
-    """Return the grid of a patient's scan: the whole body in ``matrix``² pixels, the table's step."""
+    """Return the grid of a patient's scan: body and marks in ``matrix``² pixels, the table's step."""
     low, high = np.array(patient.body.bounds[0]), np.array(patient.body.bounds[1])
     step = step_mm or patient.scanner.slice_step_mm
     pixel = round(float((high - low)[:2].max()) / (matrix - 2), 4)
     corner = (low + high)[:2] / 2 - pixel * (matrix - 1) / 2
-    slices = int(np.floor((high[2] - patient.first_slice_mm) / step)) + 1
-    origin = (round(float(corner[0]), 3), round(float(corner[1]), 3), patient.first_slice_mm)
+    # A lesion at the edge of the body may be widest on a slice beyond it.
+    marked = [mark.slice_mm for mark in patient.marks]
+    bottom, top = min([patient.first_slice_mm, *marked]), max([float(high[2]), *marked])
+    slices = int(np.floor((top - bottom) / step + 1e-3)) + 1
+    origin = (round(float(corner[0]), 3), round(float(corner[1]), 3), bottom)
     return Geometry((matrix, matrix, slices), (pixel, pixel, step), origin, slice_thickness_mm=step)
 
 
