@@ -139,7 +139,7 @@ class Optimisation:
 class FamiliarityRecipe:
     """Embeddings that the package keeps, the distance, the p-value that means unfamiliar."""
 
-    bank: int = 600
+    bank: int = 300
     threshold: float = 0.03
     rule: DistanceRule = field(default_factory=lambda: DistanceRule(components=32))
 
