@@ -77,7 +77,7 @@ def agrees(path: Path, state: dict[str, np.ndarray], boxes: torch.Tensor, exact:
 
 
 def test_answers_are_those_of_a_plain_forward_pass(tmp_path: Path) -> None:
-    """With the released rule for boxes, as the weights were trained; at the edge, tiny, larger than the patch."""
+    """With the released rule for boxes, as the weights were trained."""
     state = weights()
     boxes = EDGES[[0, 2, 5]].clone()
     boxes[:, :2].clamp_(max=119)
