@@ -25,6 +25,7 @@ STOPPED = 130
 ONE_BLAS_THREAD = ("info", "read")
 """Commands whose matrices are small: waking BLAS threads, which spin, costs them more than it saves."""
 POINT_OPTIONS = ("--click", "--long", "--short")
+IMPORT_LESANET = "make a package of the checkpoint that LesaNet's authors published"
 NEGATIVE = re.compile(r"-\.?\d")
 
 
@@ -121,10 +122,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
 
     models = command("models", "models:run", "List the model packages, or show one's card.")
-    kinds = models.add_subparsers(metavar="list|show", required=True, dest="models_command")
+    kinds = models.add_subparsers(metavar="list|show|import-lesanet", required=True, dest="models_command")
     kinds.add_parser("list", help="names, versions, titles and where they lie", parents=[common])
     show = kinds.add_parser("show", help="the card of one package, as JSON on stdout", parents=[common])
     show.add_argument("name", metavar="NAME", help="a package's name, or the path of its folder")
+    _add_import_lesanet(kinds.add_parser("import-lesanet", help=IMPORT_LESANET, parents=[common]))
 
     train = command("train", "training:train", "Train a recipe; it resumes where it was stopped.")
     _add_recipe(train)
@@ -180,6 +182,21 @@ def _add_read(read: argparse.ArgumentParser) -> None:
         "--format", default="json", metavar="LIST", help="any of json,html,csv with commas between (json)"
     )
     read.add_argument("--out", required=True, metavar="DIR|-", help="a folder, or - for JSON on stdout")
+
+
+def _add_import_lesanet(imported: argparse.ArgumentParser) -> None:
+    imported.set_defaults(handler="import_lesanet:run")
+    imported.add_argument("checkpoint", metavar="CHECKPOINT", type=Path, help="their file, as downloaded")
+    imported.add_argument(
+        "--labels",
+        type=Path,
+        required=True,
+        metavar="XLSX",
+        help="their labels_for_demo.xlsx, with thresholds",
+    )
+    imported.add_argument(
+        "--name", default="lesanet-published", help="the package's name (lesanet-published)"
+    )
 
 
 def _add_mine(mine: argparse.ArgumentParser) -> None:
