@@ -244,18 +244,6 @@ def test_models(lesionscope: Any) -> None:
     assert {"scope", "intended_use", "limits", "sha256", "metrics", "folder"} <= set(card)
 
 
-def test_phantom_cubes(lesionscope: Any, tmp_path: Path) -> None:
-    import numpy as np
-
-    result = lesionscope(
-        "phantom", "radpath", "--count", "2", "--workers", "1", "--split", "test", "--out", tmp_path / "cubes"
-    )
-    assert (result.status, result.err) == (0, "")
-    (array,) = (tmp_path / "cubes").glob("*.npy")
-    assert np.load(array).shape == (2, 64, 64, 64)
-    assert len(json.loads(array.with_suffix(".json").read_text())) == 2
-
-
 @pytest.mark.parametrize(
     ("given", "joined"),
     [

@@ -25,6 +25,7 @@ STOPPED = 130
 ONE_BLAS_THREAD = ("info", "read")
 """Commands whose matrices are small: waking BLAS threads, which spin, costs them more than it saves."""
 POINT_OPTIONS = ("--click", "--long", "--short")
+SPLITS = ("train", "validation", "test")
 IMPORT_LESANET = "make a package of the checkpoint that LesaNet's authors published"
 NEGATIVE = re.compile(r"-\.?\d")
 
@@ -259,14 +260,44 @@ def _add_phantom(phantom: argparse.ArgumentParser) -> None:
     atlas.add_argument("--seed", type=int, default=1)
     atlas.add_argument("--out", type=Path, required=True, metavar="DIR")
     radpath = kinds.add_parser(
-        "radpath", help="labelled cubes of lung lesions, as NumPy arrays", allow_abbrev=False
+        "radpath", help="labelled lung lesions: volumes and a manifest, or cubes", allow_abbrev=False
     )
-    radpath.add_argument("--split", choices=("train", "validation", "test"), default="train")
+    radpath.add_argument(
+        "--form",
+        choices=("nifti", "dicom", "cubes"),
+        default="nifti",
+        help="volumes as NIfTI or DICOM with manifest.csv, or 64³ mm cubes as one NumPy array (nifti)",
+    )
+    radpath.add_argument("--split", choices=SPLITS, default="train")
     radpath.add_argument("--count", type=int, default=100, metavar="N")
     radpath.add_argument("--first-seed", type=int, default=0, metavar="N", help="skip so many patients")
     radpath.add_argument("--frequencies", choices=("table1", "balanced"), default="table1")
     radpath.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     radpath.add_argument("--out", type=Path, required=True, metavar="DIR")
+    deeplesion = kinds.add_parser(
+        "deeplesion",
+        help="whole-body patients in DeepLesion's layout, with reports, mined labels and the truth",
+        allow_abbrev=False,
+    )
+    deeplesion.add_argument("--patients", type=int, required=True, metavar="N", help="3 to 4 lesions each")
+    deeplesion.add_argument(
+        "--split", choices=("all", *SPLITS), default="all", help="70, 15 and 15 %% of each, or one (all)"
+    )
+    deeplesion.add_argument(
+        "--around", type=float, default=15.0, metavar="MM", help="slices above and below a key slice (15)"
+    )
+    cohort = kinds.add_parser(
+        "cohort",
+        help="patches, boxes, labels and sentences of many lesions, as training takes them",
+        allow_abbrev=False,
+    )
+    cohort.add_argument("--count", type=int, required=True, metavar="N", help="lesions")
+    cohort.add_argument("--split", choices=SPLITS, default="train")
+    for made in (deeplesion, cohort):
+        made.add_argument("--first-patient", type=int, default=0, metavar="N", help="skip so many patients")
+        made.add_argument("--frequencies", type=Path, metavar="FILE", help="another joint label distribution")
+        made.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+        made.add_argument("--out", type=Path, required=True, metavar="DIR")
     lesions = kinds.add_parser(
         "lesions",
         help="figures of the clinic's lesions: a contact sheet, label frequencies",

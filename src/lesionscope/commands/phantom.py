@@ -12,7 +12,15 @@ from lesionscope.errors import UsageError
 
 def run(arguments: argparse.Namespace) -> int:
     """Make what was asked for."""
-    kinds = {"atlas": atlas, "chest": chest, "lesions": lesions, "patient": patient, "radpath": radpath}
+    kinds = {
+        "atlas": atlas,
+        "chest": chest,
+        "cohort": cohort,
+        "deeplesion": deeplesion,
+        "lesions": lesions,
+        "patient": patient,
+        "radpath": radpath,
+    }
     return kinds[arguments.kind](arguments)
 
 
@@ -45,21 +53,57 @@ def atlas(arguments: argparse.Namespace) -> int:
 
 
 def radpath(arguments: argparse.Namespace) -> int:
-    """Write labelled cubes: an int16 array (n, z, y, x) of HU, and a table of the truth."""
+    """Write labelled lung lesions: a volume a patient and manifest.csv, or cubes as one NumPy array."""
     if arguments.count < 1 or arguments.workers < 1:
         raise UsageError("--count and --workers must be 1 or more.")
-    from lesionscope.phantom.cubes import cubes
+    from lesionscope.phantom.radpath import cubes, write_manifest
 
-    made = cubes(
+    split, count = arguments.split, arguments.count
+    alike = {
+        "frequencies": arguments.frequencies,
+        "first_seed": arguments.first_seed,
+        "workers": arguments.workers,
+        "progress": terminal_progress(),
+    }
+    if arguments.form == "cubes":
+        print(f"{len(cubes(split, count, cache=arguments.out, **alike))} cubes in {arguments.out}")
+    else:
+        print(write_manifest(arguments.out, split, count, form=arguments.form, **alike))
+    return 0
+
+
+def deeplesion(arguments: argparse.Namespace) -> int:
+    """Write clinic patients in DeepLesion's layout, with reports, mined labels and the truth apart."""
+    from lesionscope.phantom.clinic.deeplesion import write_deeplesion
+
+    made = write_deeplesion(
+        arguments.out,
+        arguments.patients,
+        split=arguments.split,
+        first_patient=arguments.first_patient,
+        frequencies=arguments.frequencies,
+        around_mm=arguments.around,
+        workers=arguments.workers,
+        progress=terminal_progress(),
+    )
+    print(made)
+    return 0
+
+
+def cohort(arguments: argparse.Namespace) -> int:
+    """Write bookmarked lesions as training takes them: an array of patches, and a table of what is known."""
+    from lesionscope.phantom.clinic.cohort import cohort as make
+
+    made = make(
         arguments.split,
         arguments.count,
+        first_patient=arguments.first_patient,
         frequencies=arguments.frequencies,
-        first_seed=arguments.first_seed,
         workers=arguments.workers,
         cache=arguments.out,
         progress=terminal_progress(),
     )
-    print(f"{len(made)} cubes in {arguments.out}")
+    print(f"{len(made)} lesions in {arguments.out}")
     return 0
 
 
