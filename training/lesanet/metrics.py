@@ -149,16 +149,18 @@ def _best_cut(y: Truths, s: Floats, already: Truths) -> float:
     return float((s[cut] + below[cut]) / 2)
 
 
-def acg(
-    queries: Floats,
+def gains(
+    queries: NDArray[np.floating],
     query_labels: Truths,
-    query_patients: NDArray[np.generic],
-    bank: Floats,
+    bank: NDArray[np.floating],
     bank_labels: Truths,
-    bank_patients: NDArray[np.generic],
     k: int = 5,
-) -> float:
-    """Average cumulative gain (§7.2.2): labels that a query shares with each of the k nearest lesions.
+    *,
+    patients: tuple[NDArray[np.generic], NDArray[np.generic]] | None = None,
+) -> Floats:
+    """Return how many labels each query shares with its k nearest, on average, ``(q,)``; their mean is ACG@k.
+
+    The average cumulative gain of §7.2.2, where query and hits are lesions of different patients.
 
     Parameters
     ----------
@@ -166,22 +168,22 @@ def acg(
         Embeddings of length 1, ``(q, d)`` and ``(n, d)``; the nearest by L2 distance.
     query_labels, bank_labels
         Labels ``(q, C)`` and ``(n, C)``.
-    query_patients, bank_patients
-        Whose lesions they are, ``(q,)`` and ``(n,)``: hits come from other patients.
+    k
+        Lesions retrieved.
+    patients
+        Whose lesions the queries ``(q,)`` and the bank's ``(n,)`` are; not needed where no patient is in both.
 
     Returns
     -------
-    float
-        The mean over queries; NaN where no query has k lesions to find.
+    NDArray
+        NaN for a query without k lesions of other patients.
     """
     nearness = queries.astype(np.float64) @ bank.T.astype(np.float64)
-    nearness[query_patients[:, None] == bank_patients] = -np.inf
-    enough = np.isfinite(nearness).sum(axis=1) >= k
-    if not enough.any():
-        return float("nan")
-    hits = np.argsort(-nearness[enough], axis=1, kind="stable")[:, :k]
-    shared = (query_labels[enough][:, None].astype(bool) & bank_labels[hits].astype(bool)).sum(axis=2)
-    return float(shared.mean())
+    if patients is not None:
+        nearness[patients[0][:, None] == patients[1]] = -np.inf
+    hits = np.argsort(-nearness, axis=1, kind="stable")[:, :k]
+    shared = (query_labels[:, None].astype(bool) & bank_labels[hits].astype(bool)).sum(axis=2).mean(axis=1)
+    return np.where(np.isfinite(nearness).sum(axis=1) >= k, shared, np.nan)
 
 
 def _labels(truth: Truths, scores: Floats, known: Truths | None) -> list[tuple[int, tuple[Truths, Floats]]]:

@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 import pytest
 from lesionscope.training.lesanet.metrics import (
-    acg,
     decide,
     expand,
+    gains,
     paper_thresholds,
     per_class,
     tuned_thresholds,
@@ -117,35 +117,30 @@ def test_no_label_is_dead() -> None:
     assert paper_thresholds(truth, scores)[:2].tolist() == [1.0, 1.0]
 
 
-def test_acg_by_loop() -> None:
+def test_gains_by_loop() -> None:
     """§7.2.2: labels shared with each of the top K, whose patients are not the query's."""
     rng = np.random.default_rng(1)
     queries, bank = (rng.normal(size=(n, 6)) for n in (9, 40))
     queries, bank = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (queries, bank))
     query_labels, bank_labels = rng.random((9, 12)) < 0.4, rng.random((40, 12)) < 0.4
-    query_patients, bank_patients = rng.integers(0, 6, 9), rng.integers(0, 6, 40)
-    gains = []
-    for q in range(9):
-        others = [i for i in range(40) if bank_patients[i] != query_patients[q]]
-        others.sort(key=lambda i, q=q: np.linalg.norm(queries[q] - bank[i]))
-        gains += [int((query_labels[q] & bank_labels[i]).sum()) for i in others[:5]]
-    found = acg(queries, query_labels, query_patients, bank, bank_labels, bank_patients)
-    assert found == pytest.approx(np.mean(gains))
+    patients = rng.integers(0, 6, 9), rng.integers(0, 6, 40)
+    for whose in (patients, None):
+        wanted = []
+        for q in range(9):
+            others = [i for i in range(40) if whose is None or patients[1][i] != patients[0][q]]
+            others.sort(key=lambda i, q=q: np.linalg.norm(queries[q] - bank[i]))
+            wanted.append(np.mean([(query_labels[q] & bank_labels[i]).sum() for i in others[:5]]))
+        found = gains(queries, query_labels, bank, bank_labels, patients=whose)
+        assert found.tolist() == pytest.approx(wanted)
 
 
-def test_acg_by_hand_and_without_hits() -> None:
-    same = np.eye(2)
+def test_gains_by_hand_and_without_enough_lesions() -> None:
+    """Each of two lesions finds the other patient's, with which it shares a label; two there are not."""
+    same, names = np.eye(2), np.array(["a", "b"])
     labels = np.array([[True, True, False], [True, False, False]])
-    args = (same, labels, np.array([1, 2]), same, labels, np.array([1, 2]))
-    assert acg(*args, k=1) == 1.0  # each finds the other: one label shared
-    assert np.isnan(acg(*args, k=2))
-
-
-def test_patients_may_be_named() -> None:
-    same = np.eye(2)
-    labels = np.ones((2, 1), bool)
-    names = np.array(["a", "b"])
-    assert acg(same, labels, names, same, labels, names, k=1) == 1.0
+    assert gains(same, labels, same, labels, 1, patients=(names, names)).tolist() == [1.0, 1.0]
+    assert gains(same, labels, same, labels, 1).tolist() == [2.0, 1.0]  # itself
+    assert np.isnan(gains(same, labels, same, labels, 2, patients=(names, names))).all()
 
 
 def test_truth_table_of_thresholds_needs_no_order() -> None:
