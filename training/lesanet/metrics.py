@@ -171,7 +171,7 @@ def gains(
     k
         Lesions retrieved.
     patients
-        Whose lesions the queries ``(q,)`` and the bank's ``(n,)`` are; not needed where no patient is in both.
+        Whose lesions are the queries ``(q,)`` and the bank's ``(n,)``; for nothing where none is in both.
 
     Returns
     -------
