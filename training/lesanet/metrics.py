@@ -171,7 +171,7 @@ def gains(
     k
         Lesions retrieved.
     patients
-        Whose lesions are the queries ``(q,)`` and the bank's ``(n,)``; for nothing where none is in both.
+        Whose lesions the queries ``(q,)`` and the bank's ``(n,)`` are, where a patient may have both.
 
     Returns
     -------
