@@ -1,0 +1,138 @@
+"""Rows of a bank's table file, in and out, and what is said when that fails."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy.exc import DBAPIError
+
+from lesionscope.errors import InputError, LesionscopeError
+from lesionscope.lock import WriterLock
+from lesionscope.retrieval import schema
+from lesionscope.retrieval.known import KnownLesion, Origin
+from lesionscope.retrieval.thumbnails import pack
+
+
+def write_rows(
+    connection: Connection, first: int, known: Sequence[KnownLesion], vectors: NDArray[np.float32]
+) -> None:
+    """Add rows for lesions whose embeddings lie from place ``first`` on."""
+    rows = range(first, first + len(known))
+    pairs = list(zip(rows, known, strict=True))
+    connection.execute(insert(schema.lesions), [_cells(row, lesion) for row, lesion in pairs])
+    labelled = [
+        {"label": label, "row": row} for row, lesion in pairs for label in dict.fromkeys(lesion.labels)
+    ]
+    if labelled:
+        connection.execute(insert(schema.labels), labelled)
+    digest = hashlib.sha256(vectors.tobytes()).hexdigest()
+    connection.execute(insert(schema.appends), {"first": first, "count": len(known), "sha256": digest})
+
+
+def records(
+    connection: Connection, folder: Path, rows: Sequence[int]
+) -> list[tuple[Row[Any], tuple[str, ...]]]:
+    """Return each row with its labels, in the order asked.
+
+    Raises
+    ------
+    InputError
+        One is missing.
+    """
+    found = []
+    for row in rows:
+        asked = select(schema.lesions).where(schema.lesions.c.row == row)
+        record = connection.execute(asked).one_or_none()
+        if record is None:
+            raise InputError(damaged(folder, f"row {row} is missing"))
+        names = select(schema.labels.c.label).where(schema.labels.c.row == row)
+        found.append((record, tuple(sorted(connection.scalars(names)))))
+    return found
+
+
+def take_lock(path: Path) -> WriterLock:
+    """Take the right to append.
+
+    Raises
+    ------
+    LesionscopeError
+        Another process has it, or the folder can't be written.
+    """
+    try:
+        lock = WriterLock.acquire(path)
+    except sqlite3.Error as error:
+        raise LesionscopeError(f"{path.parent} can't be written ({error}): choose another folder.") from error
+    if lock is None:
+        raise LesionscopeError(
+            f"Another process is adding lesions to {path.parent}: wait until it has ended, and try again."
+        )
+    return lock
+
+
+def write_behind(path: Path, offset: int, data: bytes) -> None:
+    """Write bytes at a place of an existing file, and have them on the disk."""
+    with path.open("r+b") as stream:
+        stream.seek(offset)
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+@contextmanager
+def plain_errors(folder: Path) -> Iterator[None]:
+    """Turn SQLite's errors into sentences."""
+    try:
+        yield
+    except DBAPIError as error:
+        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise InputError(damaged(folder, str(error.orig))) from error
+        raise LesionscopeError(
+            f"{folder} could not be read or written ({error.orig}): check its permissions and the space left."
+        ) from error
+    except sqlite3.Error as error:
+        raise LesionscopeError(f"{folder} could not be opened ({error}): check its permissions.") from error
+
+
+def damaged(folder: Path, what: str) -> str:
+    """Say that a bank is damaged and what to do."""
+    return f"The bank {folder} is damaged ({what}): put back a copy of it, or build it again."
+
+
+def origin_of(record: Row[Any]) -> Origin:
+    """Return where a row's lesion can be seen."""
+    place = None if record.x_lps_mm is None else (record.x_lps_mm, record.y_lps_mm, record.z_lps_mm)
+    return Origin(record.reference, record.series_uid, place)
+
+
+def _cells(row: int, lesion: KnownLesion) -> dict[str, Any]:
+    x0, y0, x1, y1 = map(float, lesion.box)
+    x, y, z = lesion.origin.centroid_lps_mm or (None, None, None)
+    return {
+        "row": row,
+        "id": lesion.id,
+        "sentence": lesion.sentence,
+        "thumbnail": pack(lesion.thumbnail),
+        "x0": x0,
+        "y0": y0,
+        "x1": x1,
+        "y1": y1,
+        "patient_key": lesion.patient_key,
+        "study_key": lesion.study_key,
+        "reference": lesion.origin.reference,
+        "series_uid": lesion.origin.series_uid,
+        "x_lps_mm": x,
+        "y_lps_mm": y,
+        "z_lps_mm": z,
+        "long_mm": lesion.long_mm,
+        "short_mm": lesion.short_mm,
+    }
