@@ -23,10 +23,11 @@ from .bootstrap import interval, patient_weights
 from .calibrate import PlattScaling, calibration_error
 from .dataset import Lesions, load_split
 from .labels import ancestor_matrix, training_targets
+from .metrics import gains
 from .onnx_answers import OnnxAnswers
 from .pipeline import METRICS, PACKAGE
 from .recipe import LesaNetRecipe
-from .scoring import by_label, draws_of, gains, groups_of, sets_of, subgroups, with_intervals
+from .scoring import by_label, draws_of, groups_of, sets_of, subgroups, with_intervals
 
 QUERY_BANK = 4000
 """Training lesions that retrieval is measured on."""

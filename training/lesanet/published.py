@@ -1,173 +1,52 @@
-"""The checkpoint that LesaNet's authors published, made into a model package of one's own."""
+"""Figures of paper 002's tables, to print beside ours: AUC, precision, recall, F1 on each test set."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from statistics import fmean
-from typing import Any
+from collections.abc import Mapping
 
-import numpy as np
-import torch
+from .scoring import COMPLETE, MINED, NAMES
 
-from lesionscope.ct.patches import PREPROCESSING, SIZE
-from lesionscope.errors import InputError, LesionscopeError
-from lesionscope.models.label_package import (
-    FILES,
-    INPUTS,
-    OUTPUTS,
-    TASK,
-    LabelCard,
-    LabelPackage,
-    ontology_digest,
-    open_label_package,
-)
-from lesionscope.models.lesanet.checkpoint import read_checkpoint
-from lesionscope.models.lesanet.network import LesaNet
-from lesionscope.models.lesanet.onnx import OPSET, export_onnx
-from lesionscope.models.package import CARD, sha256_of, user_folder
-from lesionscope.ontology.label_graph import load_labels
-from lesionscope.ontology.lesanet_files import DemoLabel, read_demo_table
-
-from ..package_folder import new_package
-
-NAME = "lesanet-published"
-AGREEMENT = 1e-4
-"""Probabilities and embeddings of the graph and of the network may differ by so much."""
-FIGURES = ("auc", "precision", "recall", "f1")
-LIMITS = (
-    "Not for clinical use: what its authors published for research, imported as it is.",
-    "Trained on DeepLesion, CT of one hospital: rare lesions of it, and what is no lesion, mislead it.",
-    "It has no familiarity: its training lesions are not at hand, so nothing tells a lesion unlike them.",
-    "The figures are those its authors report; none was measured here.",
-    "Its thresholds were tuned before labels were expanded, on a grid from 0.3 to 0.9.",
-)
+Row = Mapping[str, Mapping[str, float]]
 
 
-def import_checkpoint(checkpoint: Path, table: Path, name: str = NAME) -> LabelPackage:
-    """Make a package of the authors' checkpoint in the user's folder of models.
-
-    Parameters
-    ----------
-    checkpoint
-        Their file; nothing in it is run.
-    table
-        Their ``labels_for_demo.xlsx``: names in the order of the scores, thresholds and figures.
-    name
-        The package's name; a package of that name is replaced.
-
-    Raises
-    ------
-    InputError
-        A file can't be used, they don't fit each other, or the name is no folder's.
-    LesionscopeError
-        The package can't be written, or its graph answers otherwise than the network.
-    """
-    if not name or name != Path(name).name or name.startswith("."):
-        raise InputError(f"{name!r} can't be a package's name: use letters, digits and hyphens.")
-    labels = read_demo_table(table)
-    network = _lowest_first(read_checkpoint(checkpoint))
-    if len(labels) != network.spec.classes:
-        raise InputError(
-            f"{checkpoint} answers for {network.spec.classes} labels, and {table} has {len(labels)}."
-        )
-    _check(labels, table)
-    folder = user_folder() / name
-    with new_package(folder) as work:
-        _write(work, network, labels, name, sha256_of(checkpoint))
-        written = open_label_package(work)
-        written.verify()
-        _compare(network, written)
-    return open_label_package(folder)
+def _row(*values: float) -> Row:
+    return {
+        MINED: dict(zip(NAMES, values[:4], strict=True)),
+        COMPLETE: dict(zip(NAMES, values[4:], strict=True)),
+    }
 
 
-def _lowest_first(network: LesaNet) -> LesaNet:
-    """Have the network take slices from the lowest up, as ``ct.patches`` cuts them.
+TABLE_1: Mapping[str, Row] = {
+    "lesanet-multiscale": _row(0.9048, 0.2738, 0.5224, 0.2823, 0.9151, 0.3823, 0.5340, 0.3894),
+    "lesanet-warp": _row(0.9250, 0.2441, 0.6202, 0.3017, 0.9316, 0.6677, 0.3273, 0.3325),
+    "lesanet-lesion-embedding": _row(0.8933, 0.2290, 0.5767, 0.2610, 0.9017, 0.3496, 0.5776, 0.3615),
+    "lesanet-paper": _row(0.9344, 0.3593, 0.5327, 0.3423, 0.9398, 0.4737, 0.5274, 0.4344),
+    "lesanet-no-spl": _row(0.9275, 0.3680, 0.4733, 0.3233, 0.9326, 0.4833, 0.4965, 0.4092),
+    "lesanet-no-rhem": _row(0.9338, 0.2983, 0.5550, 0.3178, 0.9374, 0.4341, 0.5327, 0.4303),
+    "lesanet-no-expansion": _row(0.9148, 0.3523, 0.5104, 0.3270, 0.9236, 0.4503, 0.5420, 0.4205),
+    "lesanet-no-text-mining": _row(0.9334, 0.3365, 0.5350, 0.3324, 0.9392, 0.4869, 0.5361, 0.4250),
+    "lesanet-no-triplet": _row(0.9312, 0.3201, 0.5394, 0.3274, 0.9335, 0.4645, 0.5624, 0.4337),
+}
+"""Table 1, by recipe. "complete" is the paper's hand-labelled set of 500 lesions."""
 
-    The authors' first slice is the one before the key slice, and DeepLesion counts from the head.
-    """
-    with torch.no_grad():
-        first = network.backbone.conv1_1.weight
-        first.copy_(first.flip(1))
-    return network
+TITLES: Mapping[str, str] = {
+    "lesanet-multiscale": "Multiscale multilabel CNN",
+    "lesanet-warp": "WARP",
+    "lesanet-lesion-embedding": "Lesion embedding",
+    "lesanet-paper": "LesaNet",
+    "lesanet-no-spl": "w/o score propagation layer",
+    "lesanet-no-rhem": "w/o RHEM",
+    "lesanet-no-expansion": "w/o label expansion",
+    "lesanet-no-text-mining": "w/o text-mining module",
+    "lesanet-no-triplet": "w/o triplet loss",
+    "lesanet-all-pairs": "RHEM without “reliable”",
+    "lesanet-ohem": "OHEM in RHEM's place",
+    "lesanet-focal": "focal loss in RHEM's place",
+    "lesanet-relevant-only": "relevant labels only",
+}
+"""Rows in words, in the order in which they are made and printed."""
 
-
-def _check(labels: Sequence[DemoLabel], table: Path) -> None:
-    known = load_labels().by_name
-    for label in labels:
-        if label.name not in known:
-            raise InputError(f"{table}: the bundled ontology has no label {label.name!r}.")
-        if label.threshold is None or not 0 < label.threshold <= 1:
-            raise InputError(f"{table}: {label.name!r} has no threshold between 0 and 1.")
-
-
-def _write(work: Path, network: LesaNet, labels: Sequence[DemoLabel], name: str, origin: str) -> None:
-    from safetensors.torch import save_file
-
-    save_file(network.state_dict(), work / FILES["weights"], metadata={"format": "pt"})
-    export_onnx(network, work / FILES["onnx"])
-    digests = {key: sha256_of(work / file) for key, file in FILES.items()}
-    (work / CARD).write_text(_card(network, labels, name, origin, digests).as_json(), encoding="utf-8")
-
-
-def _card(
-    network: LesaNet, labels: Sequence[DemoLabel], name: str, origin: str, sha256: dict[str, str]
-) -> LabelCard:
-    names = tuple(label.name for label in labels)
-    dead = [label.name for label in labels if label.threshold == 1]
-    never = (
-        (f"{len(dead)} labels have a threshold of 1 and can never fire: {', '.join(dead)}.",) if dead else ()
-    )
-    return LabelCard(
-        name=name,
-        version="1",
-        task=TASK,
-        title="LesaNet as its authors published it",
-        demonstration=False,
-        scope="lesions of the whole body on CT",
-        intended_use="Research on lesion annotation; not for clinical use.",
-        limits=(*LIMITS, *never),
-        labels=names,
-        thresholds=tuple(float(label.threshold or 1) for label in labels),
-        calibration=None,
-        preprocessing=PREPROCESSING,
-        network=network.spec.as_dict(),
-        onnx={"inputs": list(INPUTS), "outputs": list(OUTPUTS), "opset": OPSET},
-        familiarity=None,
-        training_data={
-            "source": "DeepLesion, labels mined from reports by LesaNet's authors (K. Yan et al., CVPR 2019)",
-            "checkpoint_sha256": origin,
-            "positives": {label.name: label.train_positive for label in labels},
-        },
-        metrics={"published": _published(labels)},
-        licence="That of its authors: National Institutes of Health, Clinical Center (CADLab, LesaNet).",
-        ontology=ontology_digest(names),
-        sha256=sha256,
-    )
-
-
-def _published(labels: Sequence[DemoLabel]) -> dict[str, Any]:
-    """Return the authors' own figures on their hand-labelled test set, and their means."""
-    means = {}
-    for figure in FIGURES:
-        values = [value for label in labels if (value := getattr(label, figure)) is not None]
-        means[figure] = round(fmean(values), 4) if values else None
-    by_label = {label.name: {figure: getattr(label, figure) for figure in FIGURES} for label in labels}
-    return {"set": "hand-labelled test set, as its authors report", "means": means, "labels": by_label}
-
-
-def _compare(network: LesaNet, package: LabelPackage) -> None:
-    """Refuse a graph whose answers differ from the network's."""
-    import onnxruntime
-
-    made = torch.Generator().manual_seed(0)
-    patches = torch.randn(3, 3, SIZE, SIZE, generator=made)
-    boxes = torch.tensor([[45.0, 40.0, 75.0, 80.0], [0.0, 0.0, 9.0, 7.5], [80.0, 90.0, 130.0, 125.0]])
-    with torch.no_grad():
-        _, refined, embedding, _ = network(patches, boxes)
-    session = onnxruntime.InferenceSession(package.onnx_path, providers=["CPUExecutionProvider"])
-    found = session.run(["refined", "embedding"], {"patch": patches.numpy(), "box": boxes.numpy()})
-    shown = 1 / (1 + np.exp(-found[0].astype(np.float64)))
-    same = np.allclose(shown, refined.double().sigmoid().numpy(), atol=AGREEMENT)
-    if not same or not np.allclose(found[1], embedding.numpy(), atol=AGREEMENT):
-        raise LesionscopeError(f"{package.folder} could not be written: its graph answers otherwise.")
+ACG_AT_5: Mapping[str, float] = {"lesanet-paper": 2.36, "lesanet-lesion-embedding": 2.25}
+"""§7.2.2, on the text-mined test set."""
+KIND_AUC: Mapping[str, float] = {"body part": 0.9656, "type": 0.9044, "attribute": 0.8384}
+"""§5.4, on the text-mined test set."""

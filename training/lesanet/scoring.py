@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lesionscope.ontology.label_graph import LabelGraph
 
-from .bootstrap import interval, mean_over, patient_weights, resampled
+from .bootstrap import RESAMPLES, interval, mean_over, patient_weights, resampled
 from .dataset import Lesions
 from .labels import Targets, complete_targets, scored_targets
 from .metrics import decide, per_class
@@ -63,6 +63,7 @@ def draws_of(
     patients: NDArray[np.int64],
     groups: dict[str, NDArray[np.bool_]],
     ancestors: NDArray[np.bool_],
+    resamples: int = RESAMPLES,
 ) -> dict[str, dict[str, Floats]]:
     """Return each group's mean figures, the set's own first and then a value a resample.
 
@@ -80,10 +81,12 @@ def draws_of(
         See :func:`groups_of`.
     ancestors
         What decisions imply, ``(C, C)``.
+    resamples
+        How many.
     """
     own = scores[test.rows]
     fired = decide(own, thresholds, ancestors)
-    figures = resampled(test.targets, own, fired, patient_weights(patients[test.rows]))
+    figures = resampled(test.targets, own, fired, patient_weights(patients[test.rows], resamples))
     return {
         group: {name: mean_over(values, mask) for name, values in figures.items()}
         for group, mask in groups.items()
@@ -159,20 +162,3 @@ def by_label(
         for place, name in enumerate(graph.core)
         if np.isfinite(found.auc[place])
     }
-
-
-def gains(
-    queries: NDArray[np.float32],
-    query_labels: NDArray[np.bool_],
-    bank: NDArray[np.float32],
-    bank_labels: NDArray[np.bool_],
-    k: int = 5,
-) -> Floats:
-    """Return how many labels each query shares with its k nearest of the bank, on average; ``(q,)``.
-
-    For queries and banks of different patients (§7.2.2), such as different splits; the mean is ACG@k, and
-    weighted by resamples it gives the resampled ones.
-    """
-    nearness = queries.astype(np.float64) @ bank.T.astype(np.float64)
-    nearest = np.argsort(-nearness, axis=1, kind="stable")[:, :k]
-    return np.asarray((query_labels[:, None] & bank_labels[nearest]).sum(axis=2).mean(axis=1))
