@@ -110,12 +110,14 @@ class Layer:
     def pieces(self, frame: Frame) -> Iterator[tuple[Region, Field]]:
         """Yield each region it may cover, with its signed distance there."""
         canvas = frame.canvas
-        low, high = np.asarray(self.low), np.asarray(self.high)
-        if np.any(high < canvas.low) or np.any(low > canvas.high):
+        # Most layers lie elsewhere, and an array's comparison costs ten times a number's.
+        (x0, y0, z0), (x1, y1, z1) = self.low, self.high
+        (left, front, bottom), (right, back, top) = canvas.low.tolist(), canvas.high.tolist()
+        if z1 < bottom or z0 > top or y1 < front or y0 > back or x1 < left or x0 > right:
             return
         if self.cones is None:
             assert self.distance is not None
-            region = canvas.region(low - 1.0, high + 1.0)
+            region = canvas.region(np.asarray(self.low) - 1.0, np.asarray(self.high) + 1.0)
             if region is not None:
                 yield region, self._shaped(frame, region, self.distance(frame, region))
             return
