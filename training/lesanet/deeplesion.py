@@ -86,11 +86,11 @@ def read_deeplesion(
 
 def _said(labels: ReleasedLabels, split: str, place: int, graph: LabelGraph) -> Said:
     listed = labels.splits[RELEASED[split]]
-    lists = (
-        [labels.terms[n] for n in part[place]]
+    relevant, uncertain, irrelevant = (
+        [labels.terms[number] for number in part[place]]
         for part in (listed.relevant, listed.uncertain, listed.irrelevant)
     )
-    return from_lists(*lists, graph)
+    return from_lists(relevant, uncertain, irrelevant, graph)
 
 
 def _truth(data: Data, graph: LabelGraph, split: str, numbers: Sequence[int]) -> NDArray[np.bool_] | None:

@@ -138,8 +138,8 @@ class Table:
         return content
 
     def _trainer(self, recipe: LesaNetRecipe, name: str) -> Trainer:
-        lesions = (self.lesions(split) for split in ("train", "validation"))
-        return Trainer(recipe, self.graph, *lesions, self.runs / name)
+        train, validation = self.lesions("train"), self.lesions("validation")
+        return Trainer(recipe, self.graph, train, validation, self.runs / name)
 
     def _draws(self, trainer: Trainer) -> dict[str, Any]:
         """Score the test lesions: each figure's own value, then one a resample."""
