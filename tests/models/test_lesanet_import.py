@@ -11,7 +11,7 @@ import pytest
 import torch
 from legacy_writer import checkpoint, save
 from lesanet_reference import forward
-from lesionscope.training.lesanet.published import import_checkpoint
+from lesionscope.training.lesanet.import_checkpoint import import_checkpoint
 from test_lesanet_checkpoint import deeds, weights
 
 from lesionscope.cli import main
