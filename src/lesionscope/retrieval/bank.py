@@ -35,6 +35,7 @@ from lesionscope.retrieval.rows import (
     origin_of,
     plain_errors,
     records,
+    roll_back_killed,
     take_lock,
     write_behind,
     write_rows,
@@ -123,8 +124,10 @@ class Bank:
         lock = take_lock(path) if writable else None
         engine = engine_for(path, read_only=not writable)
         try:
-            with plain_errors(folder), engine.begin() as connection:
-                package, dimension = schema.head(connection, path)
+            with plain_errors(folder):
+                roll_back_killed(path)
+                with engine.begin() as connection:
+                    package, dimension = schema.head(connection, path)
             bank = cls(folder, engine, package, dimension, lock)
             if package_sha256 not in (None, package.sha256):
                 raise InputError(
@@ -308,8 +311,11 @@ class Bank:
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         """Give a transaction, one thread at a time; SQLite's errors become sentences."""
-        with self._guard, plain_errors(self.folder), self._engine.begin() as connection:
-            yield connection
+        with self._guard, plain_errors(self.folder):
+            if self._lock is None:
+                roll_back_killed(self.folder / TABLES)
+            with self._engine.begin() as connection:
+                yield connection
 
     def _vectors(self, connection: Connection) -> NDArray[np.float32]:
         """Map the embeddings that count, ``(n, d)``."""

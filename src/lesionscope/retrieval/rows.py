@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, insert, select
 from sqlalchemy.exc import DBAPIError
 
+from lesionscope.database import engine_for
 from lesionscope.errors import InputError, LesionscopeError
 from lesionscope.lock import WriterLock
 from lesionscope.retrieval import schema
@@ -76,6 +77,21 @@ def take_lock(path: Path) -> WriterLock:
             f"Another process is adding lesions to {path.parent}: wait until it has ended, and try again."
         )
     return lock
+
+
+def roll_back_killed(path: Path) -> None:
+    """Undo what a process that was killed had half written, which SQLite can't where it may only read.
+
+    A journal that belongs to a process at work is left alone.
+    """
+    if not path.with_name(path.name + "-journal").exists() or not os.access(path, os.W_OK):
+        return
+    engine = engine_for(path, read_only=False)
+    try:
+        with engine.begin():
+            pass
+    finally:
+        engine.dispose()
 
 
 def write_behind(path: Path, offset: int, data: bytes) -> None:
