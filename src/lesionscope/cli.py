@@ -175,6 +175,7 @@ def _add_read(read: argparse.ArgumentParser) -> None:
     read.set_defaults(lesions=None)
     read.add_argument("--series", metavar="UID", help="which series, where there are several (see info)")
     read.add_argument("--pathology-model", metavar="NAME", help="a package's name, or the path of its folder")
+    read.add_argument("--label-model", metavar="NAME", help="likewise, for the labels")
     read.add_argument("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N (else as configured)")
     read.add_argument(
         "--override-scope", action="store_true", help="answer although a lesion is out of the model's scope"

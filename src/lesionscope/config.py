@@ -8,8 +8,10 @@ where). ``LESIONSCOPE_CONFIG`` names another file. Every key can be overridden b
     device = "auto"              # auto, cpu, cuda or cuda:N
     threads = 2                  # CPU threads of one inference
     pathology_model = "radpath-demo"   # a name or the path of a model package
+    label_model = "lesanet-demo"       # likewise
     data = "/some/folder"        # sessions and other data kept between runs
     unfamiliar_below = 0.05      # familiarity below this is shown as unfamiliar
+    click_box = true             # whether a click proposes diameters
 """
 
 from __future__ import annotations
@@ -36,8 +38,10 @@ class Config:
     device: str = "auto"
     threads: int = 2
     pathology_model: str | None = None
+    label_model: str | None = None
     data: Path | None = None
     unfamiliar_below: float | None = None
+    click_box: bool = True
 
 
 def _device(value: Any) -> str:
@@ -78,12 +82,22 @@ def _share(value: Any) -> float:
     return number
 
 
+def _switch(value: Any) -> bool:
+    words = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False}
+    switched = words.get(value.strip().lower()) if isinstance(value, str) else value
+    if not isinstance(switched, bool):
+        raise ValueError("must be true or false")
+    return switched
+
+
 KEYS: Mapping[str, Callable[[Any], Any]] = {
     "device": _device,
     "threads": _threads,
     "pathology_model": _text,
+    "label_model": _text,
     "data": _folder,
     "unfamiliar_below": _share,
+    "click_box": _switch,
 }
 """Every key, with the function that checks its value."""
 

@@ -17,7 +17,7 @@ from lesionscope.ct.crops import crop
 from lesionscope.ct.scan import open_ct
 from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import Cancelled, InputError, LesionscopeError, UsageError
-from lesionscope.inference import devices, networks, predictor
+from lesionscope.inference import devices, networks, runner
 from lesionscope.inference.networks import DeviceMemoryFull, OnnxNetwork, TorchNetwork
 from lesionscope.inference.predictor import Predictor
 from lesionscope.inference.reading import PathologyAnswer, Reading, Refusal
@@ -201,7 +201,7 @@ def test_a_full_gpu_leaves_the_cpu_to_answer_and_says_so(
 ) -> None:
     monkeypatch.setattr(devices, "cuda_device_count", lambda: 1)
     monkeypatch.setattr(devices, "torch_has_cuda", lambda: True)
-    monkeypatch.setattr(predictor, "TorchNetwork", gpu)
+    monkeypatch.setattr(runner, "TorchNetwork", gpu)
     reader = Predictor(package, device=device)
     for _ in range(2):
         reading = read(reader, volume, places.nodule)
@@ -264,7 +264,7 @@ def test_answers_that_are_not_finite_are_refused(
         def run(self, cubes: Any, cancel: Any = None) -> Any:
             return {name: values * math.nan for name, values in super().run(cubes, cancel).items()}
 
-    monkeypatch.setattr(predictor, "OnnxNetwork", Broken)
+    monkeypatch.setattr(runner, "OnnxNetwork", Broken)
     reading = read(Predictor(package), volume, places.nodule)
     assert isinstance(reading.pathology, Refusal)
     assert "no finite answer" in reading.pathology.sentence

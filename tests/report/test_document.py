@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +12,21 @@ import pytest
 
 from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.volume import Source
-from lesionscope.inference.reading import NodeScore, PathologyAnswer, Provenance, Reading, Refusal
+from lesionscope.inference.reading import (
+    LabelAnswer,
+    LabelScore,
+    NodeScore,
+    PathologyAnswer,
+    Provenance,
+    Reading,
+    Refusal,
+)
 from lesionscope.lesions.lesion import Diameter, Lesion
 from lesionscope.lesions.marking import lesion_from_diameters
-from lesionscope.report import wording
+from lesionscope.report import csv_form, html_form, wording
 from lesionscope.report.document import Content, lesion_report, session_report
+from lesionscope.report.label_groups import conflicts_of, groups
+from lesionscope.retrieval.known import Neighbour, Origin
 from lesionscope.session.commands import AddLesion, AddReading
 from lesionscope.session.store import Session
 
@@ -116,3 +128,78 @@ def test_cards_say_where_none_of_these_belongs(measured: Lesion) -> None:
     assert heads == {head.name: head.parent for head in card.tree.heads}
     assert content["models"][0]["model"] == f"{card.name} {card.version}"
     assert content["models"][0]["limits"] == list(card.limits)
+
+
+def labels_reading(lesion: Lesion, answer: LabelAnswer | Refusal | None = None) -> Reading:
+    made = Provenance("lesanet 1", "11", "s", "cpu", "float32", lesion.fingerprint, "1.2", True, ("A note.",))
+    scores = (
+        LabelScore("lung", "body part", 0.91, 0.5, True, 0.2, "implied", ("right lung",)),
+        LabelScore("right lung", "body part", 0.91, 0.4, True, 0.3, "propagated", ("nodule",)),
+        LabelScore("nodule", "type", 0.7, 0.6, True, 0.7),
+        LabelScore("cyst", "type", 0.65, 0.6, True, 0.65),
+        LabelScore("calcified", "attribute", 0.1, 0.6, False, 0.1),
+    )
+    known = Neighbour("k<1>", 0.25, ("lung", "nodule"), "A <b>nodule</b>.", Origin("phantom:1"))
+    return Reading(
+        "r2",
+        lesion.id,
+        "2024-05-06T07:08:09+00:00",
+        made,
+        labels=answer or LabelAnswer(scores, (("nodule", "cyst"),), 0.01, True),
+        neighbours=(known,),
+        timings_ms={"total": 9.0},
+    )
+
+
+def test_labels_and_neighbours_are_the_contracts(measured: Lesion) -> None:
+    reading = reading_for(measured)
+    (entry,) = lesion_report([(measured, reading, labels_reading(measured))])["lesions"]
+    assert entry["pathology"]["model"] == "m 1" and entry["labels"]["model"] == "lesanet 1"
+    first = entry["labels"]["scores"][1]
+    assert {key: first[key] for key in ("label", "class", "probability", "threshold", "predicted")} == {
+        "label": "right lung",
+        "class": "body part",
+        "probability": 0.91,
+        "threshold": 0.4,
+        "predicted": True,
+    }
+    assert (first["why"], first["own"], first["sources"]) == ("propagated", 0.3, ["nodule"])
+    assert entry["labels"]["conflicts"] == [["nodule", "cyst"]]
+    (known,) = entry["neighbours"]
+    assert (known["id"], known["distance"], known["labels"]) == ("k<1>", 0.25, ["lung", "nodule"])
+    assert known["sentence"] == "A <b>nodule</b>."
+    assert entry["timings_ms"]["labels_total"] == 9.0
+    assert json.loads(json.dumps(entry)) == entry
+
+
+def test_labels_alone_refused_and_stale(measured: Lesion) -> None:
+    refused = labels_reading(measured, Refusal("not here"))
+    moved = replace(measured, centroid_lps_mm=(1.0, 2.0, 3.0))
+    content = lesion_report([(measured, None, refused), (moved, None, labels_reading(measured))])
+    one, other = content["lesions"]
+    assert one["labels"] == {"model": "lesanet 1", "refused": "not here"} and "pathology" not in one
+    assert other["labels"] == {"model": "lesanet 1", "refused": wording.STALE} and "neighbours" not in other
+    assert content["notice"] == wording.NOTICE
+
+
+def test_the_forms_show_labels_why_they_are_there_and_neighbours(measured: Lesion) -> None:
+    content = lesion_report([(measured, reading_for(measured), labels_reading(measured))])
+    row = dict(zip(*csv.reader(io.StringIO(csv_form.text(content))), strict=True))
+    assert row["Labels (body part)"] == "lung 91 %; right lung 91 %"
+    assert row["Labels (type)"] == "nodule 70 %; cyst 65 %" and row["Labels (attribute)"] == ""
+    assert row["label_conflicts"] == "nodule / cyst" and row["similar_lesions"] == "k<1> (0.250)"
+    page = html_form.text(content)
+    assert "lifted from 30 % by score propagation from nodule" in page and "implied by right lung" in page
+    assert "nodule and cyst" in page and "A &lt;b&gt;nodule&lt;/b&gt;." in page
+    assert "k&lt;1&gt;" in page and "A note." in page and wording.NO_LABEL in page
+
+
+def test_groups_put_the_most_specific_first_and_fold_what_they_imply(measured: Lesion) -> None:
+    answer = labels_reading(measured).labels
+    assert isinstance(answer, LabelAnswer)
+    parts, types, attributes = groups(answer)
+    assert [branch.score.label for branch in parts.branches] == ["right lung"]
+    assert [score.label for score in parts.branches[0].implied] == ["lung"]
+    assert [branch.score.label for branch in types.branches] == ["nodule", "cyst"]
+    assert attributes.branches == () and [score.label for score in attributes.rest] == ["calcified"]
+    assert conflicts_of(answer) == {"nodule": ("cyst",), "cyst": ("nodule",)}

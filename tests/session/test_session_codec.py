@@ -5,8 +5,17 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lesionscope.inference.reading import NodeScore, PathologyAnswer, Provenance, Reading, Refusal
+from lesionscope.inference.reading import (
+    LabelAnswer,
+    LabelScore,
+    NodeScore,
+    PathologyAnswer,
+    Provenance,
+    Reading,
+    Refusal,
+)
 from lesionscope.lesions.lesion import Diameter, Lesion
+from lesionscope.retrieval.known import Neighbour, Origin
 from lesionscope.session import codec
 
 # Surrogates too: a name decoded with errors="surrogateescape" must not break the session.
@@ -21,6 +30,28 @@ answers = st.builds(
     floats,
     st.booleans(),
 )
+names = st.lists(texts, max_size=3).map(tuple)
+scores = st.builds(
+    LabelScore,
+    texts,
+    texts,
+    floats,
+    floats,
+    st.booleans(),
+    floats,
+    st.sampled_from(["own score", "propagated", "implied"]),
+    names,
+)
+label_answers = st.builds(
+    LabelAnswer,
+    st.lists(scores, max_size=3).map(tuple),
+    st.lists(st.tuples(texts, texts), max_size=2).map(tuple),
+    st.none() | floats,
+    st.booleans(),
+)
+neighbours = st.builds(
+    Neighbour, texts, floats, names, texts, st.builds(Origin, texts, texts, st.none() | points)
+)
 provenances = st.builds(
     Provenance, *[texts] * 7, demonstration=st.booleans(), notes=st.lists(texts, max_size=2).map(tuple)
 )
@@ -33,6 +64,8 @@ readings = st.builds(
     pathology=st.none() | answers | st.builds(Refusal, texts),
     embedding=st.lists(floats, max_size=5).map(tuple),
     timings_ms=st.dictionaries(texts, floats, max_size=3),
+    labels=st.none() | label_answers | st.builds(Refusal, texts),
+    neighbours=st.none() | st.lists(neighbours, max_size=2).map(tuple),
 )
 diameters = st.none() | st.builds(Diameter, points, points)
 lesions = st.builds(

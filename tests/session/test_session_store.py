@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from lesionscope.errors import InputError, LesionscopeError, UsageError
-from lesionscope.inference.reading import Reading
+from lesionscope.inference.reading import LabelAnswer, LabelScore, Reading
 from lesionscope.lesions.marking import lesion_from_click, moved
 from lesionscope.session.commands import AddLesion, AddReading, RemoveLesion, ReplaceLesion
 from lesionscope.session.state import SessionState
@@ -140,6 +140,83 @@ def test_an_edit_makes_a_reading_stale_and_undo_makes_it_fresh(reopen: Reopen, r
     with reopen() as session:
         assert session.state.reading(lesion.id) == third
         assert session.apply(AddReading(second)) is session.state
+
+
+def labels_of(reading: Reading) -> Reading:
+    """The same reading as a label model's."""
+    score = LabelScore("lung", "body part", 0.9, 0.5, True, 0.8)
+    answer = LabelAnswer((score,), (), 0.5, False)
+    return dataclasses.replace(reading, id=f"{reading.id}-labels", pathology=None, labels=answer)
+
+
+def test_a_lesion_shows_the_latest_reading_of_each_task(reopen: Reopen, reading_of: ReadingOf) -> None:
+    lesion = lesion_from_click((1, 2, 3))
+    other = moved(lesion, (2, 2, 3))
+    with reopen() as session:
+        session.apply(AddLesion(lesion))
+        tree, labels = reading_of(lesion), labels_of(reading_of(lesion))
+        session.apply(AddReading(tree))
+        session.apply(AddReading(labels))
+        session.apply(ReplaceLesion(other))
+        again = reading_of(other)
+        state = session.apply(AddReading(again))
+        assert state.reading(lesion.id) == again and not state.is_stale(lesion.id)
+        assert state.reading(lesion.id, "labels") == labels and state.is_stale(lesion.id, "labels")
+    with reopen() as session:
+        assert session.state == state
+        session.undo()
+        assert session.state.reading(lesion.id) == tree
+        assert not session.state.is_stale(lesion.id, "labels")
+
+
+def make_version_1(path: Path) -> None:
+    """Turn a session file into one as version 1 wrote it."""
+    raw = sqlite3.connect(path)
+    raw.execute("alter table readings drop column task")
+    raw.execute("pragma user_version=1")
+    raw.commit()
+    raw.close()
+
+
+def test_an_older_file_is_copied_and_brought_up_to_date(
+    path: Path, reopen: Reopen, reading_of: ReadingOf
+) -> None:
+    lesion = lesion_from_click((1, 2, 3))
+    with reopen() as session:
+        session.apply(AddLesion(lesion))
+        state = session.apply(AddReading(reading_of(lesion)))
+    make_version_1(path)
+    older = path.read_bytes()
+    # Read-only, it is read as it is.
+    with Session.open(path, series_uid=SERIES, read_only=True) as session:
+        assert session.state == state
+    assert path.read_bytes() == older
+    with reopen() as session:
+        assert session.state == state and session.notices == ()
+        session.apply(AddReading(labels_of(reading_of(lesion))))
+    copy = path.with_name("one.version-1.sqlite")
+    raw = sqlite3.connect(copy)
+    assert raw.execute("pragma user_version").fetchone() == (1,)
+    assert raw.execute("select count(*) from readings").fetchone() == (1,)
+    raw.close()
+    with reopen() as session:
+        assert {task for _, task in session.state.readings} == {"pathology", "labels"}
+
+
+def test_an_older_file_that_can_not_be_copied_is_left_as_it_is(
+    path: Path, reopen: Reopen, reading_of: ReadingOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reopen().close()
+    make_version_1(path)
+    older = path.read_bytes()
+
+    def full(*_: object) -> None:
+        raise LesionscopeError("no space left")
+
+    monkeypatch.setattr("lesionscope.session.opening.write_atomically", full)
+    with pytest.raises(LesionscopeError, match="no copy of it could be made"):
+        reopen()
+    assert path.read_bytes() == older
 
 
 def test_a_late_reading_of_a_vanished_lesion_is_dropped(
@@ -300,7 +377,7 @@ def test_300_lesions_and_1000_edits_open_in_under_a_second(reopen: Reopen, readi
 def test_a_newer_file_is_refused_and_left_alone(path: Path, reopen: Reopen) -> None:
     reopen().close()
     with sqlite3.connect(path) as raw:
-        raw.execute("pragma user_version=2")
+        raw.execute("pragma user_version=3")
     raw.close()
     before = path.read_bytes()
     with pytest.raises(InputError, match="newer Lesionscope"):

@@ -7,12 +7,14 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from lesionscope import config
 from lesionscope.commands.output import terminal_progress
 from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.scan import open_ct
 from lesionscope.errors import UsageError
+from lesionscope.inference.label_reader import open_label_reader
 from lesionscope.inference.predictor import Predictor
 from lesionscope.lesions.lesion import Diameter, Lesion
 from lesionscope.lesions.marking import lesion_from_click, lesion_from_diameters
@@ -36,21 +38,27 @@ def run(arguments: argparse.Namespace) -> int:
         threads=settings.threads,
         unfamiliar_below=settings.unfamiliar_below,
     )
+    labels = open_label_reader(settings, arguments.label_model, arguments.device)
     progress = terminal_progress()
     volume = open_ct(arguments.path, arguments.series, progress=progress)
     lesions = [
         replace(lesion_of(marks, volume.geometry), number=number)
         for number, marks in enumerate(arguments.lesions, start=1)
     ]
+    how: dict[str, Any] = {"override_scope": arguments.override_scope, "progress": progress}
     items = [
-        (lesion, predictor.read(volume, lesion, override_scope=arguments.override_scope, progress=progress))
+        (
+            lesion,
+            predictor.read(volume, lesion, **how),
+            None if labels is None else labels.read(volume, lesion, **how),
+        )
         for lesion in lesions
     ]
     content = document.lesion_report(
         items,
         geometry=volume.geometry,
         source=volume.source,
-        cards=[package.card],
+        cards=[package.card] if labels is None else [package.card, labels.package.card],
         # What is printed may end in a log: the files of a report name the patient, stdout doesn't.
         patient=arguments.out != STDOUT,
     )

@@ -1,22 +1,26 @@
 """A package's network on one runtime: ONNX Runtime on the CPU, torch on a GPU.
 
-Both answer alike: cubes in, a dictionary of arrays out. Neither library is loaded
-before a network of its kind is made.
+Both answer alike: arrays in, in the order of the card's inputs, a dictionary of arrays
+out. Neither library is loaded before a network of its kind is made.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lesionscope.errors import Cancelled, InputError, LesionscopeError
+from lesionscope.models.label_package import LabelPackage
 from lesionscope.models.package import ModelPackage
 from lesionscope.progress import CancelToken
 
 Outputs = dict[str, NDArray[np.float32]]
-"""Raw logits ``(n, head.width)`` by head, and ``embedding`` ``(n, d)``."""
+"""Raw scores and ``embedding`` ``(n, d)`` under the names that the card's ``onnx`` section gives them."""
+Inputs = NDArray[np.float32] | tuple[NDArray[np.float32], ...]
+Package = ModelPackage | LabelPackage
 
 
 class DeviceMemoryFull(LesionscopeError):
@@ -30,8 +34,8 @@ class Network(Protocol):
     """What ``Provenance.device`` says: the processor, and the runtime with its version."""
     precision: str
 
-    def run(self, cubes: NDArray[np.float32], cancel: CancelToken | None = None) -> Outputs:
-        """Answer for cubes ``(n, 1, z, y, x)`` as the package's preprocessing makes them."""
+    def run(self, inputs: Inputs, cancel: CancelToken | None = None) -> Outputs:
+        """Answer for n lesions, as the package's preprocessing makes them."""
         ...
 
 
@@ -48,7 +52,7 @@ class OnnxNetwork:
 
     precision = "float32"
 
-    def __init__(self, package: ModelPackage, threads: int = 2) -> None:
+    def __init__(self, package: Package, threads: int = 2) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -58,7 +62,8 @@ class OnnxNetwork:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         self._runtime = onnxruntime
-        self._input = str(package.card.onnx["input"])
+        section = package.card.onnx
+        self._inputs = tuple(section["inputs"]) if "inputs" in section else (str(section["input"]),)
         self._outputs = list(package.card.onnx["outputs"])
         self.device = f"cpu (onnxruntime {onnxruntime.__version__})"
         errors = onnxruntime.capi.onnxruntime_pybind11_state
@@ -72,8 +77,9 @@ class OnnxNetwork:
                 "install the model package again."
             ) from error
 
-    def run(self, cubes: NDArray[np.float32], cancel: CancelToken | None = None) -> Outputs:
-        """Answer for cubes; a cancel ends the run between two of the graph's steps."""
+    def run(self, inputs: Inputs, cancel: CancelToken | None = None) -> Outputs:
+        """Answer; a cancel ends the run between two of the graph's steps."""
+        arrays = dict(zip(self._inputs, _several(inputs), strict=True))
         options = self._runtime.RunOptions()
 
         def terminate() -> None:
@@ -81,7 +87,7 @@ class OnnxNetwork:
 
         forget = cancel.on_cancel(terminate) if cancel is not None else None
         try:
-            values: list[Any] = self._session.run(self._outputs, {self._input: cubes}, options)
+            values: list[Any] = self._session.run(self._outputs, arrays, options)
         except Exception as error:
             if cancel is not None and cancel.cancelled:
                 raise Cancelled("Stopped at your request.") from error
@@ -106,36 +112,60 @@ class TorchNetwork:
 
     precision = "float32"
 
-    def __init__(self, package: ModelPackage, device: str = "cpu") -> None:
+    def __init__(self, package: Package, device: str = "cpu") -> None:
         import torch
 
-        from lesionscope.models.pathology_net import load
-
         self._torch = torch
-        self._heads = [head.name for head in package.tree.heads]
+        self._named = _label_outputs if isinstance(package, LabelPackage) else _pathology_outputs
         if device.startswith("cuda") and not torch.cuda.is_available():
             raise LesionscopeError(f"torch can't use the device '{device}' (driver too old?).")
         try:
             self._device = torch.device(device)
-            self._network = load(package, self._device)
+            self._network = _load(package, self._device)
         except torch.OutOfMemoryError as error:
             raise DeviceMemoryFull(f"The memory of {device} is full.") from error
         self.device = f"{device} (torch {torch.__version__})"
 
-    def run(self, cubes: NDArray[np.float32], cancel: CancelToken | None = None) -> Outputs:
-        """Answer for cubes; a cancel is heeded before and after the network."""
+    def run(self, inputs: Inputs, cancel: CancelToken | None = None) -> Outputs:
+        """Answer; a cancel is heeded before and after the network."""
         torch = self._torch
         if cancel is not None:
             cancel.check()
         try:
             # TF32 would leave three digits: a GPU's answer should be the CPU's.
             with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-                logits, embedding = self._network(torch.from_numpy(cubes).to(self._device))
-                outputs = {name: logits[name].float().cpu().numpy() for name in self._heads}
-                outputs["embedding"] = embedding.float().cpu().numpy()
+                tensors = [torch.from_numpy(array).to(self._device) for array in _several(inputs)]
+                answers = self._named(self._network(*tensors))
+                outputs = {name: answer.float().cpu().numpy() for name, answer in answers.items()}
         except torch.OutOfMemoryError as error:
             torch.cuda.empty_cache()
             raise DeviceMemoryFull(f"The memory of {self._device} is full.") from error
         if cancel is not None:
             cancel.check()
         return outputs
+
+
+def _several(inputs: Inputs) -> tuple[NDArray[np.float32], ...]:
+    return inputs if isinstance(inputs, tuple) else (inputs,)
+
+
+def _load(package: Package, device: Any) -> Callable[..., Any]:
+    """Return a package's network on a torch device."""
+    if isinstance(package, LabelPackage):
+        from lesionscope.models.lesanet.network import load_lesanet
+
+        lesanet: Callable[..., Any] = load_lesanet(package, device)
+        return lesanet
+    from lesionscope.models.pathology_net import load
+
+    network: Callable[..., Any] = load(package, device)
+    return network
+
+
+def _pathology_outputs(answer: Any) -> dict[str, Any]:
+    logits, embedding = answer
+    return {**logits, "embedding": embedding}
+
+
+def _label_outputs(answer: Any) -> dict[str, Any]:
+    return dict(answer._asdict())

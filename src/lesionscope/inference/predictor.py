@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-import lesionscope
 from lesionscope.ct.crops import crop
 from lesionscope.ct.volume import CTVolume
-from lesionscope.errors import LesionscopeError
-from lesionscope.inference import devices, scope
-from lesionscope.inference.networks import DeviceMemoryFull, Network, OnnxNetwork, Outputs, TorchNetwork
-from lesionscope.inference.reading import NodeScore, PathologyAnswer, Provenance, Reading, Refusal
+from lesionscope.inference import scope
+from lesionscope.inference.networks import Network, Outputs
+from lesionscope.inference.reading import NodeScore, PathologyAnswer, Reading, Refusal
+from lesionscope.inference.runner import Runner, Runtime, timed
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.models.package import ModelPackage
 from lesionscope.models.probabilities import tree_scores
 from lesionscope.progress import CancelToken, Progress, silent
 
-Runtime = Literal["auto", "onnx", "torch"]
 STEPS = 4
 
 
@@ -60,32 +53,24 @@ class Predictor:
         runtime: Runtime = "auto",
     ) -> None:
         self.package = package
-        self._device, self._notes = ("cpu", ()) if runtime == "onnx" else devices.choose(device)
-        self._fall_back_allowed = device == "auto"
-        self._threads = threads
+        self._runner = Runner(package, device=device, threads=threads, runtime=runtime)
         card_threshold = package.card.familiarity.threshold
         self._unfamiliar_below = card_threshold if unfamiliar_below is None else unfamiliar_below
-        self._runtime = runtime
-        self._lock = threading.Lock()
-        self._network: Network | None = None
-        self._closed = False
 
     @property
     def model(self) -> str:
         """Name and version of the package, as readings and reports give them."""
-        return f"{self.package.card.name} {self.package.card.version}"
+        return self._runner.model
 
     def prepare(self) -> None:
         """Check the package's files and load the network and the bank, so that the first reading is fast."""
-        self._ready()
+        self._runner.ready()
         width = self.package.bank().shape[1]
         self.package.familiarity(np.zeros(width, dtype=np.float32))
 
     def close(self) -> None:
         """Let go of the network; a reading that is under way ends as it would have."""
-        with self._lock:
-            self._closed = True
-            self._network = None
+        self._runner.close()
 
     def read(
         self,
@@ -127,20 +112,20 @@ class Predictor:
         timings: dict[str, float] = {}
         network: Network | None = None
         embedding: tuple[float, ...] = ()
-        with _timed(timings, "total"):
+        with timed(timings, "total"):
             found = self._input(volume, lesion, token, progress, override_scope, timings)
             pathology: PathologyAnswer | Refusal
             if isinstance(found, Refusal):
                 pathology = found
             else:
                 progress(2, STEPS, "Loading the model")
-                with _timed(timings, "load"):
-                    network = self._ready()
+                with timed(timings, "load"):
+                    network = self._runner.ready()
                 token.check()
                 progress(3, STEPS, "Reading the lesion")
-                with _timed(timings, "network"):
-                    outputs, network = self._run(network, found, token)
-                with _timed(timings, "scores"):
+                with timed(timings, "network"):
+                    outputs, network = self._runner.run(network, found, token)
+                with timed(timings, "scores"):
                     pathology = self._answer(outputs)
                 embedding = tuple(outputs["embedding"][0].astype(float).tolist())
         progress(STEPS, STEPS, "Done")
@@ -148,7 +133,7 @@ class Predictor:
             id=str(uuid.uuid4()),
             lesion_id=lesion.id,
             created=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            provenance=self._provenance(volume, lesion, network),
+            provenance=self._runner.provenance(volume, lesion, network),
             pathology=pathology,
             embedding=embedding,
             timings_ms=MappingProxyType(timings),
@@ -166,7 +151,7 @@ class Predictor:
         """Judge the scope, then crop: the network's input, or why there is none."""
         token.check()
         progress(0, STEPS, "Checking the place")
-        with _timed(timings, "scope"):
+        with timed(timings, "scope"):
             refused = scope.impossible(volume, lesion)
             if refused is None and not override_scope:
                 refused = scope.out_of_scope(volume, lesion, self.package)
@@ -174,7 +159,7 @@ class Predictor:
             return Refusal(refused)
         token.check()
         progress(1, STEPS, "Cutting the crop")
-        with _timed(timings, "crop"):
+        with timed(timings, "crop"):
             cube = self._cube(volume, lesion)
         token.check()
         if cube is None:
@@ -191,47 +176,6 @@ class Predictor:
         if not np.isfinite(hu).all():
             return None
         return np.ascontiguousarray(how.normalise(hu)[np.newaxis, np.newaxis])
-
-    def _ready(self) -> Network:
-        with self._lock:
-            if self._closed:
-                raise LesionscopeError("This model was closed; open it again to read more lesions.")
-            if self._network is None:
-                self.package.verify()
-                self._network = self._load()
-            return self._network
-
-    def _load(self) -> Network:
-        if self._device == "cpu":
-            if self._runtime == "torch":
-                return TorchNetwork(self.package, "cpu")
-            return OnnxNetwork(self.package, self._threads)
-        try:
-            return TorchNetwork(self.package, self._device)
-        except DeviceMemoryFull:
-            return self._on_cpu(f"The memory of {self._device} was full, so the CPU answered.")
-        except LesionscopeError as error:
-            if not self._fall_back_allowed:
-                raise
-            return self._on_cpu(f"{error} The CPU answered.")
-
-    def _on_cpu(self, note: str) -> Network:
-        """From now on the CPU answers (what filled the GPU may come and go; answers should not)."""
-        self._device, self._notes = "cpu", (*self._notes, note)
-        return OnnxNetwork(self.package, self._threads)
-
-    def _run(
-        self, network: Network, cube: NDArray[np.float32], token: CancelToken
-    ) -> tuple[Outputs, Network]:
-        try:
-            return network.run(cube, token), network
-        except DeviceMemoryFull:
-            with self._lock:
-                if self._network is network or self._network is None:
-                    note = f"The memory of {self._device} was full, so the CPU answered."
-                    self._network = self._on_cpu(note)
-                network = self._network
-            return network.run(cube, token), network
 
     def _answer(self, outputs: Outputs) -> PathologyAnswer | Refusal:
         tree, card = self.package.tree, self.package.card
@@ -259,26 +203,3 @@ class Predictor:
             familiarity,
             unfamiliar=familiarity < self._unfamiliar_below,
         )
-
-    def _provenance(self, volume: CTVolume, lesion: Lesion, network: Network | None) -> Provenance:
-        return Provenance(
-            model=self.model,
-            package_sha256=self.package.sha256,
-            software=f"lesionscope {lesionscope.__version__}",
-            device="none" if network is None else network.device,
-            precision="none" if network is None else network.precision,
-            lesion_fingerprint=lesion.fingerprint,
-            series_uid=volume.source.uid,
-            demonstration=self.package.card.demonstration,
-            notes=self._notes,
-        )
-
-
-@contextmanager
-def _timed(timings: dict[str, float], name: str) -> Iterator[None]:
-    """Record how long a block took, in ms, however it ends."""
-    start = time.perf_counter()
-    try:
-        yield
-    finally:
-        timings[name] = round((time.perf_counter() - start) * 1000.0, 3)

@@ -7,6 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
+
+from lesionscope.retrieval.known import Neighbour
+
+Task = Literal["pathology", "labels"]
+Why = Literal["own score", "propagated", "implied"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,52 @@ class PathologyAnswer:
     familiarity: float
     """Conformal p-value, 0…1: small = unlike anything the model was trained on."""
     unfamiliar: bool
+
+
+@dataclass(frozen=True)
+class LabelScore:
+    """One label.
+
+    Parameters
+    ----------
+    label, kind
+        Its name, and its class: body part, type or attribute.
+    probability
+        0…1, after score propagation; raised to that of the most likely predicted label that implies
+        it, so never below that.
+    threshold
+        From which the model predicts it.
+    predicted
+        Whether it is: by its score, or because a predicted label implies it.
+    own
+        Its probability before score propagation.
+    why
+        What its probability rests on: its own score; score propagation, without which it would not
+        be predicted; or that it is implied.
+    sources
+        Labels that propagated to it, the strongest first, or the predicted ones that imply it.
+    """
+
+    label: str
+    kind: str
+    probability: float
+    threshold: float
+    predicted: bool
+    own: float
+    why: Why = "own score"
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LabelAnswer:
+    """Every label's score, in the model's order."""
+
+    scores: tuple[LabelScore, ...]
+    conflicts: tuple[tuple[str, str], ...] = ()
+    """Pairs of predicted labels that exclude each other: kept, and shown as such."""
+    familiarity: float | None = None
+    """Conformal p-value, 0…1: small = unlike anything the model was trained on; ``None``: not known."""
+    unfamiliar: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,9 +122,17 @@ class Reading:
     created: str
     """ISO 8601, UTC."""
     provenance: Provenance
-    pathology: PathologyAnswer | Refusal | None
+    pathology: PathologyAnswer | Refusal | None = None
     embedding: tuple[float, ...] = field(default=(), repr=False)
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    labels: LabelAnswer | Refusal | None = None
+    neighbours: tuple[Neighbour, ...] | None = None
+    """The most similar first; ``None`` where there was no bank to look in."""
+
+    @property
+    def task(self) -> Task:
+        """What the package was asked."""
+        return "pathology" if self.labels is None else "labels"
 
     def is_stale(self, lesion_fingerprint: str) -> bool:
         """Whether the lesion was edited after this reading was made."""

@@ -88,11 +88,10 @@ def out_of_scope(volume: CTVolume, lesion: Lesion, package: ModelPackage) -> str
             f"This series is a single slice, and '{card.title}' reads a cube of "
             f"{shape[0] * spacing:g} mm: open the whole series."
         )
+    outside = outside_body(volume, lesion)
+    if outside is not None:
+        return outside
     region = lung_region(volume)
-    if not region.in_body(point):
-        hu = volume.hu_at(point)
-        what = "air" if hu is not None and hu < -300 else "something"
-        return f"This point lies in {what} outside the body: click the lesion itself."
     if card.scope == "lung":
         if not region.has_lungs:
             return (
@@ -116,6 +115,16 @@ def out_of_scope(volume: CTVolume, lesion: Lesion, package: ModelPackage) -> str
             f"that '{card.title}' reads would be empty; open a series that shows all of it."
         )
     return None
+
+
+def outside_body(volume: CTVolume, lesion: Lesion) -> str | None:
+    """Say that a lesion's centre lies outside the patient; ``None`` where it doesn't."""
+    point = lesion.centroid_lps_mm
+    if lung_region(volume).in_body(point):
+        return None
+    hu = volume.hu_at(point)
+    what = "air" if hu is not None and hu < -300 else "something"
+    return f"This point lies in {what} outside the body: click the lesion itself."
 
 
 def _is_aerated(volume: CTVolume, point: tuple[float, float, float]) -> bool:

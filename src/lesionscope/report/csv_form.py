@@ -109,13 +109,41 @@ def _row(content: Content, lesion: Mapping[str, Any]) -> Row:
             row[f"{title} ({wording.WITHIN_LEVEL.lower()})"] = node["conditional"]
         for head, mass in answer["leak"].items():
             row[f"{head} {wording.NONE_OF_THESE.lower()}"] = mass
-    made = lesion.get("provenance") or {}
+    row |= _labels(lesion)
+    made = lesion.get("provenance") or (lesion.get("labels") or {}).get("provenance") or {}
     row |= {
         "read_at": made.get("created"),
         "device": made.get("device"),
         "package_sha256": made.get("package_sha256"),
         "software": content["software"],
     }
+    return row
+
+
+def _labels(lesion: Mapping[str, Any]) -> Row:
+    """Return a cell for each class of labels: those predicted, the most likely first."""
+    answer = lesion.get("labels")
+    if answer is None:
+        return {}
+    row: Row = {"label_model": answer["model"], "labels_refused": answer.get("refused")}
+    if "scores" not in answer:
+        return row
+    scores = sorted(answer["scores"], key=lambda score: -score["probability"])
+    for kind, title in wording.GROUPS.items():
+        row[f"{wording.LABELS} ({title.lower()})"] = "; ".join(
+            f"{score['label']} {wording.percent(score['probability'])} %"
+            for score in scores
+            if score["predicted"] and score["class"] == kind
+        )
+    row |= {
+        "label_conflicts": "; ".join(" / ".join(pair) for pair in answer["conflicts"]),
+        "label_familiarity": answer["familiarity"],
+        "labels_unfamiliar": answer["unfamiliar"],
+    }
+    if "neighbours" in lesion:
+        row["similar_lesions"] = "; ".join(
+            f"{known['id']} ({known['distance']:.3f})" for known in lesion["neighbours"]
+        )
     return row
 
 

@@ -14,24 +14,26 @@ from typing import Any
 from lesionscope import __version__
 from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.volume import Source
-from lesionscope.inference.reading import PathologyAnswer, Provenance, Reading, Refusal
+from lesionscope.inference.reading import LabelAnswer, PathologyAnswer, Provenance, Reading, Refusal
 from lesionscope.lesions.lesion import Diameter, Lesion
 from lesionscope.lesions.marking import warnings
 from lesionscope.models.card import Card
+from lesionscope.models.label_package import LabelCard
 from lesionscope.report import wording
 from lesionscope.session.state import SessionState
 
 Content = dict[str, Any]
 """A report's content: JSON values only."""
 Answered = Reading | Refusal | None
+AnyCard = Card | LabelCard
 
 
 def lesion_report(
-    items: Iterable[tuple[Lesion, Answered]],
+    items: Iterable[tuple[Lesion, Answered] | tuple[Lesion, Answered, Answered]],
     *,
     geometry: Geometry | None = None,
     source: Source | None = None,
-    cards: Iterable[Card] = (),
+    cards: Iterable[AnyCard] = (),
     patient: bool = True,
 ) -> Content:
     """Say what is known of some lesions of one series.
@@ -39,9 +41,9 @@ def lesion_report(
     Parameters
     ----------
     items
-        Each lesion with its reading; a :class:`Refusal` where no reading could be
-        made, ``None`` where none was asked for. A lesion without a number is
-        numbered by its place.
+        Each lesion with its reading by a pathology model, and by a label model where one
+        was asked: a :class:`Refusal` where no reading could be made, ``None`` where none was
+        asked for. A lesion without a number is numbered by its place.
     geometry
         Grid of the volume as read; lets the report warn of doubtful marks.
     source
@@ -57,16 +59,19 @@ def lesion_report(
     dict
         ``{"notice", "created", "software", "study", "models", "lesions": […]}``.
     """
-    pairs, known = list(items), list(cards)
+    rows = [(lesion, answers[0], answers[1] if len(answers) > 1 else None) for lesion, *answers in items]
+    known = list(cards)
     return {
-        "notice": _notice([answer for _, answer in pairs], known),
+        "notice": _notice([answer for _, *answers in rows for answer in answers], known),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "software": f"lesionscope {__version__}",
         "study": None if source is None else study_entry(source, patient=patient),
         "models": [card_entry(card) for card in known],
         "lesions": [
-            lesion_entry(lesion, answer, geometry=geometry, cards=known, number=lesion.number or place)
-            for place, (lesion, answer) in enumerate(pairs, start=1)
+            lesion_entry(
+                lesion, answer, labels, geometry=geometry, cards=known, number=lesion.number or place
+            )
+            for place, (lesion, answer, labels) in enumerate(rows, start=1)
         ],
     }
 
@@ -76,20 +81,23 @@ def session_report(
     *,
     geometry: Geometry,
     source: Source,
-    cards: Iterable[Card] = (),
+    cards: Iterable[AnyCard] = (),
     patient: bool = True,
 ) -> Content:
     """Say what a session holds; see :func:`lesion_report`."""
-    items = [(lesion, state.reading(lesion.id)) for lesion in state.lesions]
+    items = [
+        (lesion, state.reading(lesion.id), state.reading(lesion.id, "labels")) for lesion in state.lesions
+    ]
     return lesion_report(items, geometry=geometry, source=source, cards=cards, patient=patient)
 
 
 def lesion_entry(
     lesion: Lesion,
     answer: Answered,
+    labels: Answered = None,
     *,
     geometry: Geometry | None = None,
-    cards: Iterable[Card] = (),
+    cards: Iterable[AnyCard] = (),
     number: int | None = None,
 ) -> Content:
     """Return one lesion's part of a report; sizes in mm, positions LPS mm."""
@@ -116,6 +124,12 @@ def lesion_entry(
             entry["pathology"] = _pathology_entry(reading.pathology, reading.provenance, cards, stale)
         entry["provenance"] = _provenance_entry(reading)
         entry["timings_ms"] = {name: float(ms) for name, ms in reading.timings_ms.items()}
+    if isinstance(labels, Refusal):
+        entry["labels"] = {"model": None, "refused": labels.sentence}
+    elif labels is not None and labels.labels is not None:
+        entry |= _labels_part(labels, labels.labels, labels.is_stale(lesion.fingerprint))
+        timings = {f"labels_{name}": float(ms) for name, ms in labels.timings_ms.items()}
+        entry["timings_ms"] = entry.get("timings_ms", {}) | timings
     return entry
 
 
@@ -142,8 +156,9 @@ def study_entry(source: Source, *, patient: bool = True) -> Content:
     return entry
 
 
-def card_entry(card: Card) -> Content:
+def card_entry(card: AnyCard) -> Content:
     """Return what a report says of a model: what it is for, and where it ends."""
+    calibration = card.calibration
     return {
         "model": f"{card.name} {card.version}",
         "title": card.title,
@@ -151,12 +166,12 @@ def card_entry(card: Card) -> Content:
         "scope": card.scope,
         "intended_use": card.intended_use,
         "limits": list(card.limits),
-        "calibration": f"{card.calibration.method}; {card.calibration.population}",
+        "calibration": f"{calibration.method}; {calibration.population}" if calibration else "none",
         "licence": card.licence,
     }
 
 
-def _notice(answers: Iterable[Answered], cards: Iterable[Card]) -> str:
+def _notice(answers: Iterable[Answered], cards: Iterable[AnyCard]) -> str:
     """Choose the demonstration notice, unless every model at work is known to be none."""
     asked = [answer for answer in answers if answer is not None]
     known = [answer.provenance.demonstration for answer in asked if isinstance(answer, Reading)]
@@ -165,7 +180,7 @@ def _notice(answers: Iterable[Answered], cards: Iterable[Card]) -> str:
 
 
 def _pathology_entry(
-    answer: PathologyAnswer | Refusal, provenance: Provenance, cards: Iterable[Card], stale: bool
+    answer: PathologyAnswer | Refusal, provenance: Provenance, cards: Iterable[AnyCard], stale: bool
 ) -> Content:
     if isinstance(answer, Refusal):
         return {"model": provenance.model, "refused": answer.sentence}
@@ -194,11 +209,55 @@ def _pathology_entry(
     return entry
 
 
-def _heads(answer: PathologyAnswer, cards: Iterable[Card]) -> Mapping[str, str | None] | None:
+def _labels_part(reading: Reading, answer: LabelAnswer | Refusal, stale: bool) -> Content:
+    """Return ``labels``, and ``neighbours`` where there was a bank to look in."""
+    model = reading.provenance.model
+    if isinstance(answer, Refusal) or stale:
+        sentence = wording.STALE if stale else answer.sentence  # type: ignore[union-attr]
+        return {"labels": {"model": model, "refused": sentence}}
+    part: Content = {
+        "labels": {
+            "model": model,
+            "scores": [
+                {
+                    "label": score.label,
+                    "class": score.kind,
+                    "probability": float(score.probability),
+                    "threshold": float(score.threshold),
+                    "predicted": score.predicted,
+                    "own": float(score.own),
+                    "why": score.why,
+                    "sources": list(score.sources),
+                }
+                for score in answer.scores
+            ],
+            "conflicts": [list(pair) for pair in answer.conflicts],
+            "familiarity": answer.familiarity,
+            "unfamiliar": answer.unfamiliar,
+            "review": "unreviewed",
+            "provenance": _provenance_entry(reading),
+        }
+    }
+    if reading.neighbours is not None:
+        part["neighbours"] = [
+            {
+                "id": known.id,
+                "distance": float(known.distance),
+                "labels": list(known.labels),
+                "sentence": known.sentence,
+                "reference": known.origin.reference,
+                "series_uid": known.origin.series_uid,
+            }
+            for known in reading.neighbours
+        ]
+    return part
+
+
+def _heads(answer: PathologyAnswer, cards: Iterable[AnyCard]) -> Mapping[str, str | None] | None:
     """Head → the node whose children it decides, from the card whose tree the answer has."""
     tags = [node.tag for node in answer.nodes]
     for card in cards:
-        if [node.tag for node in card.tree.nodes] == tags:
+        if isinstance(card, Card) and [node.tag for node in card.tree.nodes] == tags:
             return {head.name: head.parent for head in card.tree.heads}
     return None
 

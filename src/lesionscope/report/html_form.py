@@ -45,6 +45,9 @@ class Shown:
     caption: str = ""
     bars: tuple[Bar, ...] = field(default=())
     familiarity: str = ""
+    labels: tuple[tuple[str, tuple[Bar, ...]], ...] = ()
+    """Each class of labels by its title, with those predicted."""
+    label_familiarity: str = ""
 
 
 def text(content: Content, images: Mapping[str, KeyImage] | None = None) -> str:
@@ -99,6 +102,7 @@ def bars(answer: Mapping[str, Any]) -> Iterator[Bar]:
 def _shown(entry: Mapping[str, Any], picture: KeyImage | None) -> Shown:
     lengths = [f"{mm:.1f}" for mm in (entry["long_mm"], entry["short_mm"]) if mm is not None]
     answer = entry.get("pathology") or {}
+    labels = entry.get("labels") or {}
     answered = "nodes" in answer
     return Shown(
         entry=entry,
@@ -107,7 +111,29 @@ def _shown(entry: Mapping[str, Any], picture: KeyImage | None) -> Shown:
         caption="" if picture is None else picture.caption,
         bars=tuple(bars(answer)) if answered else (),
         familiarity=_p_value(answer["familiarity"]) if answered else "",
+        labels=tuple(label_bars(labels)) if "scores" in labels else (),
+        label_familiarity="" if labels.get("familiarity") is None else _p_value(labels["familiarity"]),
     )
+
+
+def label_bars(answer: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Bar, ...]]]:
+    """Give each class of labels with its predicted ones, the most likely first, and why each is there."""
+    scores = sorted(answer["scores"], key=lambda score: -score["probability"])
+    for kind, title in wording.GROUPS.items():
+        yield (
+            title,
+            tuple(
+                Bar(
+                    score["label"],
+                    0,
+                    score["probability"],
+                    wording.percent(score["probability"]),
+                    wording.reason(score["why"], score["own"], score["sources"]),
+                )
+                for score in scores
+                if score["predicted"] and score["class"] == kind
+            ),
+        )
 
 
 def _p_value(value: float) -> str:

@@ -5,6 +5,7 @@ A network's answer is a *model score*; nothing here calls it what only a physici
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 NOTICE: Final = "Demonstration model, trained on synthetic phantoms. Not for clinical use."
@@ -28,6 +29,20 @@ SCORE_MEANING: Final = (
     "Model scores are whole percents. A class's score is never above that of the class over it; "
     "within its level the classes share 100 % and “none of these” stands apart."
 )
+LABELS: Final = "Labels"
+GROUPS: Final = {"body part": "Body part", "type": "Type", "attribute": "Attribute"}
+NO_LABEL: Final = "none predicted"
+CONFLICT: Final = "These exclude each other, yet both are predicted: {one} and {other}."
+LABEL_MEANING: Final = (
+    "A label is predicted where its score reaches its own threshold, or where a predicted label implies it; "
+    "a label's score is never below that of a predicted one that implies it."
+)
+OWN_SCORE: Final = "own score"
+PROPAGATED: Final = "lifted from {own} % by score propagation from {sources}"
+PROPAGATED_BY_ALL: Final = "lifted from {own} % by score propagation"
+IMPLIED: Final = "implied by {sources}"
+NEIGHBOURS: Final = "Similar known lesions"
+NO_NEIGHBOURS: Final = "No known lesion is like it."
 KEY_IMAGE: Final = "Axial slice through the centre (z = {z:.1f} mm), window {window}, {field:.0f} mm wide"
 PROJECTED: Final = "marks drawn off this slice are projected onto it"
 
@@ -39,3 +54,14 @@ def percent(value: float) -> str:
     if 0.995 <= value < 1:
         return ">99"
     return str(round(100 * value))
+
+
+def reason(why: str, own: float, sources: Sequence[str]) -> str:
+    """Say why a label's score is what it is; ``own`` is its score before propagation, 0…1."""
+    named = ", ".join(sources)
+    if why == "implied":
+        return IMPLIED.format(sources=named)
+    if why == "propagated":
+        words = PROPAGATED if sources else PROPAGATED_BY_ALL
+        return words.format(own=percent(own), sources=named)
+    return OWN_SCORE

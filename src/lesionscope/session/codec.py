@@ -11,8 +11,17 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from lesionscope.inference.reading import NodeScore, PathologyAnswer, Provenance, Reading, Refusal
+from lesionscope.inference.reading import (
+    LabelAnswer,
+    LabelScore,
+    NodeScore,
+    PathologyAnswer,
+    Provenance,
+    Reading,
+    Refusal,
+)
 from lesionscope.lesions.lesion import Diameter, Lesion, Point
+from lesionscope.retrieval.known import Neighbour, Origin
 
 
 def lesion_to_dict(lesion: Lesion) -> dict[str, Any]:
@@ -52,35 +61,22 @@ def lesion_from_dict(data: Mapping[str, Any]) -> Lesion:
 
 def reading_to_dict(reading: Reading) -> dict[str, Any]:
     """Return a reading as JSON values, everything that made it included."""
-    pathology: dict[str, Any] | None
-    match reading.pathology:
-        case None:
-            pathology = None
-        case Refusal(sentence=sentence):
-            pathology = {"refused": sentence}
-        case PathologyAnswer() as answer:
-            pathology = {
-                "nodes": [
-                    {
-                        **asdict(node),
-                        "conditional": float(node.conditional),
-                        "probability": float(node.probability),
-                    }
-                    for node in answer.nodes
-                ],
-                "leak": _numbers(answer.leak),
-                "familiarity": float(answer.familiarity),
-                "unfamiliar": bool(answer.unfamiliar),
-            }
-    return {
+    values: dict[str, Any] = {
         "id": reading.id,
         "lesion_id": reading.lesion_id,
         "created": reading.created,
         "provenance": {**asdict(reading.provenance), "notes": list(reading.provenance.notes)},
-        "pathology": pathology,
+        "pathology": _pathology_to_dict(reading.pathology),
         "embedding": _floats(reading.embedding),
         "timings_ms": _numbers(reading.timings_ms),
     }
+    if reading.labels is not None:
+        values["labels"] = _labels_to_dict(reading.labels)
+    if reading.neighbours is not None:
+        values["neighbours"] = [
+            {**asdict(known), "distance": float(known.distance)} for known in reading.neighbours
+        ]
+    return values
 
 
 def reading_from_dict(data: Mapping[str, Any]) -> Reading:
@@ -91,28 +87,87 @@ def reading_from_dict(data: Mapping[str, Any]) -> Reading:
     KeyError, TypeError, ValueError
         The values are not a reading.
     """
-    answer = data["pathology"]
-    pathology: PathologyAnswer | Refusal | None
-    if answer is None:
-        pathology = None
-    elif "refused" in answer:
-        pathology = Refusal(str(answer["refused"]))
-    else:
-        pathology = PathologyAnswer(
-            nodes=tuple(NodeScore(**node) for node in answer["nodes"]),
-            leak=_numbers(answer["leak"]),
-            familiarity=float(answer["familiarity"]),
-            unfamiliar=bool(answer["unfamiliar"]),
-        )
     made_by = dict(data["provenance"])
+    known = data.get("neighbours")
     return Reading(
         id=str(data["id"]),
         lesion_id=str(data["lesion_id"]),
         created=str(data["created"]),
         provenance=Provenance(**{**made_by, "notes": tuple(made_by["notes"])}),
-        pathology=pathology,
+        pathology=_pathology_from_dict(data["pathology"]),
         embedding=tuple(_floats(data["embedding"])),
         timings_ms=_numbers(data["timings_ms"]),
+        labels=_labels_from_dict(data.get("labels")),
+        neighbours=None if known is None else tuple(map(_neighbour_from_dict, known)),
+    )
+
+
+def _pathology_to_dict(answer: PathologyAnswer | Refusal | None) -> dict[str, Any] | None:
+    match answer:
+        case None:
+            return None
+        case Refusal(sentence=sentence):
+            return {"refused": sentence}
+    nodes = [
+        {**asdict(node), "conditional": float(node.conditional), "probability": float(node.probability)}
+        for node in answer.nodes
+    ]
+    return {
+        "nodes": nodes,
+        "leak": _numbers(answer.leak),
+        "familiarity": float(answer.familiarity),
+        "unfamiliar": bool(answer.unfamiliar),
+    }
+
+
+def _pathology_from_dict(answer: Any) -> PathologyAnswer | Refusal | None:
+    if answer is None:
+        return None
+    if "refused" in answer:
+        return Refusal(str(answer["refused"]))
+    return PathologyAnswer(
+        nodes=tuple(NodeScore(**node) for node in answer["nodes"]),
+        leak=_numbers(answer["leak"]),
+        familiarity=float(answer["familiarity"]),
+        unfamiliar=bool(answer["unfamiliar"]),
+    )
+
+
+def _labels_to_dict(answer: LabelAnswer | Refusal) -> dict[str, Any]:
+    if isinstance(answer, Refusal):
+        return {"refused": answer.sentence}
+    return {
+        "scores": [asdict(score) for score in answer.scores],
+        "conflicts": [list(pair) for pair in answer.conflicts],
+        "familiarity": answer.familiarity,
+        "unfamiliar": answer.unfamiliar,
+    }
+
+
+def _labels_from_dict(answer: Any) -> LabelAnswer | Refusal | None:
+    if answer is None:
+        return None
+    if "refused" in answer:
+        return Refusal(str(answer["refused"]))
+    return LabelAnswer(
+        scores=tuple(
+            LabelScore(**{**score, "sources": tuple(score["sources"])}) for score in answer["scores"]
+        ),
+        conflicts=tuple((str(one), str(other)) for one, other in answer["conflicts"]),
+        familiarity=answer["familiarity"],
+        unfamiliar=bool(answer["unfamiliar"]),
+    )
+
+
+def _neighbour_from_dict(data: Mapping[str, Any]) -> Neighbour:
+    origin = dict(data["origin"])
+    place = origin.pop("centroid_lps_mm")
+    return Neighbour(
+        id=str(data["id"]),
+        distance=float(data["distance"]),
+        labels=tuple(data["labels"]),
+        sentence=str(data["sentence"]),
+        origin=Origin(**origin, centroid_lps_mm=None if place is None else _point(place)),
     )
 
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from lesionscope.errors import UsageError
-from lesionscope.inference.reading import Reading
+from lesionscope.inference.reading import Reading, Task
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.session.commands import AddLesion, LesionCommand, RemoveLesion, ReplaceLesion
 
@@ -136,10 +137,10 @@ class History:
 
 
 class KeptReadings:
-    """The latest reading for each mark (fingerprint) of each lesion, oldest first."""
+    """The latest reading for each task and mark (fingerprint) of each lesion, oldest first."""
 
     def __init__(self) -> None:
-        self._by_lesion: dict[str, dict[str, Reading]] = {}
+        self._by_lesion: dict[str, dict[Task, dict[str, Reading]]] = {}
         self._ids: set[str] = set()
 
     def holds(self, reading: Reading) -> bool:
@@ -148,7 +149,7 @@ class KeptReadings:
 
     def add(self, reading: Reading) -> None:
         """Take a reading that is on disk into account; it is the latest."""
-        marks = self._by_lesion.setdefault(reading.lesion_id, {})
+        marks = self._by_lesion.setdefault(reading.lesion_id, {}).setdefault(reading.task, {})
         marks.pop(reading.provenance.lesion_fingerprint, None)  # so that it comes last in the dict
         marks[reading.provenance.lesion_fingerprint] = reading
         self._ids.add(reading.id)
@@ -157,11 +158,10 @@ class KeptReadings:
         """Remember readings that are on disk but that no mark shows any more."""
         self._ids.update(identifiers)
 
-    def shown(self, lesion: Lesion) -> Reading | None:
-        """Return the latest reading of a lesion as it is marked, else the latest of all."""
-        marks = self._by_lesion.get(lesion.id, {})
-        latest = next(reversed(marks.values()), None)
-        return marks.get(lesion.fingerprint, latest)
+    def shown(self, lesion: Lesion) -> Iterator[Reading]:
+        """Give each task's latest reading of a lesion as it is marked, else its latest of all."""
+        for marks in self._by_lesion.get(lesion.id, {}).values():
+            yield marks.get(lesion.fingerprint) or next(reversed(marks.values()))
 
 
 def _check_finite(lesion: Lesion) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from lesionscope.database import engine_for
 from lesionscope.errors import LesionscopeError
+from lesionscope.files import write_atomically
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.lock import WriterLock
 from lesionscope.session import codec, schema
@@ -75,8 +76,12 @@ def _load_as(path: Path, series_uid: str, *, read_only: bool, immutable: bool) -
     engine = engine_for(path, read_only=read_only, immutable=immutable)
     try:
         with engine.begin() as connection:
-            schema.prepare(connection, path, series_uid, read_only=read_only)
-            contents = _replay(connection)
+            version = schema.prepare(connection, path, series_uid, read_only=read_only)
+            if version < schema.VERSION and not read_only:
+                _copy_aside(connection, path, version)
+                schema.upgrade(connection)
+                version = schema.VERSION
+            contents = _replay(connection, version)
         if not read_only:
             schema.use_write_ahead_log(engine)
         return engine, contents
@@ -101,12 +106,27 @@ def _cannot_open(path: Path, reason: object) -> str:
     )
 
 
-def _replay(connection: Connection) -> Contents:
+def _copy_aside(connection: Connection, path: Path, version: int) -> None:
+    """Leave a copy of a file as an older Lesionscope wrote it, and can read it, beside it."""
+    copy = path.with_name(f"{path.stem}.version-{version}{path.suffix}")
+    if copy.exists():
+        return
+    try:
+        write_atomically(copy, connection.connection.dbapi_connection.serialize())  # type: ignore[union-attr]
+    except LesionscopeError as error:
+        raise LesionscopeError(
+            f"{path} was written by an older Lesionscope, and no copy of it could be made before it is "
+            f"brought up to date: {error}"
+        ) from error
+
+
+def _replay(connection: Connection, version: int) -> Contents:
     history, readings = History(), KeptReadings()
     log = connection.execute(select(schema.edits).order_by(schema.edits.c.seq)).all()
-    latest = select(func.max(schema.readings.c.seq)).group_by(
-        schema.readings.c.lesion_id, schema.readings.c.fingerprint
-    )
+    of_one = [schema.readings.c.lesion_id, schema.readings.c.fingerprint]
+    if version > 1:
+        of_one.append(schema.readings.c.task)
+    latest = select(func.max(schema.readings.c.seq)).group_by(*of_one)
     bodies = connection.scalars(
         select(schema.readings.c.body)
         .where(schema.readings.c.seq.in_(latest.scalar_subquery()))

@@ -1,7 +1,11 @@
 """The session file: its tables, its version, and how it is opened and checked.
 
-Version 1 holds ``meta``, an append-only log ``edits`` and immutable ``readings``.
-Rows are inserted and never changed or deleted.
+A file holds ``meta``, an append-only log ``edits`` and immutable ``readings``. Rows are
+inserted and never changed or deleted.
+
+Version 2 says of each reading which task it was for; in version 1 all were for pathology.
+A file of version 1 is copied before it is brought up to date (``opening.py``); opened
+read-only it is read as it is.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ from sqlalchemy import (
 
 from lesionscope.errors import InputError
 
-VERSION = 1
+VERSION = 2
 APPLICATION_ID = 0x4C53_4331
 """``LSC1`` in the file's header (PRAGMA application_id): the file is ours."""
 
@@ -55,6 +59,7 @@ readings = Table(
     Column("id", Text, nullable=False, unique=True),
     Column("lesion_id", Text, nullable=False),
     Column("fingerprint", Text, nullable=False),
+    Column("task", Text, nullable=False, server_default="pathology"),
     Column("body", Text, nullable=False),
 )
 Index("readings_by_mark", readings.c.lesion_id, readings.c.fingerprint, readings.c.seq)
@@ -83,8 +88,8 @@ def use_write_ahead_log(engine: Engine) -> None:
         connection.close()
 
 
-def prepare(connection: Connection, path: Path, series_uid: str, *, read_only: bool) -> None:
-    """Check an opened file and, where it is new, make its tables.
+def prepare(connection: Connection, path: Path, series_uid: str, *, read_only: bool) -> int:
+    """Check an opened file and, where it is new, make its tables; return the file's version.
 
     Raises
     ------
@@ -100,7 +105,7 @@ def prepare(connection: Connection, path: Path, series_uid: str, *, read_only: b
         if read_only:
             raise InputError(f"{path} holds no session yet: open it for writing first.")
         _create(connection, series_uid)
-        return
+        return VERSION
     if application != APPLICATION_ID:
         raise InputError(f"{path} is a database of another program: choose a Lesionscope session file.")
     if version > VERSION:
@@ -120,6 +125,13 @@ def prepare(connection: Connection, path: Path, series_uid: str, *, read_only: b
         raise InputError(
             f"{path} belongs to another CT series: choose the session file of this series, or a new name."
         )
+    return int(version)
+
+
+def upgrade(connection: Connection) -> None:
+    """Bring a checked file of version 1 up to date; all or nothing with the transaction."""
+    connection.exec_driver_sql("ALTER TABLE readings ADD COLUMN task TEXT NOT NULL DEFAULT 'pathology'")
+    connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
 
 
 def now() -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from lesionscope.inference.reading import Reading
+from lesionscope.inference.reading import Reading, Task
 from lesionscope.lesions.lesion import Lesion
 
 
@@ -19,9 +19,9 @@ class SessionState:
     lesions
         Those marked now.
     readings
-        Lesion id → the latest reading of the lesion *as it is marked now*; where
-        it was never read like this, the latest of all, which then is stale. So an
-        undone edit brings back the reading that belongs to the mark.
+        Lesion id and task → the latest reading of the lesion *as it is marked now*;
+        where it was never read like this, the latest of all, which then is stale. So
+        an undone edit brings back the reading that belongs to the mark.
     undo_title, redo_title
         What undo and redo would take back or repeat (``"Move lesion 2"``); ``None``
         exactly where they can't.
@@ -30,7 +30,7 @@ class SessionState:
     """
 
     lesions: tuple[Lesion, ...] = ()
-    readings: Mapping[str, Reading] = field(default_factory=lambda: MappingProxyType({}))
+    readings: Mapping[tuple[str, Task], Reading] = field(default_factory=lambda: MappingProxyType({}))
     undo_title: str | None = None
     redo_title: str | None = None
     revision: int = 0
@@ -49,11 +49,11 @@ class SessionState:
         """Return the lesion of that id, or ``None`` where it isn't marked (any more)."""
         return next((lesion for lesion in self.lesions if lesion.id == lesion_id), None)
 
-    def reading(self, lesion_id: str) -> Reading | None:
+    def reading(self, lesion_id: str, task: Task = "pathology") -> Reading | None:
         """Return the reading to show for a lesion, or ``None`` where there is none."""
-        return self.readings.get(lesion_id)
+        return self.readings.get((lesion_id, task))
 
-    def is_stale(self, lesion_id: str) -> bool:
+    def is_stale(self, lesion_id: str, task: Task = "pathology") -> bool:
         """Whether the lesion was edited since the reading shown for it was made."""
-        lesion, reading = self.lesion(lesion_id), self.reading(lesion_id)
+        lesion, reading = self.lesion(lesion_id), self.reading(lesion_id, task)
         return lesion is not None and reading is not None and reading.is_stale(lesion.fingerprint)

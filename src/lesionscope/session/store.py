@@ -199,6 +199,7 @@ class Session:
             schema.readings,
             id=reading.id,
             lesion_id=reading.lesion_id,
+            task=reading.task,
             fingerprint=reading.provenance.lesion_fingerprint,
             body=codec.to_text(codec.reading_to_dict(reading)),
         )
@@ -222,10 +223,10 @@ class Session:
 
     def _snapshot(self) -> SessionState:
         lesions = self._history.lesions
-        shown = {lesion.id: self._readings.shown(lesion) for lesion in lesions}
+        shown = [reading for lesion in lesions for reading in self._readings.shown(lesion)]
         return SessionState(
             lesions=lesions,
-            readings=MappingProxyType({key: reading for key, reading in shown.items() if reading}),
+            readings=MappingProxyType({(reading.lesion_id, reading.task): reading for reading in shown}),
             undo_title=self._history.undo_title,
             redo_title=self._history.redo_title,
             revision=self._revision,

@@ -1,0 +1,106 @@
+"""A label model with the bank of known lesions that was made with it."""
+
+from __future__ import annotations
+
+from lesionscope.config import Config
+from lesionscope.ct.volume import CTVolume, Source
+from lesionscope.inference.label_predictor import LabelPredictor
+from lesionscope.inference.reading import Reading
+from lesionscope.lesions.lesion import Lesion
+from lesionscope.models.label_package import DEFAULT, LabelPackage, find_label_package, label_packages
+from lesionscope.progress import CancelToken, Progress, silent
+from lesionscope.retrieval.bank import Bank
+from lesionscope.retrieval.keys import PHANTOM_SECRET, patient_key, site_secret
+from lesionscope.retrieval.registry import BUNDLED, bank_for
+
+
+class LabelReader:
+    """Names the labels of lesions and finds known ones like them.
+
+    Parameters
+    ----------
+    predictor
+        The model.
+    bank
+        Known lesions of the same package; ``None`` where there is no bank of it.
+    """
+
+    def __init__(self, predictor: LabelPredictor, bank: Bank | None = None) -> None:
+        self.predictor = predictor
+        self.bank = bank
+
+    @property
+    def package(self) -> LabelPackage:
+        """The model's package."""
+        return self.predictor.package
+
+    def read(
+        self,
+        volume: CTVolume,
+        lesion: Lesion,
+        *,
+        cancel: CancelToken | None = None,
+        progress: Progress = silent,
+        override_scope: bool = False,
+    ) -> Reading:
+        """Read one lesion; see :meth:`LabelPredictor.read`. The patient's own known lesions are left out."""
+        return self.predictor.read(
+            volume,
+            lesion,
+            bank=self.bank,
+            patient_key=None if self.bank is None else own_key(self.bank, volume.source),
+            cancel=cancel,
+            progress=progress,
+            override_scope=override_scope,
+        )
+
+    def close(self) -> None:
+        """Let go of the network and of the bank."""
+        self.predictor.close()
+        if self.bank is not None:
+            self.bank.close()
+
+
+def own_key(bank: Bank, source: Source) -> str:
+    """Return the key under which a bank knows the patient of a series: bundled banks hold phantoms."""
+    secret = PHANTOM_SECRET if BUNDLED in bank.folder.parents else site_secret()
+    return patient_key(secret, source)
+
+
+def open_label_reader(
+    settings: Config, name: str | None = None, device: str | None = None
+) -> LabelReader | None:
+    """Open the label model that is asked for, with its bank.
+
+    Parameters
+    ----------
+    settings
+        Device, threads and the rest.
+    name
+        A package's name or path; by default the bundled one where it is there, else the first that is.
+    device
+        In place of the settings' own.
+
+    Returns
+    -------
+    LabelReader or None
+        ``None`` where no label model is installed and none was named.
+
+    Raises
+    ------
+    InputError
+        The one named isn't there, or can't be opened.
+    """
+    wanted = name or settings.label_model
+    installed = label_packages() if wanted is None else ()
+    if wanted is None and not installed:
+        return None
+    defaults = [package for package in installed if package.name == DEFAULT]
+    package = find_label_package(wanted) if wanted is not None else (*defaults, *installed)[0]
+    predictor = LabelPredictor(
+        package,
+        device=device or settings.device,
+        threads=settings.threads,
+        unfamiliar_below=settings.unfamiliar_below,
+    )
+    return LabelReader(predictor, bank_for(package.sha256))

@@ -1,0 +1,123 @@
+"""Label packages: strict cards, guarded files, found by name or path, passed over by the registry."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny_label_package import make_label_package
+
+from lesionscope.errors import InputError
+from lesionscope.models import registry
+from lesionscope.models.label_package import (
+    LabelCard,
+    card_from_dict,
+    find_label_package,
+    label_packages,
+    ontology_digest,
+    open_label_package,
+)
+from lesionscope.models.lesanet.network import load_lesanet
+from lesionscope.ontology.label_graph import load_labels
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_label_package(tmp_path_factory.mktemp("packages") / "tiny-labels")
+
+
+@pytest.fixture
+def copy(made: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(made, tmp_path / "copy")
+
+
+def change(folder: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    card = json.loads((folder / "card.json").read_text())
+    edit(card)
+    (folder / "card.json").write_text(json.dumps(card))
+
+
+def test_a_package_opens_verifies_and_its_card_reads_back(made: Path) -> None:
+    package = open_label_package(made)
+    package.verify()
+    again = card_from_dict(json.loads(package.card.as_json()), "x")
+    assert isinstance(again, LabelCard) and again.as_dict() == package.card.as_dict()
+    assert len(package.card.labels) == 171 and len(package.sha256) == 64
+
+
+def test_its_weights_make_its_network(made: Path) -> None:
+    network = load_lesanet(open_label_package(made))
+    answer = network(torch.zeros(1, 3, 120, 120), torch.tensor([[40.0, 40.0, 80.0, 80.0]]))
+    assert answer.refined.shape == (1, 171) and answer.embedding.shape == (1, 32)
+
+
+def test_a_package_without_known_lesions_has_no_familiarity(tmp_path: Path) -> None:
+    package = open_label_package(make_label_package(tmp_path / "plain", familiar=False))
+    package.verify()
+    assert package.familiarity([0.0] * 32) is None
+
+
+def test_familiarity_ranks_an_embedding(made: Path) -> None:
+    package = open_label_package(made)
+    near, far = package.familiarity([[0.0] * 32, [50.0] * 32])
+    assert near > 0.5 and far == pytest.approx(1 / 61)
+
+
+@pytest.mark.parametrize(
+    ("edit", "what"),
+    [
+        (lambda card: card.update(task="pathology"), "task"),
+        (lambda card: card["labels"].__setitem__(3, "no such label"), "no such label"),
+        (lambda card: card["labels"].__setitem__(3, card["labels"][4]), "'labels'"),
+        (lambda card: card["thresholds"].pop(), "thresholds"),
+        (lambda card: card["thresholds"].__setitem__(0, 0.0), "above 0"),
+        (lambda card: card["preprocessing"].update(spacing_mm=2.0), "preprocessing"),
+        (lambda card: card["onnx"]["outputs"].remove("refined"), "outputs"),
+        (lambda card: card["familiarity"].update(layer="elsewhere"), "familiarity"),
+        (lambda card: card.update(familiarity=None), "bank"),
+        (lambda card: card.update(calibration={"method": "x"}), "calibration"),
+        (lambda card: card.pop("ontology"), "ontology"),
+    ],
+)
+def test_a_card_that_is_half_understood_is_refused(
+    copy: Path, edit: Callable[[dict[str, Any]], object], what: str
+) -> None:
+    change(copy, edit)
+    with pytest.raises(InputError, match=what):
+        open_label_package(copy)
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "model.onnx", "bank.safetensors"])
+def test_missing_and_changed_files_are_refused(copy: Path, name: str) -> None:
+    (copy / name).write_bytes(b"changed")
+    with pytest.raises(InputError, match="changed or damaged"):
+        open_label_package(copy).verify()
+    (copy / name).unlink()
+    with pytest.raises(InputError, match=name):
+        open_label_package(copy)
+
+
+def test_a_package_is_found_by_name_and_path_and_the_pathology_registry_passes_it_over(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LESIONSCOPE_DATA", str(tmp_path))
+    shutil.copytree(made, tmp_path / "models" / "tiny-labels")
+    assert find_label_package("tiny-labels").folder == tmp_path / "models" / "tiny-labels"
+    assert find_label_package(made).folder == made
+    assert [p.name for p in label_packages([tmp_path / "models"])] == ["tiny-labels"]
+    survey = registry.survey(folders=[tmp_path / "models"])
+    assert survey.packages == () and survey.problems == ()
+    with pytest.raises(InputError, match="tiny-labels"):
+        find_label_package("another")
+
+
+def test_the_digest_of_the_ontology_changes_with_what_labels_mean() -> None:
+    labels = load_labels().core
+    assert ontology_digest(labels) == ontology_digest(labels)
+    assert ontology_digest(labels) != ontology_digest(labels[:-1])
+    assert ontology_digest(labels) != ontology_digest(labels[::-1])
