@@ -20,13 +20,13 @@ def test_defaults_without_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_file_then_environment(tmp_path: Path) -> None:
     environ = write(tmp_path, 'device = "cpu"\nthreads = 3\nunfamiliar_below = 0.01\n')
-    assert load(environ) == Config("cpu", 3, None, None, 0.01)
+    assert load(environ) == Config("cpu", 3, unfamiliar_below=0.01)
     environ |= {
         "LESIONSCOPE_DEVICE": "cuda:1",
         "LESIONSCOPE_THREADS": "5",
         "LESIONSCOPE_UNFAMILIAR_BELOW": "0.2",
     }
-    assert load(environ) == Config("cuda:1", 5, None, None, 0.2)
+    assert load(environ) == Config("cuda:1", 5, unfamiliar_below=0.2)
 
 
 def test_unknown_key_is_named(tmp_path: Path) -> None:
