@@ -28,6 +28,12 @@ def no_display() -> str:
     return ""
 
 
+@pytest.fixture(autouse=True)
+def plain_clicks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave a click's declared box alone; tests of proposals switch them on."""
+    monkeypatch.setenv("LESIONSCOPE_CLICK_BOX", "false")
+
+
 @pytest.fixture(scope="session")
 def display() -> None:
     """Skip, with the reason, where no window can be shown."""

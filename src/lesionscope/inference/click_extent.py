@@ -76,11 +76,11 @@ def mask_of(volume: CTVolume, click: Point, contour: Floats, inside_hu: float, t
     """
     middle = _centroid(contour)
     key = _radii_of(contour - middle)
-    centre = np.add(click, (*middle, 0.0))
+    centre: Floats = np.add(click, (*middle, 0.0))
     long_mm = 2 * float(key.max())
     step = max(_step_mm(volume.geometry), TALLER * long_mm / PLANES)
     count = int(np.ceil(TALLER * long_mm / step))
-    heights = np.arange(-count, count + 1) * step
+    heights: Floats = np.arange(-count, count + 1.0) * step
     radii = _stacked(volume, centre, key, heights, inside_hu, tolerance_hu)
     return _voxels(volume.geometry, centre, heights, radii)
 

@@ -21,8 +21,8 @@ RAYS = 64
 STEP_MM = 0.5
 RADIUS_MM = 64.0
 """Outlines are looked for no further away than this."""
-RADII = np.arange(1, int(RADIUS_MM / STEP_MM) + 1) * STEP_MM
-ANGLES = np.arange(RAYS) * 2 * np.pi / RAYS
+RADII: Floats = np.arange(1.0, int(RADIUS_MM / STEP_MM) + 1.0) * STEP_MM
+ANGLES: Floats = np.arange(RAYS) * 2 * np.pi / RAYS
 TOLERANCES_HU = np.array([12.0, 18.0, 27.0, 40.0, 60.0, 90.0, 140.0, 220.0, 350.0])
 """How unlike the place clicked a point must be to count as wholly unlike it."""
 
@@ -89,7 +89,7 @@ def outlines(rays: Singles) -> Outlines:
     inside = float(np.median(rays[:, :4]))
     unlike = np.clip(np.abs(rays - np.float32(inside)) / TOLERANCES_HU[:, None, None], 0, 1)
     index = paths(unlike)
-    radii = RADII[index] + STEP_MM / 2
+    radii: Floats = RADII[index] + STEP_MM / 2
     return Outlines(radii, _measures(rays, index, radii), inside)
 
 

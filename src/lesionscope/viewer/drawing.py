@@ -17,9 +17,12 @@ import numpy as np
 
 from lesionscope.lesions.lesion import Diameter, Lesion, Point
 from lesionscope.viewer.grid import Grid
+from lesionscope.viewer.propose import outline_of
 from lesionscope.viewer.room_state import Circle, RoomState, Ruler
 
 World = tuple[float, float, float]
+AXIAL = 0
+OUTLINE_CORNERS = 72
 IN_PLANE_SLICES = 0.75
 """End points further apart than this across a plane (in slices) don't lie in it."""
 
@@ -64,6 +67,14 @@ class Ring:
 
 
 @dataclass(frozen=True)
+class Outline:
+    """A proposed outline, closed: its first corner comes last again."""
+
+    corners: tuple[World, ...]
+    selected: bool
+
+
+@dataclass(frozen=True)
 class Drawing:
     """Everything on one canvas, on all of its slices."""
 
@@ -72,6 +83,7 @@ class Drawing:
     measure_lines: tuple[Line, ...] = ()
     measure_dots: tuple[Dot, ...] = ()
     rings: tuple[Ring, ...] = ()
+    outlines: tuple[Outline, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -89,11 +101,15 @@ def draw(state: RoomState, grid: Grid, axis: int, plane: str, preview: Preview |
     """Lay out the marks of a state on a canvas that slices world axis ``axis`` (0, 1, 2 = z, y, x)."""
     dots: list[Dot] = []
     lines: list[Line] = []
+    outlines: list[Outline] = []
     for lesion in state.lesions:
         selected = lesion.id == state.selected
         parts = _diameters(lesion, preview)
         drawn = [(part, d) for part, d in parts if in_plane(d, grid, axis)]
         # One label a lesion, as RECIST writes it: two would cover each other on small lesions.
+        corners = outline_of(lesion, state.proposed)
+        if corners and axis == AXIAL:
+            outlines.append(Outline(_thinned(corners, grid), selected))
         sizes = " × ".join(f"{diameter.length_mm:.1f}" for _, diameter in drawn)
         for part, diameter in drawn:
             text = f"{lesion.number}: {sizes} mm" if part is drawn[0][0] else ""
@@ -123,7 +139,20 @@ def draw(state: RoomState, grid: Grid, axis: int, plane: str, preview: Preview |
         rings.append(Ring(_corners(circle, grid, axis)))
         label = _corners(circle, grid, axis)[1]
         measure_dots.append(Dot("", Part.MEASURE, 1, label, circle.text, True))
-    return Drawing(tuple(dots), tuple(lines), tuple(measure_lines), tuple(measure_dots), tuple(rings))
+    return Drawing(
+        tuple(dots),
+        tuple(lines),
+        tuple(measure_lines),
+        tuple(measure_dots),
+        tuple(rings),
+        tuple(outlines),
+    )
+
+
+def _thinned(corners: tuple[Point, ...], grid: Grid) -> tuple[World, ...]:
+    """Put an outline on its axial slice, with no more corners than an eye can tell."""
+    kept = corners[:: max(1, len(corners) // OUTLINE_CORNERS)]
+    return tuple(_on_slice(corner, grid, AXIAL) for corner in (*kept, kept[0]))
 
 
 def in_plane(diameter: Diameter, grid: Grid, axis: int) -> bool:

@@ -16,7 +16,7 @@ from qtpy.QtCore import QTimer
 from lesionscope.lesions.lesion import Point
 from lesionscope.viewer import wording
 from lesionscope.viewer.canvas import Canvas, weak_call
-from lesionscope.viewer.drawing import Dot, Drawing, Line, Part, Preview, draw
+from lesionscope.viewer.drawing import Dot, Drawing, Line, Outline, Part, Preview, draw
 from lesionscope.viewer.grid import Grid
 from lesionscope.viewer.room_state import RoomState
 
@@ -68,7 +68,7 @@ class Marks:
             "units": ("mm", "mm", "mm"),
             "name": name,
         }
-        if name in (wording.DIAMETERS_LAYER, wording.MEASUREMENTS_LAYER):
+        if name in (wording.DIAMETERS_LAYER, wording.MEASUREMENTS_LAYER, wording.OUTLINES_LAYER):
             layer: Layer = Shapes(**place)
         else:
             words = {"words": np.array([], dtype=object)}
@@ -97,6 +97,11 @@ class Marks:
     def dots(self) -> Points:
         """Centres and end points, with the words beside them."""
         return self._layer(wording.LESIONS_LAYER)
+
+    @property
+    def outlines(self) -> Shapes:
+        """What clicks proposed."""
+        return self._layer(wording.OUTLINES_LAYER)
 
     @property
     def measure_lines(self) -> Shapes:
@@ -144,6 +149,9 @@ class Marks:
                 self._draw_lines(self.lines, drawing.lines, ())
             if self._touched or drawing.dots != before.dots:
                 self._draw_dots(self.dots, drawing.dots)
+            outlined = drawing.outlines or wording.OUTLINES_LAYER in self._layers
+            if outlined and (self._touched or drawing.outlines != before.outlines):
+                self._draw_outlines(drawing.outlines)
             measured = drawing.measure_lines or drawing.rings or drawing.measure_dots
             if measured or wording.MEASUREMENTS_LAYER in self._layers:
                 rings = [ring.corners for ring in drawing.rings]
@@ -178,6 +186,18 @@ class Marks:
                 edge_width=self._line_width(),
                 edge_color=MEASURED,
                 face_color="transparent",
+            )
+        self._data[id(layer)] = [np.array(shape) for shape in layer.data]
+
+    def _draw_outlines(self, outlines: Sequence[Outline]) -> None:
+        layer = self.outlines
+        layer.selected_data = set()
+        layer.data = []
+        if outlines:
+            layer.add_paths(
+                [self._to_data(outline.corners) for outline in outlines],
+                edge_width=self._line_width(),
+                edge_color=[SELECTED if outline.selected else OTHER for outline in outlines],
             )
         self._data[id(layer)] = [np.array(shape) for shape in layer.data]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from psygnal import Signal
 from qtpy.QtCore import QTimer
@@ -27,9 +27,13 @@ from lesionscope.session.state import SessionState
 from lesionscope.session.store import Session
 from lesionscope.viewer import wording
 from lesionscope.viewer.desk import Desk, MakeReader, default_reader
+from lesionscope.viewer.propose import Propose, Proposed, Proposer
 from lesionscope.viewer.room_rules import changed_lesions, neighbour, reaches, warnings_of
 from lesionscope.viewer.room_state import Circle, RoomState, Ruler, Tool
 from lesionscope.viewer.workers import Worker
+
+if TYPE_CHECKING:
+    from lesionscope.inference.click_box import Proposal
 
 Which = Literal["long", "short"]
 READ_AFTER_MS = 500
@@ -52,6 +56,8 @@ class Room:
         It is, so that the scores in sight belong to the marks in sight; in the
         moment between they show as stale, and they stay so where reading is
         stopped or fails. Return reads again at any time.
+    propose
+        Proposes diameters for a click; nothing is proposed without it.
 
     Attributes
     ----------
@@ -71,6 +77,7 @@ class Room:
         make_reader: MakeReader = default_reader,
         session_path: Callable[[str], Path] = default_path,
         auto_read: bool = True,
+        propose: Propose | None = None,
     ) -> None:
         self._state = RoomState()
         self._session: Session | None = None
@@ -85,6 +92,9 @@ class Room:
             on_status=lambda statuses: self._set(statuses=statuses),
             on_reading=self._keep_reading,
             on_package=lambda package: self._set(package=package),
+        )
+        self.proposer = Proposer(
+            self.worker, propose, on_proposal=self._take_proposal, on_failure=self.notify
         )
         self._timer = QTimer()
         self._timer.setSingleShot(True)
@@ -171,7 +181,24 @@ class Room:
         if not volume.geometry.contains(lps):
             self.notify(wording.OUTSIDE_VOLUME)
             return
-        self._add(marking.lesion_from_click(lps))
+        lesion = marking.lesion_from_click(lps)
+        # Before the reading: the worker answers in this order, and a proposal takes a moment only.
+        self.proposer.ask(volume, lesion)
+        self._add(lesion)
+
+    def _take_proposal(self, clicked: Lesion, proposal: Proposal) -> None:
+        """Give a click its proposed diameters, unless it was edited or has gone meanwhile."""
+        volume, lesion = self._state.volume, self._lesion(clicked.id)
+        if volume is None or lesion is None or lesion.fingerprint != clicked.fingerprint:
+            return
+        if proposal.found:
+            measured = proposal.lesion(volume.geometry, lesion)
+            kept = {lesion.id: Proposed(measured.fingerprint, proposal)}
+            self._set(proposed={**self._state.proposed, **kept})
+            self.apply(ReplaceLesion(measured))
+            if self._auto_read:
+                self.read(lesion.id)
+        self.notify(proposal.sentence)
 
     def set_diameter(self, which: Which, start: Point, end: Point) -> None:
         """Take a diameter as drawn.

@@ -11,9 +11,12 @@ from lesionscope.lesions.lesion import Lesion, Point
 
 if TYPE_CHECKING:
     from lesionscope.ct.volume import CTVolume
-    from lesionscope.inference.reading import Reading
+    from lesionscope.inference.reading import Reading, Task
+    from lesionscope.models.label_package import LabelPackage
     from lesionscope.models.package import ModelPackage
+    from lesionscope.retrieval.known import KnownLesion
     from lesionscope.session.state import SessionState
+    from lesionscope.viewer.propose import Proposed
 
 
 class Tool(enum.Enum):
@@ -86,10 +89,20 @@ class RoomState:
     overrides: frozenset[str] = frozenset()
     """Lesions that the reader asked to have read although out of scope."""
     package: ModelPackage | None = None
+    label_statuses: Mapping[str, Status] = field(default_factory=dict)
+    label_package: LabelPackage | None = None
+    labels_missing: bool = False
+    """No label model is installed."""
+    known: Mapping[str, KnownLesion | None] = field(default_factory=dict)
+    """Known lesions that readings name, with their pictures; ``None``: the bank lost it."""
+    wanted_label: str = ""
+    """What was typed to search the labels."""
     notice: str = ""
     """A sentence for the reader about the last thing asked for; empty when all is well."""
     warnings: tuple[str, ...] = ()
     """What is odd about the selected lesion's diameters."""
+    proposed: Mapping[str, Proposed] = field(default_factory=dict)
+    """What clicks of this sitting proposed, by lesion."""
     rulers: tuple[Ruler, ...] = ()
     circles: tuple[Circle, ...] = ()
     folded: frozenset[str] = frozenset()
@@ -106,20 +119,21 @@ class RoomState:
         """The selected lesion."""
         return next((lesion for lesion in self.lesions if lesion.id == self.selected), None)
 
-    def reading(self, lesion_id: str | None) -> Reading | None:
-        """Return the latest reading of a lesion."""
+    def reading(self, lesion_id: str | None, task: Task = "pathology") -> Reading | None:
+        """Return the latest reading of a lesion for a task."""
         if self.session is None or lesion_id is None:
             return None
-        return self.session.readings.get(lesion_id)
+        return self.session.reading(lesion_id, task)
 
-    def readings_by_id(self) -> Mapping[str, Reading]:
-        """Return the readings shown, by lesion."""
-        return self.session.readings if self.session is not None else {}
-
-    def is_stale(self, lesion_id: str) -> bool:
+    def is_stale(self, lesion_id: str, task: Task = "pathology") -> bool:
         """Whether a lesion was edited after it was read."""
-        return self.session is not None and self.session.is_stale(lesion_id)
+        return self.session is not None and self.session.is_stale(lesion_id, task)
 
-    def status(self, lesion_id: str | None) -> Status | None:
+    def status(self, lesion_id: str | None, task: Task = "pathology") -> Status | None:
         """Return how far the reading of a lesion has come, where one was asked for."""
-        return self.statuses.get(lesion_id) if lesion_id is not None else None
+        statuses = self.statuses if task == "pathology" else self.label_statuses
+        return statuses.get(lesion_id) if lesion_id is not None else None
+
+    def package_for(self, task: Task) -> ModelPackage | LabelPackage | None:
+        """Return the package that answers for a task, once it is known."""
+        return self.package if task == "pathology" else self.label_package

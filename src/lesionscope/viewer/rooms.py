@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from lesionscope.viewer.propose import default_propose
 from lesionscope.viewer.room import Room
 from lesionscope.viewer.stage import Stage
 
@@ -22,12 +23,13 @@ def room_for(viewer: Any, **options: Any) -> Room:
     viewer
         A :class:`napari.Viewer`, also as the proxy that napari hands to plugins.
     options
-        Of :class:`Room`; taken only by the call that makes it.
+        Of :class:`Room`; taken only by the call that makes it. Clicks get proposals unless they
+        say otherwise.
     """
     viewer = getattr(viewer, "__wrapped__", viewer)
     room = _rooms.get(viewer)
     if room is None or room.closed:
-        room = Room(**options)
+        room = Room(**{"propose": default_propose, **options})
         _rooms[viewer] = room
         _stages[room] = Stage(room, viewer, partial(_forget, weakref.ref(viewer), weakref.ref(room)))
     return room

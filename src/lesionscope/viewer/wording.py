@@ -25,6 +25,7 @@ LESIONS_DOCK: Final = "Lesions"
 TREE_TAB: Final = "Tree"
 LESIONS_LAYER: Final = "Lesions"
 DIAMETERS_LAYER: Final = "Diameters"
+OUTLINES_LAYER: Final = "Outlines"
 MEASUREMENTS_LAYER: Final = "Measurements"
 MEASUREMENT_TEXT_LAYER: Final = "Measurement values"
 TOOLS: Final = {
