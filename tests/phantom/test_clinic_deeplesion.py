@@ -134,6 +134,11 @@ def test_reports_hold_no_truth_and_are_mined_in_the_released_form(made: Path) ->
         for known in lines(made / "truth" / "patients.jsonl")
         for one in known["lesions"]
     }
+    known = read_label_file(made / "truth" / "labels.json")
+    for name, split in known.splits.items():
+        assert split.lesions == mined.splits[name].lesions
+        for index, relevant in zip(split.lesions, split.relevant, strict=True):
+            assert {known.terms[number] for number in relevant} == true[index]
     said = right = 0
     for name, split in mined.splits.items():
         assert {rows[index].split[:3] for index in split.lesions} <= {name[:3]}

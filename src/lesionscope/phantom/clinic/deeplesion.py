@@ -3,13 +3,14 @@
 ``DL_info.csv`` and ``Images_png/`` are as :mod:`lesionscope.lesions.deeplesion` says.
 ``reports.jsonl`` holds a sentence a line of the table, by its number from 0, and nothing that a
 radiologist wouldn't have written; ``text_mined_labels_171_and_split.json`` what the miner's rules
-find in them, in the form that LesaNet's authors released. Only ``truth/`` knows more.
+find in them, in the form that LesaNet's authors released. Only ``truth/`` knows more: ``labels.json``
+all that is true of the table's lesions, in the same form; ``patients.jsonl`` everything of every lesion.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -31,6 +32,8 @@ from lesionscope.lesions.deeplesion import (
     write_slice,
 )
 from lesionscope.mining.job import mine_file
+from lesionscope.ontology.label_graph import load_labels
+from lesionscope.ontology.lesanet_files import SPLITS as RELEASED_SPLITS
 from lesionscope.phantom.clinic.cohort import sentence_row
 from lesionscope.phantom.clinic.frequencies import load_frequencies
 from lesionscope.phantom.clinic.growing import Body
@@ -46,6 +49,7 @@ from lesionscope.progress import Progress, silent
 REPORTS = "reports.jsonl"
 MINED = "text_mined_labels_171_and_split.json"
 TRUTH = Path("truth") / "patients.jsonl"
+TRUE_LABELS = Path("truth") / "labels.json"
 AROUND_MM = 15.0
 """Slices are given so far above and below a key slice; DeepLesion gives twice as many."""
 _T, _V, _E = get_args(Split)
@@ -171,6 +175,7 @@ def write_deeplesion(
         ]
         rows: list[DeepLesionRow] = []
         reports: list[str] = []
+        true: list[frozenset[str]] = []
         truth: list[str] = []
         for done, made in enumerate(ordered(_work, jobs, workers), start=1):
             for index, report in enumerate(made.reports, start=len(rows)):
@@ -178,12 +183,14 @@ def write_deeplesion(
             bookmarked = [lesion for lesion in made.truth["lesions"] if lesion["bookmarked"]]
             for index, lesion in enumerate(bookmarked, start=len(rows)):
                 lesion["lesion_idx"] = index
+                true.append(frozenset(lesion["labels"]))
             truth.append(json.dumps(made.truth))
             rows.extend(made.rows)
             progress(done, patients, "Scanning phantom patients")
         write_dl_info(folder / TABLE, rows)
         write_atomically(folder / REPORTS, "".join(line + "\n" for line in reports))
         write_atomically(folder / TRUTH, "".join(line + "\n" for line in truth))
+        write_atomically(folder / TRUE_LABELS, _label_file(rows, true))
         if rows:
             mine_file(folder / REPORTS, folder / MINED, form="lesanet", workers=workers)
     return Path(out)
@@ -193,6 +200,20 @@ def coarse_type(lesion: ClinicLesion) -> str:
     """Return which of DeepLesion's eight types a lesion is of."""
     by_region = next((kind for region, kind in OF_REGION if region in lesion.labels), "soft tissue")
     return OF_FAMILY.get(lesion.family, by_region)
+
+
+def _label_file(rows: Sequence[DeepLesionRow], true: Sequence[frozenset[str]]) -> str:
+    """Return all labels of the table's lesions in the form of LesaNet's label file."""
+    terms = load_labels().core
+    lists: dict[str, list[Any]] = {"term_list": list(terms)}
+    for ours, released in zip(SPLITS, RELEASED_SPLITS, strict=True):
+        here = [number for number, row in enumerate(rows) if row.split == ours]
+        lists[f"{released}_lesion_idxs"] = here
+        lists[f"{released}_relevant_labels"] = [
+            [place for place, name in enumerate(terms) if name in true[number]] for number in here
+        ]
+        lists[f"{released}_uncertain_labels"] = [[] for _ in here]
+    return json.dumps(lists) + "\n"
 
 
 def _work(job: _Job) -> _Made:
