@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lesionscope.phantom.clinic.blocks import BlockBody
 from lesionscope.phantom.clinic.frequencies import load_frequencies
-from lesionscope.phantom.clinic.growing import Body
+from lesionscope.phantom.clinic.growing import Body, contrast_of
 from lesionscope.phantom.clinic.patches import patch
 from lesionscope.phantom.clinic.patients import ClinicPatient, whole_body
 from lesionscope.phantom.pool import ordered
@@ -30,6 +30,10 @@ FIRST_PATIENT = 60_000_000
 FEWEST = 25
 """Fewer lesions with a label than this say nothing."""
 FOLDS = 5
+LIMIT = 0.6
+"""A label told from its surroundings more surely than this leaks."""
+ENHANCEMENT = frozenset({"enhancing", "nonenhancing"})
+"""Asked of scans with contrast medium alone: in a plain scan they are true of no lesion."""
 TISSUES_HU = (-1100, -950, -500, -150, -50, 20, 80, 150, 300, 3100)
 
 
@@ -40,6 +44,7 @@ class Seen:
     patient: int
     place: str
     family: str
+    contrast: bool
     direct: frozenset[str]
     features: Features
 
@@ -67,7 +72,10 @@ def _work(job: tuple[int, Callable[[int], Body]]) -> list[Seen]:
     result = []
     for lesion, mark in zip(patient.lesions, patient.marks, strict=True):
         seen = patch(patient, mark, size=CROP, offsets_mm=(0.0,), lesions=())
-        result.append(Seen(seed, lesion.place, lesion.family, lesion.direct, statistics(seen.hu[0])))
+        contrast = contrast_of(lesion.phase) > 0
+        result.append(
+            Seen(seed, lesion.place, lesion.family, contrast, lesion.direct, statistics(seen.hu[0]))
+        )
     return result
 
 
@@ -87,22 +95,41 @@ def gather(
     return found
 
 
-def auc_within(scores: Features, positive: NDArray[np.bool_], places: Sequence[str]) -> float:
-    """Return the share of pairs (with, without the label) at the same place that scores put in order."""
+def auc_within(
+    scores: Features, positive: NDArray[np.bool_], places: Sequence[str], patients: NDArray[np.intp]
+) -> tuple[float, float]:
+    """Return how well scores tell lesions with a label from others at the same place.
+
+    Returns
+    -------
+    auc
+        Share of pairs (with, without the label) at the same place that scores put in order.
+    error
+        Its standard error, with patients as the independent units (N. A. Obuchowski, Biometrics 1997:
+        DeLong's estimate for clustered data).
+    """
     names = np.array(places)
-    right = pairs = 0.0
+    won = np.zeros(len(scores))
+    met = np.zeros(len(scores))
     for place in np.unique(names):
-        here = names == place
-        yes, no = scores[here & positive], scores[here & ~positive]
-        if len(yes) and len(no):
-            gaps = yes[:, None] - no[None]
-            right += float((gaps > 0).sum() + 0.5 * (gaps == 0).sum())
-            pairs += gaps.size
-    return right / pairs if pairs else float("nan")
+        here = np.nonzero(names == place)[0]
+        yes, no = here[positive[here]], here[~positive[here]]
+        gaps = scores[yes][:, None] - scores[no][None]
+        order = (gaps > 0) + 0.5 * (gaps == 0)
+        won[yes] += order.sum(axis=1)
+        won[no] += order.sum(axis=0)
+        met[yes] += len(no)
+        met[no] += len(yes)
+    pairs = met[positive].sum()
+    if not pairs:
+        return float("nan"), float("nan")
+    auc = won[positive].sum() / pairs
+    by_patient = np.bincount(np.unique(patients, return_inverse=True)[1], weights=won - auc * met)
+    return float(auc), float(np.sqrt(np.square(by_patient).sum()) / pairs)
 
 
 def probe(seen: Sequence[Seen]) -> dict[str, dict[str, float]]:
-    """Return, by label, how many lesions have it and the AUC among lesions at the same place.
+    """Return, by label, how many lesions have it, the AUC at the same place and its 95 % interval.
 
     Scores come from patients that the regression was not fitted to.
     """
@@ -117,8 +144,11 @@ def probe(seen: Sequence[Seen]) -> dict[str, dict[str, float]]:
         scores: list[Features] = []
         labels: list[NDArray[np.bool_]] = []
         places: list[str] = []
+        patients: list[int] = []
         for family, chances in possible.chances.items():
-            here = [one for one in seen if one.family == family] if name in chances else []
+            if name not in chances:
+                continue
+            here = [one for one in seen if one.family == family and (one.contrast or name not in ENHANCEMENT)]
             truth = np.array([name in possible.graph.expand(one.direct) for one in here])
             fold = np.array([one.patient % FOLDS for one in here])
             if len(here) < FOLDS * 4 or truth.sum() < FOLDS:
@@ -139,11 +169,19 @@ def probe(seen: Sequence[Seen]) -> dict[str, dict[str, float]]:
             scores.append(score)
             labels.append(truth)
             places += [f"{one.place} {number}" for one, number in zip(here, fold, strict=True)]
+            patients += [one.patient for one in here]
         count = int(sum(part.sum() for part in labels))
         if count >= FEWEST:
-            auc = auc_within(np.concatenate(scores), np.concatenate(labels), places)
+            auc, error = auc_within(
+                np.concatenate(scores), np.concatenate(labels), places, np.array(patients, dtype=np.intp)
+            )
             if np.isfinite(auc):
-                result[name] = {"lesions": count, "auc": round(auc, 3)}
+                result[name] = {
+                    "lesions": count,
+                    "auc": round(auc, 3),
+                    "low": round(auc - 1.96 * error, 3),
+                    "high": round(auc + 1.96 * error, 3),
+                }
     return result
 
 
@@ -170,6 +208,8 @@ def main() -> None:
         "mean_auc": round(float(np.mean(values)), 3),
         "weighted_mean_auc": round(float(np.average(values, weights=weights)), 3),
         "highest_auc": max(values),
+        f"above {LIMIT}": {name: one for name, one in found.items() if one["auc"] > LIMIT},
+        f"surely above {LIMIT}": [name for name, one in found.items() if one["low"] > LIMIT],
         "labels": found,
     }
     print(json.dumps(summary, indent=1))
