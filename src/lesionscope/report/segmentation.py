@@ -18,6 +18,7 @@ from lesionscope.errors import InputError, UsageError
 from lesionscope.files import write_atomically
 from lesionscope.lesions.lesion import Lesion
 
+_SERIES_NUMBER = 9001
 SHEAR_DEGREES = 0.05
 """Steps between slices that lean further than this make a grid that NIfTI tools misread."""
 
@@ -134,9 +135,6 @@ def write_dicom(masks: Sequence[LesionMask], volume: CTVolume, path: str | Path)
     return write_atomically(path, stream.getvalue())
 
 
-_SERIES_NUMBER = 9001
-
-
 def _check(masks: Sequence[LesionMask], volume: CTVolume) -> None:
     if not masks or not all(mask.voxels.any() for mask in masks):
         raise UsageError("There is no outlined lesion to write: click one that the proposal outlines.")
@@ -149,18 +147,17 @@ def _images(uids: Sequence[str], path: Path) -> list[Any]:
     from pydicom import dcmread
     from pydicom.errors import InvalidDicomError
 
-    wanted, found = set(uids), {}
+    wanted = set(uids)
+    found: dict[str, Any] = {}
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if len(found) == len(wanted) or not file.is_file():
             continue
         try:
-            uid = dcmread(file, stop_before_pixels=True, specific_tags=["SOPInstanceUID"]).get(
-                "SOPInstanceUID"
-            )
-            if uid in wanted:
-                found[uid] = dcmread(file, stop_before_pixels=True)
+            header = dcmread(file, stop_before_pixels=True)
         except (InvalidDicomError, OSError):
             continue  # other files may lie beside the images
+        if header.get("SOPInstanceUID") in wanted:
+            found[header.SOPInstanceUID] = header
     if len(found) < len(wanted):
         raise InputError(
             f"{path} no longer holds {len(wanted) - len(found)} of the images that the lesion lies on "
