@@ -1,4 +1,4 @@
-"""The command line: ``lesionscope info | read | mine | models | train | evaluate | phantom | demo | doctor``.
+"""The command line: ``lesionscope info | read | mine | models | bank | train | evaluate | phantom | …``.
 
 No logic here: arguments in, a layer called, an exit status out. Layers are loaded
 only when their command runs, so that ``--help`` and ``read`` start fast.
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lesionscope import __version__
+from lesionscope.commands.arguments import add_bank, add_marks
 from lesionscope.errors import LesionscopeError
 
 STOPPED = 130
@@ -28,47 +29,6 @@ POINT_OPTIONS = ("--click", "--long", "--short")
 SPLITS = ("train", "validation", "test")
 IMPORT_LESANET = "make a package of the checkpoint that LesaNet's authors published"
 NEGATIVE = re.compile(r"-\.?\d")
-
-
-def numbers(count: int) -> Any:
-    """Return an argparse type: ``count`` finite numbers with commas between them."""
-
-    def parse(text: str) -> tuple[float, ...]:
-        try:
-            values = tuple(float(part) for part in text.split(","))
-        except ValueError:
-            values = ()
-        if len(values) != count or not all(abs(value) < 1e6 for value in values):
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is not {count} numbers in mm with commas between them, such as "
-                + ",".join(["-57.4", "131.2", "-520.4", "-40", "131.2", "-520.4"][:count])
-            )
-        return values
-
-    return parse
-
-
-class LesionPart(argparse.Action):
-    """Gathers --click, --long and --short into lesions, in the order they are given.
-
-    A --click begins a lesion, and the diameters after it are its own; a diameter
-    begins one where the lesion before it has that diameter already.
-    """
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        """Add one part."""
-        part = self.dest
-        marks: list[dict[str, tuple[float, ...]]] = list(namespace.lesions or [])
-        if not marks or part == "click" or part in marks[-1]:
-            marks.append({})
-        marks[-1] = {**marks[-1], part: values}
-        namespace.lesions = marks
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -129,6 +89,8 @@ def build_parser() -> argparse.ArgumentParser:
     show.add_argument("name", metavar="NAME", help="a package's name, or the path of its folder")
     _add_import_lesanet(kinds.add_parser("import-lesanet", help=IMPORT_LESANET, parents=[common]))
 
+    add_bank(command("bank", "bank:run", "Build, ask or show a bank of known lesions."))
+
     train = command("train", "training:train", "Train a recipe; it resumes where it was stopped.")
     _add_recipe(train)
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints and metrics.json")
@@ -157,23 +119,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_read(read: argparse.ArgumentParser) -> None:
     read.add_argument("path", metavar="PATH", type=Path, help="a file, a folder or a zip")
-    read.add_argument(
-        "--click",
-        action=LesionPart,
-        type=numbers(3),
-        metavar="X,Y,Z",
-        help="the centre of a lesion; repeat for more lesions",
-    )
-    for name in ("long", "short"):
-        read.add_argument(
-            f"--{name}",
-            action=LesionPart,
-            type=numbers(6),
-            metavar="X1,Y1,Z1,X2,Y2,Z2",
-            help=f"end points of the {name} diameter of the lesion before it (or of a lesion of its own)",
-        )
-    read.set_defaults(lesions=None)
-    read.add_argument("--series", metavar="UID", help="which series, where there are several (see info)")
+    add_marks(read)
     read.add_argument("--pathology-model", metavar="NAME", help="a package's name, or the path of its folder")
     read.add_argument("--label-model", metavar="NAME", help="likewise, for the labels")
     read.add_argument("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N (else as configured)")
@@ -181,7 +127,10 @@ def _add_read(read: argparse.ArgumentParser) -> None:
         "--override-scope", action="store_true", help="answer although a lesion is out of the model's scope"
     )
     read.add_argument(
-        "--format", default="json", metavar="LIST", help="any of json,html,csv with commas between (json)"
+        "--format",
+        default="json",
+        metavar="LIST",
+        help="any of json,html,csv,seg,nifti with commas between (json)",
     )
     read.add_argument("--out", required=True, metavar="DIR|-", help="a folder, or - for JSON on stdout")
 

@@ -42,5 +42,5 @@ def test_the_middle_of_the_key_slice_is_cut_with_the_box():
     patch[1] = np.arange(120 * 120, dtype=np.float32).reshape(120, 120) % 3000 + 0.4
     picture, box = thumbnail(patch, np.array([50.5, 40, 70, 80]))
     assert picture.shape == (SIDE, SIDE)
-    assert np.array_equal(picture, patch[1, 30:90, 30:90].astype(np.int16))
-    assert box == (20.5, 10.0, 40.0, 50.0)
+    assert np.array_equal(picture, patch[1, 36:84, 36:84].astype(np.int16))
+    assert box == (14.5, 4.0, 34.0, 44.0)

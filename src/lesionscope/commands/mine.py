@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lesionscope.commands.output import terminal_progress
+from lesionscope.commands.output import say, terminal_progress
 from lesionscope.mining.job import Mine, mine_file, miner
 from lesionscope.progress import silent
 
@@ -29,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
         workers=arguments.workers,
         labels=arguments.labels,
         make_miner=_miner_for(arguments.relations),
-        say=_say,
+        say=say,
         progress=silent if out is None else terminal_progress(),
     )
     return 0
@@ -52,10 +51,5 @@ def _miner_for(relations: str) -> Callable[[LabelGraph], Mine]:
 
     card = find_relation_package(name).card
     if card.demonstration:
-        _say(f"relations by the model {card.name} {card.version}: a demonstration, not for clinical use.")
+        say(f"relations by the model {card.name} {card.version}: a demonstration, not for clinical use.")
     return partial(model_miner, name)
-
-
-def _say(sentence: str) -> None:
-    start = "\r\x1b[K" if sys.stderr.isatty() else ""
-    print(f"{start}lesionscope: {' '.join(sentence.split())}", file=sys.stderr, flush=True)

@@ -32,3 +32,9 @@ def terminal_progress() -> Progress:
         print(f"\r\x1b[K{'' if finished else label + share}", end="", file=sys.stderr, flush=True)
 
     return show
+
+
+def say(sentence: str) -> None:
+    """Say one line on stderr, in place of a terminal's progress."""
+    start = "\r\x1b[K" if sys.stderr.isatty() else ""
+    print(f"{start}lesionscope: {' '.join(sentence.split())}", file=sys.stderr, flush=True)

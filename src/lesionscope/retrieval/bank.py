@@ -88,8 +88,7 @@ class Bank:
         with new_folder(folder) as place:
             engine = engine_for(place / TABLES, read_only=False)
             try:
-                with engine.begin() as connection:
-                    schema.make(connection, package, dimension)
+                schema.make(engine, package, dimension)
             finally:
                 engine.dispose()
             (place / EMBEDDINGS).touch()

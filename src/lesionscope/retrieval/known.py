@@ -70,6 +70,32 @@ class KnownLesion:
     short_mm: float | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class UnreadLesion:
+    """A lesion on its way into a bank: what a network will see of it, and what is known.
+
+    Parameters
+    ----------
+    hu
+        ``(3, 120, 120)`` as :mod:`lesionscope.ct.patches` cuts it.
+    patch_box
+        Its box: x0, y0, x1, y1 in the patch's pixels.
+    id, labels, sentence, patient_key, study_key, origin, long_mm, short_mm
+        As in :class:`KnownLesion`.
+    """
+
+    id: str
+    hu: NDArray[np.int16] | NDArray[np.float32] = field(repr=False)
+    patch_box: NDArray[np.float32]
+    labels: tuple[str, ...]
+    sentence: str = field(repr=False)
+    patient_key: str
+    study_key: str
+    origin: Origin
+    long_mm: float | None = None
+    short_mm: float | None = None
+
+
 @dataclass(frozen=True)
 class Neighbour:
     """A known lesion like the one that was asked about.

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy import (
     Column,
     Connection,
+    Engine,
     Float,
     ForeignKey,
     Integer,
@@ -25,6 +26,8 @@ from lesionscope.errors import InputError
 VERSION = 1
 APPLICATION_ID = 0x4C53_4231
 """``LSB1`` in the file's header (PRAGMA application_id): the file is ours."""
+PAGE_BYTES = 32768
+"""Lesions take about 2 kB each: SQLite's usual pages would hold one, and be half empty."""
 
 metadata = MetaData()
 meta = Table(
@@ -84,8 +87,16 @@ class BankPackage:
         return f"{self.name} {self.version} ({self.sha256[:12]})"
 
 
-def make(connection: Connection, package: BankPackage, dimension: int) -> None:
+def make(engine: Engine, package: BankPackage, dimension: int) -> None:
     """Make the tables of a new bank."""
+    raw = engine.raw_connection()
+    raw.cursor().execute(f"PRAGMA page_size={PAGE_BYTES}")  # not within a transaction
+    raw.close()
+    with engine.begin() as connection:
+        _make_tables(connection, package, dimension)
+
+
+def _make_tables(connection: Connection, package: BankPackage, dimension: int) -> None:
     metadata.create_all(connection)
     connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
     connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")

@@ -1,0 +1,115 @@
+"""Arguments that more than one command takes, and those of ``lesionscope bank``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+
+def numbers(count: int) -> Any:
+    """Return an argparse type: ``count`` finite numbers with commas between them."""
+
+    def parse(text: str) -> tuple[float, ...]:
+        try:
+            values = tuple(float(part) for part in text.split(","))
+        except ValueError:
+            values = ()
+        if len(values) != count or not all(abs(value) < 1e6 for value in values):
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not {count} numbers in mm with commas between them, such as "
+                + ",".join(["-57.4", "131.2", "-520.4", "-40", "131.2", "-520.4"][:count])
+            )
+        return values
+
+    return parse
+
+
+class LesionPart(argparse.Action):
+    """Gathers --click, --long and --short into lesions, in the order they are given.
+
+    A --click begins a lesion, and the diameters after it are its own; a diameter
+    begins one where the lesion before it has that diameter already.
+    """
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Add one part."""
+        part = self.dest
+        marks: list[dict[str, tuple[float, ...]]] = list(namespace.lesions or [])
+        if not marks or part == "click" or part in marks[-1]:
+            marks.append({})
+        marks[-1] = {**marks[-1], part: values}
+        namespace.lesions = marks
+
+
+def add_marks(parser: argparse.ArgumentParser) -> None:
+    """Add --click, --long and --short, which gather as ``lesions``, and --series."""
+    parser.add_argument(
+        "--click",
+        action=LesionPart,
+        type=numbers(3),
+        metavar="X,Y,Z",
+        help="the centre of a lesion; repeat for more lesions",
+    )
+    for name in ("long", "short"):
+        parser.add_argument(
+            f"--{name}",
+            action=LesionPart,
+            type=numbers(6),
+            metavar="X1,Y1,Z1,X2,Y2,Z2",
+            help=f"end points of the {name} diameter of the lesion before it (or of a lesion of its own)",
+        )
+    parser.set_defaults(lesions=None)
+    parser.add_argument("--series", metavar="UID", help="which series, where there are several (see info)")
+
+
+def add_bank(bank: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``lesionscope bank``."""
+    kinds = bank.add_subparsers(metavar="build|query|show", required=True, dest="bank_command")
+    device: dict[str, Any] = {"metavar": "DEVICE", "help": "auto, cpu, cuda or cuda:N (else as configured)"}
+    package: dict[str, Any] = {
+        "metavar": "NAME",
+        "help": "a label model's name, or the path of its folder (the bundled one)",
+    }
+    build = kinds.add_parser(
+        "build", help="read known lesions into a bank; it goes on where it was stopped", allow_abbrev=False
+    )
+    build.add_argument("--package", **package)
+    build.add_argument("--out", type=Path, required=True, metavar="BANK", help="the bank's folder")
+    build.add_argument(
+        "--from", dest="source", metavar="phantom:N|DIR", help="phantoms, or a folder in DeepLesion's layout"
+    )
+    build.add_argument(
+        "--list",
+        type=Path,
+        metavar="FILE",
+        help="a table: path, click or long and short, id, labels, sentence",
+    )
+    build.add_argument("--split", choices=("train", "validation", "test"), default="train")
+    build.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes that make phantoms"
+    )
+    build.add_argument("--cache", type=Path, metavar="DIR", help="keep phantoms here, or take them from here")
+    build.add_argument("--device", **device)
+    query = kinds.add_parser(
+        "query", help="the known lesions like one of a CT, as JSON on stdout", allow_abbrev=False
+    )
+    query.add_argument("bank", metavar="BANK", help="a bank's name, or the path of its folder")
+    query.add_argument("path", metavar="PATH", type=Path, help="a file, a folder or a zip")
+    query.add_argument("--package", **package)
+    add_marks(query)
+    query.add_argument("--k", type=int, default=5, metavar="N", help="how many (5)")
+    query.add_argument(
+        "--label", metavar="LABEL", help="only lesions with this label, or one that implies it"
+    )
+    query.add_argument("--include-same-patient", action="store_true", help="the patient's own ones too")
+    query.add_argument("--device", **device)
+    show = kinds.add_parser("show", help="check a bank, and print what it holds as JSON", allow_abbrev=False)
+    show.add_argument("bank", metavar="BANK", help="a bank's name, or the path of its folder")

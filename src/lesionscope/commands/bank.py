@@ -1,0 +1,121 @@
+"""``lesionscope bank``."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict
+from pathlib import Path
+
+from lesionscope import config
+from lesionscope.commands.output import print_json, say, terminal_progress
+from lesionscope.errors import InputError, UsageError
+from lesionscope.models.label_package import find_label_package
+from lesionscope.progress import Progress
+from lesionscope.retrieval.bank import Bank
+from lesionscope.retrieval.known import UnreadLesion
+from lesionscope.retrieval.registry import bank_folder
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what was asked for."""
+    return {"build": build, "query": query, "show": show}[arguments.bank_command](arguments)
+
+
+def build(arguments: argparse.Namespace) -> int:
+    """Fill a bank from one source; it goes on where it was stopped."""
+    from lesionscope.inference.bank_filling import fill, open_to_fill
+
+    package = find_label_package(arguments.package)
+    settings = config.load()
+    progress = terminal_progress()
+    lesions, total = _source(arguments, progress)
+    with closing(open_to_fill(arguments.out, package)) as bank:
+        added = fill(
+            bank,
+            package,
+            lesions,
+            total=total,
+            device=arguments.device or settings.device,
+            threads=settings.threads,
+            progress=progress,
+        )
+        if not len(bank):
+            raise InputError("None of the lesions could be used: the bank is empty.")
+        print(f"{added} lesions added, {len(bank)} in {arguments.out}")
+    return 0
+
+
+def query(arguments: argparse.Namespace) -> int:
+    """Print the known lesions like one of a CT."""
+    from lesionscope.commands.read import lesion_of
+    from lesionscope.ct.scan import open_ct
+    from lesionscope.inference.label_predictor import LabelPredictor
+    from lesionscope.inference.label_reader import own_key
+    from lesionscope.inference.reading import Refusal
+
+    if len(arguments.lesions or ()) != 1:
+        raise UsageError("Give one lesion: --click X,Y,Z, or --long with its end points.")
+    package = find_label_package(arguments.package)
+    settings = config.load()
+    with Bank.open(bank_folder(arguments.bank), package.sha256) as bank:
+        volume = open_ct(arguments.path, arguments.series, progress=terminal_progress())
+        lesion = lesion_of(arguments.lesions[0], volume.geometry)
+        predictor = LabelPredictor(
+            package, device=arguments.device or settings.device, threads=settings.threads
+        )
+        reading = predictor.read(volume, lesion)
+        if isinstance(reading.labels, Refusal):
+            raise InputError(reading.labels.sentence)
+        own = None if arguments.include_same_patient else own_key(bank, volume.source)
+        found = bank.query(reading.embedding, arguments.k, label=arguments.label, exclude_patient=own)
+    print_json(
+        {
+            "model": predictor.model,
+            "bank": str(arguments.bank),
+            "distance": "Euclidean between embeddings of length 1",
+            "label": arguments.label,
+            "neighbours": [asdict(one) for one in found],
+        }
+    )
+    return 0
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Check a bank, and print what it holds."""
+    with Bank.open(bank_folder(arguments.bank), None) as bank:
+        bank.verify()
+        print_json(
+            {
+                "folder": str(bank.folder),
+                "package": asdict(bank.package),
+                "lesions": len(bank),
+                "patients": bank.patients(),
+                "dimension": bank.dimension,
+                "labels": dict(bank.label_counts()),
+            }
+        )
+    return 0
+
+
+def _source(arguments: argparse.Namespace, progress: Progress) -> tuple[Iterator[UnreadLesion], int]:
+    from lesionscope.commands.bank_sources import deeplesion_lesions, listed_lesions
+
+    if (arguments.source is None) == (arguments.list is None):
+        raise UsageError("Give --from phantom:N or --from DIR, or --list FILE.")
+    if arguments.list is not None:
+        return listed_lesions(arguments.list, say)
+    if phantom := re.fullmatch(r"phantom:([1-9]\d{0,6})", arguments.source):
+        from lesionscope.phantom.clinic.known import phantom_lesions
+
+        count = int(phantom[1])
+        lesions = phantom_lesions(
+            count, split=arguments.split, workers=arguments.workers, cache=arguments.cache, progress=progress
+        )
+        return lesions, count
+    folder = Path(arguments.source)
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder: give phantom:N, or a folder in DeepLesion's layout.")
+    return deeplesion_lesions(folder, arguments.split, say)

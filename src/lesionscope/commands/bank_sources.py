@@ -1,0 +1,123 @@
+"""Where the known lesions of ``lesionscope bank build`` come from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from lesionscope.commands.read import lesion_of
+from lesionscope.ct.patches import lesion_patch
+from lesionscope.ct.scan import open_ct
+from lesionscope.ct.volume import CTVolume
+from lesionscope.errors import InputError, LesionscopeError
+from lesionscope.inference.scope import impossible
+from lesionscope.lesions.cases import Case, read_cases
+from lesionscope.lesions.deeplesion import TABLE, read_dl_info
+from lesionscope.ontology.label_graph import load_labels
+from lesionscope.ontology.lesanet_files import read_label_file
+from lesionscope.retrieval.keys import key, patient_key, site_secret, study_key
+from lesionscope.retrieval.known import Origin, UnreadLesion
+
+LABEL_FILE = "text_mined_labels_171_and_split.json"
+REPORTS = "reports.jsonl"
+Say = Callable[[str], None]
+
+
+def deeplesion_lesions(root: Path, split: str, say: Say) -> tuple[Iterator[UnreadLesion], int]:
+    """Give the lesions of one split of a folder in DeepLesion's layout, and how many they are.
+
+    Labels are those that LesaNet's label file calls relevant, and what they imply; sentences are there
+    where ``reports.jsonl`` has them. Possibly noisy lesions are left out, as in training.
+    """
+    rows = read_dl_info(root / TABLE)
+    released = read_label_file(root / LABEL_FILE)
+    listed = released.splits[{"validation": "val"}.get(split, split)]
+    sentences = _sentences(root / REPORTS)
+    numbers = [
+        (number, relevant)
+        for number, relevant in zip(listed.lesions, listed.relevant, strict=True)
+        if number < len(rows) and not rows[number].possibly_noisy
+    ]
+
+    def give() -> Iterator[UnreadLesion]:
+        cut: Any = import_module("lesionscope.training.lesanet.deeplesion").cut
+        graph, secret = load_labels(), site_secret()
+        for number, relevant in numbers:
+            row = rows[number]
+            try:
+                hu, box = cut(root, row)
+            except InputError as error:
+                say(f"{row.file_name} is left out: {error}")
+                continue
+            names = [released.terms[term] for term in relevant if released.terms[term] in graph.by_name]
+            pixel = row.spacing_mm[0]
+            yield UnreadLesion(
+                id=f"deeplesion:{number}",
+                hu=hu,
+                patch_box=box,
+                labels=tuple(sorted(graph.expand(names))),
+                sentence=sentences.get(number, ""),
+                patient_key=key(secret, "patient", f"deeplesion/{row.patient}"),
+                study_key=key(secret, "study", f"deeplesion/{row.patient}/{row.study}"),
+                origin=Origin(f"deeplesion:{row.file_name}"),
+                long_mm=row.diameters_px[0] * pixel,
+                short_mm=row.diameters_px[1] * pixel,
+            )
+
+    return give(), len(numbers)
+
+
+def listed_lesions(table: Path, say: Say) -> tuple[Iterator[UnreadLesion], int]:
+    """Give the lesions of a table (see :mod:`lesionscope.lesions.cases`), and how many rows it has."""
+    cases = read_cases(table)
+
+    def give() -> Iterator[UnreadLesion]:
+        secret = site_secret()
+        opened: tuple[Path, str | None, CTVolume] | None = None
+        for case in cases:
+            try:
+                if case.problem:
+                    raise InputError(f"{case.problem}.")
+                if opened is None or opened[:2] != (case.path, case.series):
+                    opened = (case.path, case.series, open_ct(case.path, case.series))
+                yield _lesion(case, opened[2], secret)
+            except LesionscopeError as error:
+                say(f"{table}, line {case.line}, is left out: {error}")
+
+    return give(), len(cases)
+
+
+def _lesion(case: Case, volume: CTVolume, secret: bytes) -> UnreadLesion:
+    graph = load_labels()
+    strange = [label for label in case.labels if label not in graph.by_name]
+    if strange:
+        raise InputError(f"there is no label named '{strange[0]}'.")
+    lesion = lesion_of(case.marks or {}, volume.geometry)
+    if refused := impossible(volume, lesion):
+        raise InputError(refused)
+    patch = lesion_patch(volume, lesion)
+    return UnreadLesion(
+        id=case.id,
+        hu=patch.hu,
+        patch_box=patch.box,
+        labels=tuple(sorted(graph.expand(case.labels))),
+        sentence=case.sentence,
+        patient_key=patient_key(secret, volume.source),
+        study_key=study_key(secret, volume.source),
+        origin=Origin(case.id, volume.source.uid, lesion.centroid_lps_mm),
+        long_mm=None if lesion.long is None else lesion.long.length_mm,
+        short_mm=None if lesion.short is None else lesion.short.length_mm,
+    )
+
+
+def _sentences(path: Path) -> dict[int, str]:
+    if not path.is_file():
+        return {}
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return {int(row["lesion_idx"]): str(row["text"]) for row in rows}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} can't be read as sentences of lesions ({error}).") from error

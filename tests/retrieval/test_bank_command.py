@@ -1,0 +1,188 @@
+"""``lesionscope bank``: built from every source, asked, shown; stopped and gone on with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lesionscope.cli import main
+from lesionscope.ct.patches import preprocess
+from lesionscope.errors import Cancelled, InputError
+from lesionscope.inference.bank_filling import BATCH, fill, open_to_fill
+from lesionscope.models.label_package import LabelPackage
+from lesionscope.ontology.label_graph import load_labels
+from lesionscope.phantom.clinic.blocks import BlockBody
+from lesionscope.phantom.clinic.cohort import cohort
+from lesionscope.phantom.clinic.deeplesion import write_deeplesion
+from lesionscope.progress import CancelToken
+from lesionscope.retrieval.bank import Bank
+from lesionscope.retrieval.known import Origin, UnreadLesion
+
+HERE = "-20,10,15"
+
+
+def unread(count: int) -> list[UnreadLesion]:
+    rng = np.random.default_rng(1)
+    box = np.array([50, 52, 70, 66], dtype=np.float32)
+    return [
+        UnreadLesion(
+            id=f"u{number}",
+            hu=rng.normal(0, 200, (3, 120, 120)).astype(np.int16),
+            patch_box=box,
+            labels=("lung",),
+            sentence="",
+            patient_key=f"p{number}",
+            study_key="s",
+            origin=Origin(f"u{number}"),
+        )
+        for number in range(count)
+    ]
+
+
+def test_filling_reads_each_lesion_as_the_network_does_alone(tmp_path: Path, package: LabelPackage) -> None:
+    import onnxruntime
+
+    lesions = unread(BATCH + 3)
+    with open_to_fill(tmp_path / "bank", package) as bank:
+        assert fill(bank, package, iter(lesions), device="cpu", threads=1) == BATCH + 3
+        session = onnxruntime.InferenceSession(str(package.onnx_path))
+        for number in (0, BATCH, BATCH + 2):
+            one = lesions[number]
+            inputs = {"patch": preprocess(one.hu)[np.newaxis], "box": one.patch_box[np.newaxis]}
+            (expected,) = session.run(["embedding"], inputs)
+            assert np.allclose(bank.lesion(one.id).embedding, expected[0], atol=1e-5)
+
+
+def test_a_stopped_filling_goes_on(tmp_path: Path, package: LabelPackage) -> None:
+    lesions, token, told = unread(2 * BATCH + 5), CancelToken(), []
+
+    def stop_at_once(done: int, total: int, label: str) -> None:
+        told.append(done)
+        token.cancel()
+
+    with open_to_fill(tmp_path / "bank", package) as bank, pytest.raises(Cancelled):
+        fill(bank, package, iter(lesions), device="cpu", threads=1, cancel=token, progress=stop_at_once)
+    assert told == [BATCH]
+    with open_to_fill(tmp_path / "bank", package) as bank:
+        assert len(bank) == BATCH
+        assert fill(bank, package, iter(lesions), device="cpu", threads=1) == BATCH + 5
+        assert bank.ids() == {lesion.id for lesion in lesions}
+        assert fill(bank, package, iter(lesions), device="cpu", threads=1) == 0
+
+
+def test_a_folder_of_something_else_is_not_filled(tmp_path: Path, package: LabelPackage) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(InputError, match="not an empty folder"):
+        open_to_fill(tmp_path, package)
+
+
+def test_phantoms_are_built_asked_and_shown(
+    tmp_path: Path, data: Path, package: LabelPackage, monkeypatch, capsys
+) -> None:
+    monkeypatch.setattr(
+        "lesionscope.phantom.clinic.known.cohort",
+        lambda split, count, **more: cohort(split, count, **{**more, "body_of": BlockBody, "workers": 1}),
+    )
+    bank = data / "banks" / "mine"
+    build = ["bank", "build", "--package", str(package.folder), "--out", str(bank)]
+    assert main([*build, "--from", "phantom:6"]) == 0
+    assert "6 lesions added, 6 in" in capsys.readouterr().out
+    assert main([*build, "--from", "phantom:9"]) == 0
+    assert "3 lesions added, 9 in" in capsys.readouterr().out
+
+    assert main(["bank", "show", "mine"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["lesions"], shown["package"]["sha256"]) == (9, package.sha256)
+
+    made = cohort("train", 9, body_of=BlockBody, workers=1)
+    with Bank.open(bank, package.sha256) as opened:
+        for number, row in enumerate(made.rows):
+            lesion = opened.lesion(f"phantom:train/{row['patient']}/{row['lesion']}")
+            names = {name for name, true in zip(load_labels().core, made.labels[number], strict=True) if true}
+            assert (set(lesion.labels), lesion.sentence) == (names, row["sentence"])
+            assert str(row["patient"]) not in (lesion.patient_key, lesion.study_key)
+    assert shown["patients"] == len({row["patient"] for row in made.rows})
+
+
+def scan(folder: Path) -> Path:
+    """Write a small CT as NIfTI."""
+    import SimpleITK
+
+    hu = np.random.default_rng(4).normal(30, 20, (20, 80, 90)).astype(np.int16)
+    hu[:, :8], hu[:, :, :8] = -1000, -1000
+    image = SimpleITK.GetImageFromArray(hu)
+    image.SetSpacing((1.0, 1.0, 2.0))
+    image.SetOrigin((-60.0, -30.0, -5.0))
+    path = folder / "DOE^JOHN.nii.gz"
+    SimpleITK.WriteImage(image, str(path))
+    return path
+
+
+def test_a_table_of_cases_is_built_and_asked(
+    tmp_path: Path, data: Path, package: LabelPackage, capsys
+) -> None:
+    path = scan(tmp_path)
+    rows = [
+        f'{path.name},"{HERE}",one,right lung,A nodule.',
+        f'{path.name},"0,0,900",two,liver,',
+        f'{path.name},"-10,15,15",three,lnug,',
+        'none.nii.gz,"0,0,0",four,liver,',
+        f'{path.name},"-5,20,20",five,liver; cyst,A cyst.',
+    ]
+    table = tmp_path / "cases.csv"
+    table.write_text("path,click,id,labels,sentence\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    bank = tmp_path / "bank"
+    build = ["bank", "build", "--package", str(package.folder), "--out", str(bank), "--list", str(table)]
+    assert main(build) == 0
+    said = capsys.readouterr()
+    assert "2 lesions added" in said.out
+    for line, why in ((3, "outside"), (4, "no label named 'lnug'"), (5, "none.nii.gz")):
+        assert any(f"line {line}, is left out" in one and why in one for one in said.err.splitlines()), why
+    for file in bank.iterdir():
+        assert b"DOE" not in file.read_bytes(), file
+
+    query = ["bank", "query", str(bank), str(path), "--package", str(package.folder), f"--click={HERE}"]
+    assert main([*query, "--include-same-patient"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [one["id"] for one in answer["neighbours"]] == ["one", "five"]
+    assert answer["neighbours"][0]["distance"] == pytest.approx(0, abs=1e-3)
+    assert answer["neighbours"][0]["labels"] == sorted({"right lung", "lung", "chest"})
+    assert answer["neighbours"][0]["origin"]["centroid_lps_mm"] == [-20, 10, 15]
+    assert main(query) == 0
+    assert json.loads(capsys.readouterr().out)["neighbours"] == []
+    assert main([*query, "--include-same-patient", "--label", "abdomen", "--k", "1"]) == 0
+    assert [one["id"] for one in json.loads(capsys.readouterr().out)["neighbours"]] == ["five"]
+    assert main([*query, "--label", "lnug"]) == 2
+
+
+def test_deeplesions_layout_is_built(tmp_path: Path, data: Path, package: LabelPackage, capsys) -> None:
+    root = write_deeplesion(tmp_path / "DL", 2, split="train", matrix=128, body_of=BlockBody, workers=1)
+    bank = tmp_path / "bank"
+    build = ["bank", "build", "--package", str(package.folder), "--out", str(bank), "--from", str(root)]
+    assert main(build) == 0
+    reports = [json.loads(line) for line in (root / "reports.jsonl").read_text().splitlines()]
+    with Bank.open(bank, package.sha256) as opened:
+        assert len(opened) == len(reports)
+        assert opened.patients() == 2
+        for report in reports:
+            assert opened.lesion(f"deeplesion:{report['lesion_idx']}").sentence == report["text"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        ([], 2, "Give --from phantom:N or --from DIR, or --list FILE"),
+        (["--from", "phantom:0"], 3, "is no folder"),
+        (["--from", "nowhere"], 3, "is no folder"),
+    ],
+)
+def test_sources_that_are_none_are_refused(
+    tmp_path: Path, data: Path, package: LabelPackage, capsys, arguments, status, sentence
+) -> None:
+    build = ["bank", "build", "--package", str(package.folder), "--out", str(tmp_path / "bank")]
+    assert main([*build, *arguments]) == status
+    assert sentence in capsys.readouterr().err
+    assert not (tmp_path / "bank").exists()
