@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lesionscope import config
+from lesionscope.commands.clicked import MASK_FORMS, measured, tell, write_masks
 from lesionscope.commands.output import terminal_progress
 from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.scan import open_ct
@@ -22,7 +23,7 @@ from lesionscope.models import registry
 from lesionscope.report import document, json_form
 
 STDOUT = "-"
-FORMATS = ("json", "html", "csv")
+FORMATS = ("json", "html", "csv", *MASK_FORMS)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -41,10 +42,12 @@ def run(arguments: argparse.Namespace) -> int:
     labels = open_label_reader(settings, arguments.label_model, arguments.device)
     progress = terminal_progress()
     volume = open_ct(arguments.path, arguments.series, progress=progress)
-    lesions = [
+    marked = [
         replace(lesion_of(marks, volume.geometry), number=number)
         for number, marks in enumerate(arguments.lesions, start=1)
     ]
+    clicked = [measured(volume, lesion, wanted=settings.click_box) for lesion in marked]
+    lesions = [one.lesion for one in clicked]
     how: dict[str, Any] = {"override_scope": arguments.override_scope, "progress": progress}
     items = [
         (
@@ -62,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         # What is printed may end in a log: the files of a report name the patient, stdout doesn't.
         patient=arguments.out != STDOUT,
     )
+    tell(content, clicked)
     if arguments.out == STDOUT:
         sys.stdout.write(json_form.text(content))
         return 0
@@ -70,7 +74,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     images = key_images(volume, lesions, notice=content["notice"]) if "html" in forms else None
     for form in forms:
-        print(write(content, form, Path(arguments.out), images=images))
+        if form in MASK_FORMS:
+            print(write_masks(clicked, volume, form, Path(arguments.out)))
+        else:
+            print(write(content, form, Path(arguments.out), images=images))
     return 0
 
 
