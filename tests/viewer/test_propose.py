@@ -144,6 +144,7 @@ def test_a_mouse_click_on_a_real_nodule_is_measured(qtbot, qapp, shared_data, tm
         study.go_to(NODULE_LPS)
         qtbot.wait(100)
         native = study.axial.native
+        study.axial.zoom_by(6.0, study.axial.to_pixels_exact(NODULE_LPS))
         QTest.keyClick(native, Qt.Key.Key_C)
         spot = study.axial.to_pixels(NODULE_LPS)
         QTest.mouseMove(native, spot)
