@@ -118,8 +118,15 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_read(read: argparse.ArgumentParser) -> None:
-    read.add_argument("path", metavar="PATH", type=Path, help="a file, a folder or a zip")
+    read.add_argument("path", metavar="PATH", type=Path, nargs="?", help="a file, a folder or a zip")
     add_marks(read)
+    read.add_argument(
+        "--list",
+        type=Path,
+        metavar="FILE",
+        help="a table of cases in place of PATH (path, click or long and short, id, series): writes "
+        "readings.csv and status.csv, and goes on where it was stopped",
+    )
     read.add_argument("--pathology-model", metavar="NAME", help="a package's name, or the path of its folder")
     read.add_argument("--label-model", metavar="NAME", help="likewise, for the labels")
     read.add_argument("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N (else as configured)")

@@ -50,7 +50,8 @@ def build(arguments: argparse.Namespace) -> int:
 
 def query(arguments: argparse.Namespace) -> int:
     """Print the known lesions like one of a CT."""
-    from lesionscope.commands.read import lesion_of
+    from lesionscope.commands.clicked import measured
+    from lesionscope.commands.marked import lesion_of
     from lesionscope.ct.scan import open_ct
     from lesionscope.inference.label_predictor import LabelPredictor
     from lesionscope.inference.label_reader import own_key
@@ -62,7 +63,8 @@ def query(arguments: argparse.Namespace) -> int:
     settings = config.load()
     with Bank.open(bank_folder(arguments.bank), package.sha256) as bank:
         volume = open_ct(arguments.path, arguments.series, progress=terminal_progress())
-        lesion = lesion_of(arguments.lesions[0], volume.geometry)
+        marked = lesion_of(arguments.lesions[0], volume.geometry)
+        lesion = measured(volume, marked, wanted=settings.click_box).lesion
         predictor = LabelPredictor(
             package, device=arguments.device or settings.device, threads=settings.threads
         )

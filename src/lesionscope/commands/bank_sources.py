@@ -8,7 +8,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from lesionscope.commands.read import lesion_of
+from lesionscope import config
+from lesionscope.commands.clicked import measured
+from lesionscope.commands.marked import lesion_of
 from lesionscope.ct.patches import lesion_patch
 from lesionscope.ct.scan import open_ct
 from lesionscope.ct.volume import CTVolume
@@ -95,7 +97,8 @@ def _lesion(case: Case, volume: CTVolume, secret: bytes) -> UnreadLesion:
     strange = [label for label in case.labels if label not in graph.by_name]
     if strange:
         raise InputError(f"there is no label named '{strange[0]}'.")
-    lesion = lesion_of(case.marks or {}, volume.geometry)
+    marked = lesion_of(case.marks or {}, volume.geometry)
+    lesion = measured(volume, marked, wanted=config.load().click_box).lesion
     if refused := impossible(volume, lesion):
         raise InputError(refused)
     patch = lesion_patch(volume, lesion)
