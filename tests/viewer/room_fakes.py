@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,22 @@ import pytest
 
 from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.volume import CTVolume, Source
-from lesionscope.inference.reading import NodeScore, PathologyAnswer, Provenance, Reading, Refusal
+from lesionscope.errors import InputError
+from lesionscope.inference.reading import (
+    LabelAnswer,
+    LabelScore,
+    NodeScore,
+    PathologyAnswer,
+    Provenance,
+    Reading,
+    Refusal,
+    Why,
+)
 from lesionscope.lesions.lesion import Lesion
+from lesionscope.ontology.label_graph import load_labels
 from lesionscope.ontology.tree import load_tree
 from lesionscope.progress import CancelToken
+from lesionscope.retrieval.known import KnownLesion, Neighbour, Origin
 
 SPACING = (1.5, 1.2, 2.0)
 ORIGIN = (-60.0, -40.0, 100.0)
@@ -150,7 +163,9 @@ def viewers(size: tuple[int, int] = (1366, 768)) -> Iterator[Callable[[], Any]]:
         gc.collect()
 
 
-def staged_window(ct: CTVolume, folder: Path, reader: FakeReader | None = None) -> Iterator[Any]:
+def staged_window(
+    ct: CTVolume, folder: Path, reader: FakeReader | None = None, labels: Callable[[], Any] | None = None
+) -> Iterator[Any]:
     """Open a window of 1366 × 768 with a room on it that shows ``ct``; gone after the ``yield``."""
     from lesionscope.viewer.rooms import room_for, stage_of
 
@@ -159,6 +174,7 @@ def staged_window(ct: CTVolume, folder: Path, reader: FakeReader | None = None) 
         room = room_for(
             viewer,
             make_reader=reader or FakeReader(),
+            make_labels=labels,
             session_path=lambda uid: folder / f"{uid}.db",
             auto_read=False,
         )
@@ -167,3 +183,78 @@ def staged_window(ct: CTVolume, folder: Path, reader: FakeReader | None = None) 
         stage.show_docks()
         yield stage
         del viewer, room, stage
+
+
+def label_answer(*, familiarity: float = 0.6, unfamiliar: bool = False) -> LabelAnswer:
+    """A lung nodule that the model also takes for a liver's; every label of the ontology answered."""
+    said: dict[str, tuple[float, Why, tuple[str, ...]]] = {
+        "chest": (0.9, "implied", ("right lung", "lung nodule")),
+        "lung": (0.9, "implied", ("right lung", "lung nodule")),
+        "right lung": (0.8, "own score", ()),
+        "lung nodule": (0.9, "own score", ()),
+        "nodule": (0.9, "implied", ("lung nodule",)),
+        "liver": (0.6, "own score", ()),
+        "calcified": (0.55, "propagated", ("nodule",)),
+    }
+    graph = load_labels()
+    scores = []
+    for name in graph.core:
+        probability, why, sources = said.get(name, (0.04, "own score", ()))
+        own = 0.2 if why == "propagated" else probability
+        kind = graph.by_name[name].kind
+        scores.append(LabelScore(name, kind, probability, 0.5, name in said, own, why, sources))
+    return LabelAnswer(tuple(scores), (("liver", "lung nodule"),), familiarity, unfamiliar)
+
+
+def known_lesion(number: int) -> KnownLesion:
+    """One of a bank: a bright square, a sentence that speaks of its labels."""
+    picture = np.full((60, 60), -800, np.int16)
+    picture[20:40, 20:40] = 40
+    return KnownLesion(
+        f"known-{number}",
+        np.eye(8, dtype=np.float32)[number % 8],
+        ("lung", "chest", "nodule", "left lung"),
+        "A 9 mm <b>nodule</b> in the left lung.",
+        picture,
+        (18.0, 18.0, 42.0, 42.0),
+        "patient",
+        "study",
+        Origin(f"phantom:train/{number}/0"),
+    )
+
+
+class FakeBank:
+    """Remembers what :func:`known_lesion` makes, and counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def lesion(self, identifier: str) -> KnownLesion:
+        self.asked.append(identifier)
+        number = int(identifier.rpartition("-")[2])
+        if number > 8:
+            raise InputError("no such lesion")
+        return known_lesion(number)
+
+
+class FakeLabels(FakeReader):
+    """A label model with a bank, beside :class:`FakeReader`."""
+
+    def __init__(self, seconds: float = 0.0, answer_with: Any = None, neighbours: int = 3) -> None:
+        super().__init__(seconds)
+        self.label_answer = answer_with or label_answer()
+        self.neighbours = neighbours
+        self.bank = FakeBank()
+
+    def read(self, volume: CTVolume, lesion: Lesion, **how: Any) -> Reading:
+        made = super().read(volume, lesion, **how)
+        known = [known_lesion(number) for number in range(self.neighbours)]
+        return replace(
+            made,
+            pathology=None,
+            labels=self.label_answer,
+            neighbours=tuple(
+                Neighbour(one.id, 0.1 * place, one.labels, one.sentence, one.origin)
+                for place, one in enumerate(known, start=1)
+            ),
+        )

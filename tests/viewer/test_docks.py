@@ -78,7 +78,7 @@ def test_scrolling_stays_smooth_while_a_model_reads(stage, qtbot, monkeypatch):
 
     room = stage.room
     reader = Busy()
-    monkeypatch.setattr(room.desk, "_reader", reader)
+    monkeypatch.setattr(room.readings.pathology, "_reader", reader)
     room.mark_click(centre(volume()))
     study = stage.study
 

@@ -231,7 +231,7 @@ def test_a_result_for_a_lesion_that_has_gone_is_dropped(make_room, qtbot):
     room.delete()
     reader.release.set()
     qtbot.waitUntil(lambda: not room.worker.busy, timeout=3000)
-    assert room.state.statuses == {} and room.state.readings_by_id() == {}
+    assert room.state.statuses == {} and room.state.readings == {}
     room._keep_reading(reading(gone))
     room.undo()
     assert room.state.reading(gone.id) is None
@@ -245,7 +245,7 @@ def test_a_result_for_another_study_is_dropped(make_room, qtbot):
     other = volume("9.9.9")
     room.open(other)
     room._keep_reading(late)
-    assert room.state.lesions == () and room.state.readings_by_id() == {}
+    assert room.state.lesions == () and room.state.readings == {}
 
 
 def test_the_session_reopens_as_it_was_after_a_kill(make_room, qtbot, tmp_path):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import LesionscopeError
@@ -13,6 +14,9 @@ from lesionscope.models.package import ModelPackage
 from lesionscope.progress import CancelToken, Progress
 from lesionscope.viewer.room_state import Phase, Status
 from lesionscope.viewer.workers import Job, Worker
+
+if TYPE_CHECKING:
+    from lesionscope.models.label_package import LabelPackage
 
 
 class Reader(Protocol):
@@ -33,7 +37,8 @@ class Reader(Protocol):
         """Let go of the network."""
 
 
-MakeReader = Callable[[], tuple[Reader, ModelPackage | None]]
+MakeReader = Callable[[], "tuple[Reader | None, ModelPackage | LabelPackage | None]"]
+"""Makes a reader and its package; ``(None, None)`` where no such model is installed."""
 
 
 def default_reader() -> tuple[Reader, ModelPackage | None]:
@@ -47,8 +52,17 @@ def default_reader() -> tuple[Reader, ModelPackage | None]:
     return Predictor(package, device=settings.device), package
 
 
+def default_labels() -> tuple[Reader | None, LabelPackage | None]:
+    """Make the reader of the label package in use; slow, so called on the worker's thread."""
+    from lesionscope.config import load
+    from lesionscope.inference.label_reader import open_label_reader
+
+    reader = open_label_reader(load())
+    return (None, None) if reader is None else (reader, reader.package)
+
+
 class Desk:
-    """Readings asked for, running and over.
+    """Readings of one task asked for, running and over.
 
     Parameters
     ----------
@@ -62,6 +76,8 @@ class Desk:
         Called with each finished reading; asks nobody whether it still matters.
     on_package
         Called once, with the package that answers.
+    on_missing
+        Called where no model is installed.
     """
 
     def __init__(
@@ -71,12 +87,14 @@ class Desk:
         *,
         on_status: Callable[[Mapping[str, Status]], None],
         on_reading: Callable[[Reading], None],
-        on_package: Callable[[ModelPackage], None],
+        on_package: Callable[[Any], None],
+        on_missing: Callable[[], None] = lambda: None,
     ) -> None:
         self._worker, self._make_reader = worker, make_reader
         self._on_status, self._on_reading, self._on_package = on_status, on_reading, on_package
         self._reader: Reader | None = None
-        self._package: ModelPackage | None = None
+        self._on_missing = on_missing
+        self._news: Callable[[], None] | None = None
         self._jobs: dict[str, Job] = {}
         self._statuses: dict[str, Status] = {}
 
@@ -86,9 +104,9 @@ class Desk:
         key = lesion.id
         self._set(key, Status(Phase.QUEUED))
 
-        def task(cancel: CancelToken, progress: Progress) -> Reading:
-            reader = self._ready()
-            return reader.read(
+        def task(cancel: CancelToken, progress: Progress) -> Reading | None:
+            reader = self.ready()
+            return reader and reader.read(
                 volume, lesion, cancel=cancel, progress=progress, override_scope=override_scope
             )
 
@@ -111,7 +129,11 @@ class Desk:
                 del self._jobs[key]
                 self._set(key, Status(phase, message=message))
 
-        def done(reading: Reading) -> None:
+        def done(reading: Reading | None) -> None:
+            if reading is None:
+                self._tell_package()
+                self.forget(key)
+                return
             if current():
                 self._on_reading(reading)
             ended(Phase.DONE)
@@ -128,7 +150,7 @@ class Desk:
 
     def prepare(self) -> None:
         """Load the model ahead of the first lesion, so that its name and card are known."""
-        self._worker.submit(lambda _cancel, _progress: self._ready(), done=lambda _: self._tell_package())
+        self._worker.submit(lambda _cancel, _progress: self.ready(), done=lambda _: self._tell_package())
 
     def cancel(self, lesion_id: str) -> None:
         """Stop reading a lesion; its status says so at once."""
@@ -157,11 +179,15 @@ class Desk:
             self._reader.close()
             self._reader = None
 
-    def _ready(self) -> Reader:
-        """On the worker's thread: the reader, made when first needed."""
+    def ready(self) -> Reader | None:
+        """On the worker's thread: the reader, made when first needed; ``None`` where there is no model."""
         if self._reader is None:
             try:
-                self._reader, self._package = self._make_reader()
+                self._reader, package = self._make_reader()
+                if self._reader is None:
+                    self._news = self._on_missing
+                elif package is not None:
+                    self._news = partial(self._on_package, package)
             except ImportError as error:
                 raise LesionscopeError(
                     f"The model can't run because {error.name} is missing: run `lesionscope doctor`."
@@ -169,9 +195,9 @@ class Desk:
         return self._reader
 
     def _tell_package(self) -> None:
-        if self._package is not None:
-            package, self._package = self._package, None
-            self._on_package(package)
+        if self._news is not None:
+            news, self._news = self._news, None
+            news()
 
     def _stop(self, lesion_id: str) -> bool:
         job = self._jobs.pop(lesion_id, None)

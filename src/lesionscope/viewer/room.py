@@ -9,11 +9,10 @@ puts it on a window.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from lesionscope.ct.volume import CTVolume
@@ -26,10 +25,12 @@ from lesionscope.session.paths import default_path
 from lesionscope.session.state import SessionState
 from lesionscope.session.store import Session
 from lesionscope.viewer import wording
-from lesionscope.viewer.desk import Desk, MakeReader, default_reader
+from lesionscope.viewer.desk import MakeReader, default_reader
+from lesionscope.viewer.held_state import HeldState
 from lesionscope.viewer.propose import Propose, Proposed, Proposer
-from lesionscope.viewer.room_rules import changed_lesions, neighbour, reaches, warnings_of
-from lesionscope.viewer.room_state import Circle, RoomState, Ruler, Tool
+from lesionscope.viewer.readings import Readings
+from lesionscope.viewer.room_rules import changed_lesions, neighbour, reaches
+from lesionscope.viewer.room_state import RoomState, Tool
 from lesionscope.viewer.workers import Worker
 
 if TYPE_CHECKING:
@@ -40,15 +41,18 @@ READ_AFTER_MS = 500
 """Quiet time after the last edit before a lesion is read again by itself: long
 enough to draw the short diameter after the long one, or to drag both end points."""
 SHORTEST_MM = 1.0
+KEPT = ("package", "label_package", "labels_missing", "known", "window")
+"""Parts of the state that another study leaves alone."""
 
 
-class Room:
+class Room(HeldState):
     """State and actions of one viewer.
 
     Parameters
     ----------
-    make_reader
-        Makes the model's reader on the worker's thread, when first needed.
+    make_reader, make_labels
+        Make the pathology and the label model's readers on the worker's thread, when first
+        needed; without the second, labels are not read.
     session_path
         From a series UID to its session file.
     auto_read
@@ -58,40 +62,25 @@ class Room:
         stopped or fails. Return reads again at any time.
     propose
         Proposes diameters for a click; nothing is proposed without it.
-
-    Attributes
-    ----------
-    changed
-        Emitted with the new :class:`RoomState`, after the change is on disk.
-    pointed
-        Emitted with an LPS point that the canvases should show.
     """
-
-    # "latest-only": who changes the room while it tells of a change must not have the older state drawn last.
-    changed = Signal(RoomState, reemission="latest-only")
-    pointed = Signal(object)
 
     def __init__(
         self,
         *,
         make_reader: MakeReader = default_reader,
+        make_labels: MakeReader | None = None,
         session_path: Callable[[str], Path] = default_path,
         auto_read: bool = True,
         propose: Propose | None = None,
     ) -> None:
-        self._state = RoomState()
+        super().__init__()
         self._session: Session | None = None
         self._session_path = session_path
         self._auto_read = auto_read
-        self._closed = False
         self._due: set[str] = set()
         self.worker = Worker("lesionscope-room")
-        self.desk = Desk(
-            self.worker,
-            make_reader,
-            on_status=lambda statuses: self._set(statuses=statuses),
-            on_reading=self._keep_reading,
-            on_package=lambda package: self._set(package=package),
+        self.readings = Readings(
+            self.worker, make_reader, make_labels, show=self._set, on_reading=self._keep_reading
         )
         self.proposer = Proposer(
             self.worker, propose, on_proposal=self._take_proposal, on_failure=self.notify
@@ -101,29 +90,10 @@ class Room:
         self._timer.setInterval(READ_AFTER_MS)
         self._timer.timeout.connect(self._read_due)
 
-    # -- state ----------------------------------------------------------------------------
-
-    @property
-    def state(self) -> RoomState:
-        """The room now."""
-        return self._state
-
-    @property
-    def closed(self) -> bool:
-        """Whether the window has gone."""
-        return self._closed
-
     def _set(self, **changes: Any) -> None:
-        state = replace(self._state, **changes)
-        if state.session is not self._state.session or state.selected != self._state.selected:
-            state = replace(state, warnings=warnings_of(state))
-        if not self._closed and state != self._state:
-            self._state = state
-            self.changed.emit(state)
-
-    def notify(self, sentence: str) -> None:
-        """Tell the person something; the next action clears it."""
-        self._set(notice=sentence)
+        super()._set(**changes)
+        if not self._closed:
+            self.readings.look_up(self._state)
 
     # -- study ----------------------------------------------------------------------------
 
@@ -139,7 +109,7 @@ class Room:
         session = self._session.state if self._session is not None else None
         selected = session.lesions[-1].id if session is not None and session.lesions else None
         self._show(RoomState(volume=volume, session=session, session_note=note, selected=selected))
-        self.desk.prepare()
+        self.readings.prepare()
 
     def leave(self) -> None:
         """Let go of the study: its session closes, its readings stop."""
@@ -148,13 +118,13 @@ class Room:
 
     def _show(self, fresh: RoomState) -> None:
         """Begin anew; only the model stays."""
-        kept = {"package": self._state.package}
+        kept = {name: getattr(self._state, name) for name in KEPT}
         self._set(**{field.name: getattr(fresh, field.name) for field in fields(fresh)} | kept)
 
     def _end_study(self) -> None:
         self._timer.stop()
         self._due.clear()
-        self.desk.clear()
+        self.readings.clear()
         if self._session is not None:
             self._session.close()
             self._session = None
@@ -166,7 +136,7 @@ class Room:
         self._timer.stop()
         self._closed = True
         if self.worker.close():
-            self.desk.close()
+            self.readings.close()
         if self._session is not None:
             self._session.close()
             self._session = None
@@ -260,7 +230,7 @@ class Room:
         if lesion is None:
             self.notify(wording.NOTHING_SELECTED)
             return
-        self.desk.forget(lesion.id)
+        self.readings.forget(lesion.id)
         self._do(lambda session: session.apply(RemoveLesion(lesion.id)))
 
     def undo(self) -> None:
@@ -277,11 +247,7 @@ class Room:
             return
         self._do(lambda session: session.redo())
 
-    def redraw(self) -> None:
-        """Have everyone draw the state again, because something else was drawn over it."""
-        self.changed.emit(self._state)
-
-    # -- selection, tools, passing measurements --------------------------------------------
+    # -- selection ----------------------------------------------------------------------------
 
     def select(self, lesion_id: str | None, *, go: bool = False) -> None:
         """Select a lesion; with ``go`` the canvases travel to it."""
@@ -297,29 +263,6 @@ class Room:
             start = ids.index(self._state.selected) if self._state.selected in ids else (-1 if by > 0 else 0)
             self.select(ids[(start + by) % len(ids)], go=True)
 
-    def set_tool(self, tool: Tool) -> None:
-        """Choose what the left button does; navigating again clears rulers and circles."""
-        clear = tool is Tool.NAVIGATE and self._state.tool is Tool.NAVIGATE
-        cleared: dict[str, Any] = {"rulers": (), "circles": ()} if clear else {}
-        self._set(tool=tool, **cleared)
-
-    def add_ruler(self, ruler: Ruler) -> None:
-        """Show a distance until it is cleared."""
-        self._set(rulers=(*self._state.rulers, ruler), notice="")
-
-    def add_circle(self, circle: Circle) -> None:
-        """Show a circle until it is cleared."""
-        self._set(circles=(*self._state.circles, circle), notice="")
-
-    def fold(self, tag: str, opened: bool) -> None:
-        """Remember that a person opened or closed a node of the tree."""
-        mine = frozenset((tag,))
-        folded, unfolded = self._state.folded, self._state.unfolded
-        if opened:
-            self._set(folded=folded - mine, unfolded=unfolded | mine)
-        else:
-            self._set(folded=folded | mine, unfolded=unfolded - mine)
-
     # -- reading --------------------------------------------------------------------------
 
     def read(self, lesion_id: str | None = None) -> None:
@@ -331,7 +274,7 @@ class Room:
             return
         self._due.discard(lesion.id)
         self._set(notice="")
-        self.desk.read(volume, lesion, override_scope=lesion.id in self._state.overrides)
+        self.readings.read(self._state, volume, lesion)
 
     def read_anyway(self, lesion_id: str | None = None) -> None:
         """Read a lesion although the model says that it is outside its scope."""
@@ -345,7 +288,7 @@ class Room:
         chosen = lesion_id or self._state.selected
         if chosen is not None:
             self._due.discard(chosen)
-            self.desk.cancel(chosen)
+            self.readings.cancel(chosen)
 
     def _keep_reading(self, reading: Reading) -> None:
         """Keep an answer; where its lesion or study has gone meanwhile, drop it."""
@@ -363,7 +306,7 @@ class Room:
         """Read what a change left without a reading of its own, after a moment of quiet."""
         if not self._auto_read:
             return
-        for lesion_id, unread in changed_lesions(before, after):
+        for lesion_id, unread in changed_lesions(before, after, self.readings.tasks(self._state)):
             (self._due.add if unread else self._due.discard)(lesion_id)
         if self._due:
             self._timer.start()
@@ -421,5 +364,5 @@ class Room:
     def _forget_gone(self, before: SessionState | None, ids: list[str]) -> None:
         for lesion in before.lesions if before is not None else ():
             if lesion.id not in ids:
-                self.desk.forget(lesion.id)
+                self.readings.forget(lesion.id)
                 self._due.discard(lesion.id)

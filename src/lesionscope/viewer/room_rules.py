@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from lesionscope.inference.reading import Task
 from lesionscope.lesions import marking
 from lesionscope.lesions.lesion import Diameter, Lesion
 from lesionscope.session.state import SessionState
@@ -33,9 +34,17 @@ def neighbour(before: SessionState | None, ids: list[str], gone: str | None) -> 
     return next((lesion_id for lesion_id in after if lesion_id in ids), ids[-1] if ids else None)
 
 
-def changed_lesions(before: SessionState | None, after: SessionState) -> Iterator[tuple[str, bool]]:
+def changed_lesions(
+    before: SessionState | None, after: SessionState, tasks: Sequence[Task] = ("pathology",)
+) -> Iterator[tuple[str, bool]]:
     """Give each lesion that a step marked or changed, and whether it lacks a reading of its own now."""
     known = {} if before is None else {lesion.id: lesion.fingerprint for lesion in before.lesions}
     for lesion in after.lesions:
         if known.get(lesion.id) != lesion.fingerprint:
-            yield lesion.id, after.reading(lesion.id) is None or after.is_stale(lesion.id)
+            yield (
+                lesion.id,
+                any(
+                    after.reading(lesion.id, task) is None or after.is_stale(lesion.id, task)
+                    for task in tasks
+                ),
+            )

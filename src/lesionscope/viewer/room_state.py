@@ -11,12 +11,13 @@ from lesionscope.lesions.lesion import Lesion, Point
 
 if TYPE_CHECKING:
     from lesionscope.ct.volume import CTVolume
+    from lesionscope.ct.windows import Window
     from lesionscope.inference.reading import Reading, Task
     from lesionscope.models.label_package import LabelPackage
     from lesionscope.models.package import ModelPackage
-    from lesionscope.retrieval.known import KnownLesion
     from lesionscope.session.state import SessionState
     from lesionscope.viewer.propose import Proposed
+    from lesionscope.viewer.recall import Recalled
 
 
 class Tool(enum.Enum):
@@ -93,8 +94,10 @@ class RoomState:
     label_package: LabelPackage | None = None
     labels_missing: bool = False
     """No label model is installed."""
-    known: Mapping[str, KnownLesion | None] = field(default_factory=dict)
+    known: Mapping[str, Recalled | None] = field(default_factory=dict)
     """Known lesions that readings name, with their pictures; ``None``: the bank lost it."""
+    window: Window | None = None
+    """The grey-scale window of the views."""
     wanted_label: str = ""
     """What was typed to search the labels."""
     notice: str = ""
@@ -118,6 +121,11 @@ class RoomState:
     def lesion(self) -> Lesion | None:
         """The selected lesion."""
         return next((lesion for lesion in self.lesions if lesion.id == self.selected), None)
+
+    @property
+    def readings(self) -> Mapping[tuple[str, Task], Reading]:
+        """The readings shown, by lesion and task."""
+        return self.session.readings if self.session is not None else {}
 
     def reading(self, lesion_id: str | None, task: Task = "pathology") -> Reading | None:
         """Return the latest reading of a lesion for a task."""

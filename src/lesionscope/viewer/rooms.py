@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from lesionscope.viewer.desk import default_labels
 from lesionscope.viewer.propose import default_propose
 from lesionscope.viewer.room import Room
 from lesionscope.viewer.stage import Stage
@@ -29,7 +30,7 @@ def room_for(viewer: Any, **options: Any) -> Room:
     viewer = getattr(viewer, "__wrapped__", viewer)
     room = _rooms.get(viewer)
     if room is None or room.closed:
-        room = Room(**{"propose": default_propose, **options})
+        room = Room(**{"propose": default_propose, "make_labels": default_labels, **options})
         _rooms[viewer] = room
         _stages[room] = Stage(room, viewer, partial(_forget, weakref.ref(viewer), weakref.ref(room)))
     return room

@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from lesionscope.viewer.room import Room
 
 PLUGIN = "napari-lesionscope"
+MODELS = "Models"
+TAB_KEYS = {
+    "tree": ("F2", wording.KEY_TREE),
+    "labels": ("F3", wording.KEY_LABELS),
+    "similar": ("F4", wording.KEY_SIMILAR),
+}
 DOCKS = {wording.LESIONS_DOCK: "left", wording.READING_DOCK: "right"}
 
 
@@ -99,11 +105,17 @@ class Stage:
         study.set_keys(self._keys())
         study.canvases_changed.connect(self._dress)
         study.study_changed.connect(self._study_changed)
+        study.window_changed.connect(self.room.show_window)
         study.closed.connect(self.close)
         return study
 
     def _keys(self) -> tuple[Key, ...]:
-        return (*room_keys(self.room), Key("F1", wording.KEY_HELP, VIEW, self.show_help))
+        return (
+            *room_keys(self.room),
+            *(Key(key, title, MODELS, partial(self.show_tab, tab)) for tab, (key, title) in TAB_KEYS.items()),
+            Key("Ctrl+F", wording.KEY_SEARCH, MODELS, partial(self.show_tab, "labels", search=True)),
+            Key("F1", wording.KEY_HELP, VIEW, self.show_help),
+        )
 
     def _dress(self, canvases: tuple[Canvas, ...]) -> None:
         """Give marks and tools to the canvases that show a study, take them from the others."""
@@ -166,6 +178,13 @@ class Stage:
             dock.show()
         dock.raise_()
         return dock
+
+    def show_tab(self, tab: str, *, search: bool = False) -> None:
+        """Bring one way of reading a lesion to the front; ``search`` goes to its search field."""
+        self.show_dock(wording.READING_DOCK)
+        panel = self.dock_widget(wording.READING_DOCK)
+        if isinstance(panel, ReadingPanel):
+            panel.show_tab(tab, search=search)
 
     def new_panel(self, title: str) -> QWidget:
         """Make the widget of one dock."""

@@ -23,6 +23,8 @@ SCORE: Final = words.SCORE
 READING_DOCK: Final = "Reading"
 LESIONS_DOCK: Final = "Lesions"
 TREE_TAB: Final = "Tree"
+LABELS_TAB: Final = words.LABELS
+SIMILAR_TAB: Final = "Similar"
 LESIONS_LAYER: Final = "Lesions"
 DIAMETERS_LAYER: Final = "Diameters"
 OUTLINES_LAYER: Final = "Outlines"
@@ -83,6 +85,45 @@ QUEUED: Final = "Waiting for the lesion before it…"
 READING: Final = "Reading lesion {number}…"
 CANCELLED: Final = "Reading was stopped at your request."
 LESION_TITLE: Final = "Lesion {number}"
+
+# The labels ----------------------------------------------------------------------
+NO_LABEL_MODEL: Final = (
+    "No label model is installed, so labels and similar lesions can't be shown. "
+    "Put a package into the folder that `lesionscope doctor` names."
+)
+SCORE_AND_THRESHOLD: Final = f"{words.SCORE}, tick: threshold"
+SEARCH_LABELS: Final = "Search the labels…"
+NOTHING_FOUND: Final = "No label holds these words."
+NO_LABEL: Final = words.NO_LABEL
+NOT_PREDICTED: Final = "{count} more below their thresholds"
+EXCLUDED_BY: Final = "conflict: excluded by {others}"
+BELOW_THRESHOLD: Final = "below its threshold"
+LABEL_TIP: Final = (
+    "{name}\nModel score {percent} %, predicted from {threshold} %\n"
+    "Before score propagation {own} %\nWhy: {why}"
+)
+CONFLICTS: Final = "Labels that exclude each other are both predicted: {pairs}."
+NO_REASON_UNFAMILIAR: Final = (
+    "This model can't say how familiar a lesion is: its training lesions aren't known."
+)
+
+# Similar lesions -----------------------------------------------------------------
+NO_BANK: Final = "There is no bank of known lesions for this model: `lesionscope bank build` makes one."
+NONE_ALIKE: Final = words.NO_NEIGHBOURS
+THIS_LESION: Final = "This lesion"
+DISTANCE: Final = "distance {distance:.2f}"
+SHARED: Final = "shared"
+ITS_OWN: Final = "only there"
+NO_SENTENCE: Final = "no report sentence"
+NO_PICTURE: Final = "no picture"
+OPEN_NEIGHBOUR_TIP: Final = "Enter or a click shows it beside this lesion"
+NOT_AT_HAND: Final = "The scan of this known lesion is not at hand: this is the picture that the bank keeps."
+AT_HAND: Final = "This known lesion lies in the study that is open: the views have gone to it."
+BESIDE_TITLE: Final = "Beside a known lesion"
+KEY_TREE: Final = "Show the tree"
+KEY_LABELS: Final = "Show the labels"
+KEY_SIMILAR: Final = "Show similar lesions"
+KEY_SEARCH: Final = "Search the labels"
 
 # The list ------------------------------------------------------------------------
 STATE_WORKING: Final = "reading…"

@@ -1,185 +1,40 @@
-"""The panel of one lesion's model scores: what was said, how sure, and what can be done."""
+"""The panel of one lesion's tree of model scores."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel
 
-from lesionscope.inference.reading import PathologyAnswer, Reading, Refusal
+from lesionscope.inference.reading import PathologyAnswer, Reading
 from lesionscope.viewer import wording
-from lesionscope.viewer.docks.card import CardDialog
+from lesionscope.viewer.docks.answer_panel import AnswerPanel
 from lesionscope.viewer.docks.colours import colours
-from lesionscope.viewer.docks.panel import Panel, Strip
 from lesionscope.viewer.docks.tree_rows import likely_path, rows
 from lesionscope.viewer.docks.tree_view import ScoreTree
-from lesionscope.viewer.room_state import Phase, RoomState, Status
+from lesionscope.viewer.room_state import RoomState
 
 if TYPE_CHECKING:
     from lesionscope.viewer.room import Room
 
 
-class TreePanel(Panel):
-    """Title, notice, state of the reading, tree."""
+class TreePanel(AnswerPanel):
+    """The classes of the pathology model, the most likely path open."""
 
     def __init__(self, room: Room) -> None:
-        super().__init__(room)
-        self.setObjectName("lesionscope-tree-panel")
-        self.title = QLabel()
-        font = self.title.font()
-        font.setBold(True)
-        self.title.setFont(font)
-        self.size = QLabel()
-        self.notice = Strip("lesionscope-demonstration")
-        self.notice.show_text(wording.DEMONSTRATION)
-        self.model = QLabel()
-        self.model.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.about = QPushButton(wording.ABOUT_MODEL)
-        self.about.clicked.connect(self._show_card)
-        self.progress = QProgressBar()
-        self.progress.setTextVisible(False)
-        self.progress.setMaximumHeight(round(self.fontMetrics().height() * 0.6))
-        self.working = Strip("lesionscope-working")
-        self.working.button.clicked.connect(lambda: room.cancel())
-        self.unfamiliar = Strip("lesionscope-unfamiliar")
-        self.stale = Strip("lesionscope-stale")
-        self.stale.button.clicked.connect(lambda: room.read())
-        self.message = Strip("lesionscope-message")
-        self.message.button.clicked.connect(self._act)
         self.score = QLabel(wording.SCORE)
         self.score.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.tree = ScoreTree()
         self.tree.folding_changed.connect(room.fold)
-        self.warning = Strip("lesionscope-warning")
-        self.card: CardDialog | None = None
-        self._lay_out()
-        self.follow()
+        super().__init__(room, self.score, self.tree)
+        self.setObjectName("lesionscope-tree-panel")
 
-    def _lay_out(self) -> None:
-        heading = QHBoxLayout()
-        heading.addWidget(self.title)
-        heading.addStretch(1)
-        heading.addWidget(self.size)
-        model = QHBoxLayout()
-        model.addWidget(self.model, 1)
-        model.addWidget(self.about)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.setSpacing(4)
-        layout.addLayout(heading)
-        layout.addWidget(self.notice)
-        for strip in (self.working, self.progress, self.unfamiliar, self.stale, self.message):
-            layout.addWidget(strip)
-        layout.addWidget(self.score)
-        layout.addWidget(self.tree, 1)
-        self.filler = QWidget()
-        layout.addWidget(self.filler, 1)
-        layout.addWidget(self.warning)
-        layout.addLayout(model)
-
-    def draw(self, state: RoomState) -> None:
-        """Show the selected lesion's reading, or say what to do to get one."""
-        theme = colours()
-        self.tree.paint_with(theme)
-        for strip, colour in (
-            (self.notice, theme.warning),
-            (self.working, theme.bar),
-            (self.unfamiliar, theme.warning),
-            (self.stale, theme.warning),
-            (self.warning, theme.warning),
-        ):
-            strip.edge.set_colour(colour)
-        self._draw_model(state)
-        lesion = state.lesion
-        reading = state.reading(state.selected)
-        status = state.status(state.selected)
-        self.title.setText("" if lesion is None else wording.LESION_TITLE.format(number=lesion.number))
-        self.size.setText("" if lesion is None else wording.size_text(lesion, unit=True))
-        self.warning.show_text("\n".join(state.warnings))
-        self._draw_work(state, status)
-        stale = lesion is not None and reading is not None and state.is_stale(lesion.id)
-        working = status is not None and status.is_working
-        failed = status is not None and status.phase is Phase.FAILED
-        self.stale.show_text(wording.STALE if stale else "", "" if working or failed else wording.READ_AGAIN)
-        self._draw_answer(state, reading, stale)
-        self._draw_message(state, reading, status, stale)
-
-    def _draw_model(self, state: RoomState) -> None:
-        package = state.package
-        demonstration = package is None or package.card.demonstration
-        self.notice.show_text(wording.DEMONSTRATION if demonstration else wording.RESEARCH)
-        self.model.setText("" if package is None else f"{package.card.name} {package.card.version}")
-        self.about.setEnabled(package is not None)
-
-    def _draw_work(self, state: RoomState, status: Status | None) -> None:
-        working = status is not None and status.is_working
-        self.progress.setVisible(working)
-        if not working or status is None or state.lesion is None:
-            self.working.show_text("")
-            return
-        words = wording.READING.format(number=state.lesion.number)
-        if status.phase is Phase.QUEUED:
-            words = wording.QUEUED
-        self.working.show_text(status.message or words, wording.CANCEL)
-        self.progress.setRange(0, status.total)
-        self.progress.setValue(status.done)
-
-    def _draw_answer(self, state: RoomState, reading: Reading | None, stale: bool) -> None:
-        answer = reading.pathology if reading is not None else None
-        shown = isinstance(answer, PathologyAnswer)
-        self.tree.setVisible(shown)
-        self.score.setVisible(shown)
-        self.filler.setVisible(not shown)
-        if not isinstance(answer, PathologyAnswer):
-            self.unfamiliar.show_text("")
-            return
-        text = wording.UNFAMILIAR if answer.unfamiliar else ""
-        self.unfamiliar.show_text(text, tip=wording.UNFAMILIAR_TIP.format(p=f"{answer.familiarity:.3f}"))
+    def show_answer(self, state: RoomState, reading: Reading, stale: bool) -> None:
+        """Show the tree of an answer."""
+        answer = reading.pathology
+        assert isinstance(answer, PathologyAnswer)
+        self.tree.paint_with(colours())
         tree = state.package.tree if state.package is not None else None
         open_tags = (frozenset(likely_path(answer)) | state.unfolded) - state.folded
         self.tree.show_rows(rows(answer, tree), open_tags=open_tags, hatched=answer.unfamiliar, faded=stale)
-
-    def _draw_message(
-        self, state: RoomState, reading: Reading | None, status: Status | None, stale: bool
-    ) -> None:
-        theme = colours()
-        refused = reading is not None and isinstance(reading.pathology, Refusal)
-        failed = status is not None and status.phase is Phase.FAILED
-        self.message.edge.set_colour(theme.warning if refused or failed or state.notice else theme.bar)
-        if state.volume is None:
-            self.message.show_text(state.notice or wording.NO_STUDY)
-        elif state.lesion is None:
-            empty = wording.SELECT_LESION if state.lesions else wording.NO_LESION
-            self.message.show_text(state.notice or empty)
-        elif status is not None and status.phase is Phase.FAILED:
-            self.message.show_text(status.message, wording.READ_AGAIN)
-        elif status is not None and status.phase is Phase.CANCELLED and (reading is None or stale):
-            self.message.show_text(wording.CANCELLED, "" if stale else wording.READ)
-        elif status is not None and status.is_working:
-            self.message.show_text(state.notice)
-        elif reading is None:
-            self.message.show_text(wording.NOT_READ.format(number=state.lesion.number), wording.READ)
-        elif isinstance(reading.pathology, Refusal) and not stale:
-            self.message.show_text(reading.pathology.sentence, wording.READ_ANYWAY, wording.READ_ANYWAY_TIP)
-        elif state.lesion.id in state.overrides and not stale:
-            self.message.show_text(wording.OUT_OF_SCOPE_READ)
-        else:
-            self.message.show_text(state.notice)
-
-    def _act(self) -> None:
-        if self.message.button.text() == wording.READ_ANYWAY:
-            self.room.read_anyway()
-        else:
-            self.room.read()
-
-    def _show_card(self) -> None:
-        package = self.room.state.package
-        if package is not None:
-            self.card = CardDialog(package, self)
-            self.card.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            self.card.destroyed.connect(self._forget_card)
-            self.card.show()
-
-    def _forget_card(self, *_: object) -> None:
-        self.card = None

@@ -11,14 +11,37 @@ from lesionscope.viewer import wording
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the tree: what it says, how long its bar is, and its children."""
+    """One line of the tree: what it says, how long its bar is, and its children.
+
+    Parameters
+    ----------
+    tag
+        Its identity among the rows.
+    text, tip
+        What it says, and what it says when pointed at.
+    score
+        0…1; ``None`` where there is no bar.
+    threshold
+        Where the bar gets a mark.
+    note
+        A second, smaller line.
+    is_leak, heading, quiet, alert
+        "None of these"; a class of rows; in the background; something is wrong with it.
+    children
+        Rows below it.
+    """
 
     tag: str
     text: str
-    score: float
-    tip: str
+    score: float | None
+    tip: str = ""
     is_leak: bool = False
     children: tuple[Row, ...] = ()
+    threshold: float | None = None
+    note: str = ""
+    heading: bool = False
+    quiet: bool = False
+    alert: bool = False
 
 
 def rows(answer: PathologyAnswer, tree: PathologyTree | None = None) -> tuple[Row, ...]:

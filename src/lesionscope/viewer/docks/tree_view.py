@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import QModelIndex, QRect, QSize, Qt, Signal
-from qtpy.QtGui import QBrush, QColor, QPainter, QStandardItem, QStandardItemModel
+from qtpy.QtGui import QBrush, QColor, QPainter, QPen, QStandardItem, QStandardItemModel
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -22,6 +22,8 @@ from lesionscope.viewer.docks.tree_rows import Row
 
 ROW = Qt.ItemDataRole.UserRole + 1
 _GAP = 6
+NOTE_SIZE = 0.85
+"""A note's letters, as a share of the name's."""
 
 
 class ScoreDelegate(QStyledItemDelegate):
@@ -34,9 +36,11 @@ class ScoreDelegate(QStyledItemDelegate):
         self.colours: Colours = colours()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:  # noqa: N802
-        """One comfortable line, however narrow the dock."""
+        """One comfortable line, however narrow the dock; a second one for a note."""
         metrics = option.fontMetrics
-        return QSize(metrics.horizontalAdvance("M" * 12), round(metrics.height() * 1.6))
+        row: Row | None = index.data(ROW)
+        lines = 1.6 if row is None or not row.note else 1.6 + NOTE_SIZE
+        return QSize(metrics.horizontalAdvance("M" * 12), round(metrics.height() * lines))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
         """Draw one row: elided name, bar, percent."""
@@ -49,25 +53,43 @@ class ScoreDelegate(QStyledItemDelegate):
         style = option.widget.style() if option.widget is not None else None
         if style is not None:
             style.drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, option, painter, option.widget)
-        name, bar, number = self._places(option)
+        name, bar, number = self._places(option, row)
         font = painter.font()
         font.setItalic(row.is_leak)
+        font.setBold(row.heading)
         painter.setFont(font)
         if row.is_leak:
             painter.setPen(self.colours.leak)
             painter.drawLine(option.rect.topLeft(), option.rect.topRight())
-        painter.setPen(self.colours.quiet if row.is_leak or self.faded else self.colours.text)
-        text = option.fontMetrics.elidedText(row.text, Qt.TextElideMode.ElideRight, name.width())
+        painter.setPen(self.colours.quiet if row.is_leak or row.quiet or self.faded else self.colours.text)
+        text = painter.fontMetrics().elidedText(row.text, Qt.TextElideMode.ElideRight, name.width())
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.drawText(name, int(middle | Qt.AlignmentFlag.AlignLeft), text)
-        percent = f"{wording.percent(row.score)} %"
-        painter.drawText(number, int(middle | Qt.AlignmentFlag.AlignRight), percent)
-        self._paint_bar(painter, bar, row)
+        if row.score is not None:
+            percent = f"{wording.percent(row.score)} %"
+            painter.drawText(number, int(middle | Qt.AlignmentFlag.AlignRight), percent)
+            self._paint_bar(painter, bar, row, row.score)
+        if row.note:
+            self._paint_note(painter, option.rect, name, row)
         painter.restore()
 
-    def _places(self, option: QStyleOptionViewItem) -> tuple[QRect, QRect, QRect]:
+    def _paint_note(self, painter: QPainter, rect: QRect, name: QRect, row: Row) -> None:
+        """Write the second line below the first, over the row's whole width."""
+        font = painter.font()
+        font.setPointSizeF(font.pointSizeF() * NOTE_SIZE)
+        painter.setFont(font)
+        painter.setPen(self.colours.warning if row.alert else self.colours.quiet)
+        place = QRect(
+            name.left(), name.bottom() - 2, rect.right() - name.left(), rect.bottom() - name.bottom()
+        )
+        text = painter.fontMetrics().elidedText(row.note, Qt.TextElideMode.ElideRight, place.width())
+        painter.drawText(place, int(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft), text)
+
+    def _places(self, option: QStyleOptionViewItem, row: Row) -> tuple[QRect, QRect, QRect]:
         """Return the rectangles of name, bar and number; bars of all depths share one left edge."""
-        rect, metrics = option.rect, option.fontMetrics
+        rect, metrics = QRect(option.rect), option.fontMetrics
+        if row.note:
+            rect.setHeight(round(metrics.height() * 1.5))
         view_width = option.widget.viewport().width() if option.widget is not None else rect.right()
         number_width = metrics.horizontalAdvance(">99 %") + _GAP
         bar_width = max(metrics.height() * 2, round(view_width * 0.2))
@@ -75,19 +97,27 @@ class ScoreDelegate(QStyledItemDelegate):
         height = max(6, round(metrics.height() * 0.55))
         top = rect.top() + (rect.height() - height) // 2
         bar = QRect(number.left() - bar_width, top, bar_width, height)
-        name = QRect(rect.left() + 2, rect.top(), max(0, bar.left() - _GAP - rect.left() - 2), rect.height())
+        end = rect.right() if row.score is None else bar.left() - _GAP
+        name = QRect(rect.left() + 2, rect.top(), max(0, end - rect.left() - 2), rect.height())
         return name, bar, number
 
-    def _paint_bar(self, painter: QPainter, place: QRect, row: Row) -> None:
+    def _paint_bar(self, painter: QPainter, place: QRect, row: Row, score: float) -> None:
+        self._paint_share(painter, place, row, score)
+        if row.threshold is not None:
+            x = place.left() + round((place.width() - 1) * row.threshold)
+            painter.setPen(QPen(self.colours.text, 2))
+            painter.drawLine(x, place.top() - 2, x, place.bottom() + 2)
+
+    def _paint_share(self, painter: QPainter, place: QRect, row: Row, score: float) -> None:
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.colours.track)
         painter.drawRect(place)
         filled = QRect(place)
-        filled.setWidth(round(place.width() * min(max(row.score, 0.0), 1.0)))
+        filled.setWidth(round(place.width() * min(max(score, 0.0), 1.0)))
         if filled.width() <= 0:
             return
         colour = QColor(self.colours.leak if row.is_leak else self.colours.bar)
-        if self.faded:
+        if self.faded or row.quiet:
             colour.setAlphaF(0.45)
         if self.hatched:
             painter.setPen(colour)
@@ -104,15 +134,14 @@ class ScoreTree(QTreeView):
     folding_changed = Signal(str, bool)
     """A person opened (``True``) or closed the node with this tag."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "lesionscope-tree", title: str = wording.SCORE) -> None:
         super().__init__()
-        self.setObjectName("lesionscope-tree")
-        self.setAccessibleName(wording.SCORE)
+        self.setObjectName(name)
+        self.setAccessibleName(title)
         self.setModel(QStandardItemModel(self))
         self.delegate = ScoreDelegate(self)
         self.setItemDelegate(self.delegate)
         self.setHeaderHidden(True)
-        self.setUniformRowHeights(True)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.header().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
@@ -159,10 +188,8 @@ def _item(row: Row) -> QStandardItem:
     item = QStandardItem(row.text)
     item.setData(row, ROW)
     item.setToolTip(row.tip)
-    item.setData(
-        f"{row.text}: {wording.SCORE.lower()} {wording.percent(row.score)} %",
-        Qt.ItemDataRole.AccessibleTextRole,
-    )
+    said = "" if row.score is None else f": {wording.SCORE.lower()} {wording.percent(row.score)} %"
+    item.setData(f"{row.text}{said}", Qt.ItemDataRole.AccessibleTextRole)
     item.setEditable(False)
     for child in row.children:
         item.appendRow(_item(child))

@@ -1,0 +1,66 @@
+"""What a bank knows of the neighbours that readings name: their pictures and marked sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
+
+from lesionscope.errors import InputError
+from lesionscope.progress import CancelToken
+
+if TYPE_CHECKING:
+    from lesionscope.mining.miner import Miner
+    from lesionscope.retrieval.known import KnownLesion
+
+
+class Remembers(Protocol):
+    """A bank: see :class:`lesionscope.retrieval.bank.Bank`."""
+
+    def lesion(self, identifier: str) -> KnownLesion:
+        """Return all that is known of a lesion."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recalled:
+    """A known lesion, and where its sentence speaks of labels: first character and the one after the last."""
+
+    lesion: KnownLesion
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+def recall(bank: Remembers | None, names: Sequence[str], cancel: CancelToken) -> dict[str, Recalled | None]:
+    """Fetch known lesions by id; ``None`` for one that the bank doesn't have (any more)."""
+    found: dict[str, Recalled | None] = {}
+    for name in names:
+        cancel.check()
+        try:
+            lesion = None if bank is None else bank.lesion(name)
+        except InputError:
+            lesion = None
+        found[name] = None if lesion is None else Recalled(lesion, spans_of(lesion.sentence))
+    return found
+
+
+def spans_of(sentence: str) -> tuple[tuple[int, int], ...]:
+    """Return where a sentence speaks of its lesion's labels, in the order of the text, none overlapping."""
+    mentions = _miner().mine(sentence).mentions
+    said = {(mention.start, mention.end) for mention in mentions if mention.relation != "irrelevant"}
+    spans: list[tuple[int, int]] = []
+    for start, end in sorted(said):
+        # A label said by words far apart ("nodule … in the lung") spans what lies between them:
+        # the words themselves are enough.
+        if any(span != (start, end) and start <= span[0] and span[1] <= end for span in said):
+            continue
+        if not spans or start >= spans[-1][1]:
+            spans.append((start, end))
+    return tuple(spans)
+
+
+@cache
+def _miner() -> Miner:
+    from lesionscope.mining.miner import Miner
+    from lesionscope.ontology.label_graph import load_labels
+
+    return Miner(load_labels())
