@@ -108,7 +108,7 @@ def score(
     rows = np.flatnonzero(learnt.labelled)
     rows = rows[:: max(1, len(rows) // QUERY_BANK)]
     bank = network.of(training, rows, progress=progress, cancel=cancel).embedding
-    p = package.familiarity(answers.embedding)
+    p = package.familiarity(network.familiar(test))
     figures: dict[str, Any] = {"recipe": recipe.name}
     labels: dict[str, Any] = {}
     for name, one_set in sets_of(test, graph).items():

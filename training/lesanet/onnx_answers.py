@@ -21,6 +21,8 @@ class OnnxAnswers:
     def __init__(self, package: LabelPackage) -> None:
         import onnxruntime
 
+        familiarity = package.card.familiarity
+        self._layer = "embedding" if familiarity is None else familiarity.layer
         self._session = onnxruntime.InferenceSession(
             str(package.onnx_path), providers=["CPUExecutionProvider"]
         )
@@ -44,3 +46,11 @@ class OnnxAnswers:
             parts.append(self._session.run(list(OUTPUTS), dict(zip(INPUTS, inputs, strict=True))))
             progress(start + len(some), len(chosen), "Scoring")
         return Answers(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+    def familiar(self, lesions: Lesions) -> NDArray[np.float32]:
+        """Return what familiarity is measured on, of every lesion, ``(n, d)``."""
+        parts = []
+        for start in range(0, len(lesions), AT_ONCE):
+            inputs = (preprocess(lesions.hu[start : start + AT_ONCE]), lesions.boxes[start : start + AT_ONCE])
+            parts += self._session.run([self._layer], dict(zip(INPUTS, inputs, strict=True)))
+        return np.concatenate(parts)

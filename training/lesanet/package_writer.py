@@ -13,7 +13,7 @@ from lesionscope.models.familiarity import Bank
 from lesionscope.models.label_package import BANK, FILES, LabelCard, LabelPackage, open_label_package
 from lesionscope.models.lesanet.lesion_embedding import LesionEmbedding
 from lesionscope.models.lesanet.network import LesaNet
-from lesionscope.models.lesanet.onnx import INPUTS, OPSET, OUTPUTS, export_onnx
+from lesionscope.models.lesanet.onnx import INPUTS, OPSET, OUTPUTS, TEXTURE, export_onnx
 from lesionscope.models.package import CARD, sha256_of
 
 from ..engine.half import halved_state
@@ -27,7 +27,7 @@ AGREEMENT = 1e-3
 
 def onnx_section() -> dict[str, object]:
     """Return the card's ``onnx`` section for graphs that this module writes."""
-    return {"inputs": list(INPUTS), "outputs": list(OUTPUTS), "opset": OPSET}
+    return {"inputs": list(INPUTS), "outputs": [*OUTPUTS, TEXTURE], "opset": OPSET}
 
 
 def write_package(
@@ -46,7 +46,7 @@ def write_package(
     network
         A network whose weights :func:`~..engine.half.halve` has rounded.
     bank
-        Training embeddings, prepared.
+        Textures of training lesions, prepared.
     card
         Makes the card from the SHA-256 of the other files.
     examples
@@ -63,7 +63,7 @@ def write_package(
     network = network.cpu().eval()
     with new_package(folder) as work:
         save_file(halved_state(network), work / FILES["weights"], metadata={"format": "pt"})
-        export_onnx(network, work / FILES["onnx"])
+        export_onnx(network, work / FILES["onnx"], texture=True)
         save_arrays(bank.arrays(), work / BANK["bank"])
         digests = {key: sha256_of(work / name) for key, name in (FILES | BANK).items()}
         (work / CARD).write_text(card(digests).as_json(), encoding="utf-8")

@@ -22,6 +22,7 @@ from lesionscope.models.label_package import (
     ontology_digest,
     open_label_package,
 )
+from lesionscope.models.lesanet.onnx import TEXTURE
 from lesionscope.ontology.label_graph import LabelGraph, load_labels
 from lesionscope.progress import CancelToken, Progress, silent
 
@@ -34,12 +35,12 @@ from .package_writer import onnx_section, write_package
 from .parallel import joined
 from .recipe import LesaNetRecipe
 from .scoring import groups_of
-from .trainer import Trained, Trainer, infer
+from .trainer import Trained, Trainer, infer, textures
 
 METRICS = "metrics.json"
 PACKAGE = "package"
-EMBEDDED = 4000
-"""Training lesions whose embeddings describe what is familiar."""
+DESCRIBED = 4000
+"""Training lesions whose textures describe what is familiar."""
 LOWEST_THRESHOLD = 1e-6
 
 
@@ -105,15 +106,15 @@ def _package(
         tuned_thresholds(targets.positive, probabilities, ancestors, targets.known), LOWEST_THRESHOLD, 1.0
     )
     decisions = Decisions(calibration, thresholds)
-    picked = trainer.rows[:: max(1, len(trainer.rows) // EMBEDDED)]
-    embedded = infer(network, trainer.train, picked, progress=progress, cancel=cancel).embedding
-    bank = prepare(embedded, recipe.familiarity.rule, keep=recipe.familiarity.bank)
+    picked = trainer.rows[:: max(1, len(trainer.rows) // DESCRIBED)]
+    bank = prepare(textures(trainer.train, picked), recipe.familiarity.rule, keep=recipe.familiarity.bank)
     familiarity = FamiliarityCard(
         rule=recipe.familiarity.rule,
-        layer="embedding",
+        layer=TEXTURE,
         threshold=recipe.familiarity.threshold,
         calibration_distances=tuple(
-            float(f"{distance:.6g}") for distance in np.sort(bank.distance(answers.embedding))
+            float(f"{distance:.6g}")
+            for distance in np.sort(bank.distance(textures(trainer.validation, rows)))
         ),
     )
     fired = decide(probabilities, thresholds, ancestors)

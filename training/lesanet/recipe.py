@@ -137,7 +137,7 @@ class Optimisation:
 
 @dataclass(frozen=True)
 class FamiliarityRecipe:
-    """Embeddings that the package keeps, the distance, the p-value that means unfamiliar."""
+    """Textures that the package keeps, the distance, the p-value that means unfamiliar."""
 
     bank: int = 300
     threshold: float = 0.03

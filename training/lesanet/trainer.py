@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from lesionscope.errors import InputError
 from lesionscope.models.lesanet.lesion_embedding import LesionEmbedding
 from lesionscope.models.lesanet.network import LesaNet, build
+from lesionscope.models.lesanet.texture import patch_texture
 from lesionscope.ontology.label_graph import LabelGraph
 from lesionscope.progress import CancelToken, Progress, silent
 
@@ -289,6 +290,16 @@ def infer(
                 part.append(tensor.float().cpu().numpy())
             progress(start + len(some), len(chosen), "Scoring")
     return Answers(*(np.concatenate(part) for part in parts))
+
+
+def textures(lesions: Lesions, rows: NDArray[np.int64], batch_size: int = 128) -> NDArray[np.float32]:
+    """Return the texture of lesions' patches, which familiarity is measured on; ``(len(rows), 45)``."""
+    found = []
+    with torch.inference_mode():
+        for start in range(0, len(rows), batch_size):
+            patches, _ = lesions.inputs(rows[start : start + batch_size], torch.device("cpu"))
+            found.append(patch_texture(patches).numpy())
+    return np.concatenate(found)
 
 
 def _chosen(columns: Any, rows: NDArray[np.int64]) -> dict[str, NDArray[Any]]:

@@ -58,9 +58,9 @@ def lung_texture(cube: Tensor, preprocessing: Preprocessing | None = None) -> Te
         -smooth, 3, stride=1, padding=1
     )
     w = (
-        _above(smooth, LUNG_HU[0])
-        * _above(-smooth, -LUNG_HU[1])
-        * _above(-spread, -FLAT_HU)
+        above(smooth, LUNG_HU[0])
+        * above(-smooth, -LUNG_HU[1])
+        * above(-spread, -FLAT_HU)
         * _away_from_padding(hu, low)
     )
 
@@ -72,7 +72,7 @@ def lung_texture(cube: Tensor, preprocessing: Preprocessing | None = None) -> Te
     unevenness = (mean((smooth - level[:, None, None, None, None]).square(), w) + 1.0).sqrt()
     numbers = [
         torch.log(variance),
-        _asinh(mean(r**3, w) / variance**1.5),
+        asinh(mean(r**3, w) / variance**1.5),
         torch.log(mean(r**4, w) / variance.square() + 1.0),
         level / 100.0,
         torch.log(unevenness),
@@ -87,12 +87,12 @@ def lung_texture(cube: Tensor, preprocessing: Preprocessing | None = None) -> Te
     return torch.cat([torch.stack(numbers, dim=1) * enough[:, None], torch.log1p(count)[:, None]], dim=1)
 
 
-def _asinh(s: Tensor) -> Tensor:
+def asinh(s: Tensor) -> Tensor:
     """Spell out asinh, which the exporter to ONNX has no word for."""
     return torch.sign(s) * torch.log(s.abs() + (s.square() + 1.0).sqrt())
 
 
-def _above(values: Tensor, limit: float) -> Tensor:
+def above(values: Tensor, limit: float) -> Tensor:
     """Return weights that rise from 0 at ``limit`` to 1 at ``limit + RAMP_HU``."""
     return ((values - limit) / RAMP_HU).clamp(0.0, 1.0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -21,6 +22,7 @@ from lesionscope import training
 from lesionscope.errors import InputError
 from lesionscope.models.label_package import open_label_package
 from lesionscope.models.lesanet.network import load_lesanet
+from lesionscope.models.lesanet.texture import WIDTH, patch_texture
 from lesionscope.ontology.label_graph import load_labels
 
 SETTINGS = ["batch=8", "threads=1", "device=cpu", "epochs=1", "losses.triplets=50", "losses.samples=500"]
@@ -60,8 +62,15 @@ def test_the_package_holds_what_the_card_says(made, splits):
         network = load_lesanet(made.package)(*splits["test"].inputs(rows, torch.device("cpu")))
     np.testing.assert_allclose(graph.refined, network.refined.numpy(), atol=1e-4)
     np.testing.assert_allclose(graph.embedding, network.embedding.numpy(), atol=1e-4)
-    p = made.package.familiarity(graph.embedding)
-    assert p.shape == (5,) and (p > 0).all()
+    answers = OnnxAnswers(made.package)
+    textures = answers.familiar(splits["validation"])
+    assert textures.shape == (16, WIDTH)
+    patches, _ = splits["validation"].inputs(np.arange(16), torch.device("cpu"))
+    np.testing.assert_allclose(textures, patch_texture(patches).numpy(), atol=1e-3)
+    assert made.package.familiarity(textures).min() >= 1 / 17 - 1e-9
+    smooth = np.zeros_like(splits["validation"].hu[:1])
+    strange = dataclasses.replace(splits["validation"], hu=smooth, boxes=splits["validation"].boxes[:1])
+    assert made.package.familiarity(answers.familiar(strange))[0] == pytest.approx(1 / 17)
     assert made.metrics["validation"]["lesions"] == 16
     assert json.loads((made.out / "metrics.json").read_text()) == made.metrics
 

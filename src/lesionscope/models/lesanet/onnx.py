@@ -17,39 +17,46 @@ from lesionscope.files import write_atomically
 from .lesion_embedding import LesionEmbedding
 from .network import LesaNet
 from .spec import SIZE, SLICES
+from .texture import patch_texture
 
 OPSET = 18
 INPUTS = ("patch", "box")
 """``(n, 3, 120, 120)`` preprocessed, and x0, y0, x1, y1 in patch pixels ``(n, 4)``; float32."""
 OUTPUTS = ("scores", "refined", "embedding")
 """Raw scores before and after propagation ``(n, C)``, embeddings of length 1 ``(n, d)``."""
+TEXTURE = "texture"
+"""A graph may also give what its patches' tissue looks like, ``(n, 45)``: see ``texture.py``."""
 
 
 class _Outputs(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
     """The network with its outputs as a plain tuple."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, texture: bool) -> None:
         super().__init__()
         self.network = network
+        self.texture = texture
 
     def forward(self, patch: Tensor, box: Tensor) -> tuple[Tensor, ...]:
         scores, refined, embedding, _ = self.network(patch, box)
-        return scores, refined + 0, embedding  # a name of its own, where nothing is refined
+        answers = scores, refined + 0, embedding  # a name of its own, where nothing is refined
+        return (*answers, patch_texture(patch)) if self.texture else answers
 
 
-def export_onnx(network: LesaNet | LesionEmbedding, path: Path) -> Path:
+def export_onnx(network: LesaNet | LesionEmbedding, path: Path, *, texture: bool = False) -> Path:
     """Write a network to ``path``, as one file; the batch axis stays free.
 
     Weights that half precision holds exactly (those of a network once rounded to it) are stored so, and
-    widened as the graph is loaded: its answers are the network's.
+    widened as the graph is loaded: its answers are the network's. With ``texture`` the graph also gives
+    :data:`TEXTURE`, which familiarity is measured on.
 
     Raises
     ------
     LesionscopeError
         The file can't be written.
     """
-    wrapped = _Outputs(copy.deepcopy(network).cpu()).eval()
+    wrapped = _Outputs(copy.deepcopy(network).cpu(), texture).eval()
     example = (torch.zeros(2, SLICES, SIZE, SIZE), torch.tensor([[40.0, 40.0, 80.0, 80.0]] * 2))
+    outputs = (*OUTPUTS, TEXTURE) if texture else OUTPUTS
     buffer = io.BytesIO()
     with torch.no_grad(), warnings.catch_warnings():
         # The TorchScript exporter is announced as going; the newer one can't write MaxRoiPool.
@@ -59,8 +66,8 @@ def export_onnx(network: LesaNet | LesionEmbedding, path: Path) -> Path:
             example,
             buffer,
             input_names=list(INPUTS),
-            output_names=list(OUTPUTS),
-            dynamic_axes={name: {0: "n"} for name in (*INPUTS, *OUTPUTS)},
+            output_names=list(outputs),
+            dynamic_axes={name: {0: "n"} for name in (*INPUTS, *outputs)},
             opset_version=OPSET,
             # Keeps batch normalisation out of the convolutions, whose weights would no longer fit in halves.
             training=torch.onnx.TrainingMode.PRESERVE,
