@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
 
-.PHONY: install demo test test-slow lint types demo-model clean
+.PHONY: install demo test test-slow lint types demo-model label-model clean
 
 install: $(VENV)/.ready  ## a ready virtual environment in .venv
 
@@ -30,6 +30,11 @@ test-slow: install  ## the minutes-long checks
 demo-model: install  ## re-make the bundled model package (about an hour on two cores)
 	$(BIN)/lesionscope train radpath-demo --out runs/radpath-demo
 	$(BIN)/lesionscope evaluate radpath-demo --checkpoint runs/radpath-demo --out runs/radpath-demo
+
+label-model: install  ## re-make the bundled label model and its bank of known lesions (under an hour on two cores)
+	$(BIN)/lesionscope train lesanet-demo --out runs/lesanet-demo
+	$(BIN)/lesionscope evaluate lesanet-demo --checkpoint runs/lesanet-demo --out runs/lesanet-demo
+	$(BIN)/lesionscope bank build --package runs/lesanet-demo/package --from phantom:2000 --out runs/lesanet-demo/bank
 
 clean:
 	rm -rf build dist demo .cache src/*.egg-info
