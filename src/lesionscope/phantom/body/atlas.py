@@ -87,7 +87,7 @@ def outlined(hu: NDArray[np.float32], tissue: NDArray[np.intp], title: str) -> I
         inside = large == number
         if name in _PLAIN or inside.sum() < 4 * LEAST_PIXELS:
             continue
-        red, green, blue = colorsys.hsv_to_rgb((int(number) * 0.618) % 1.0, 0.65, 1.0)
+        red, green, blue = colorsys.hsv_to_rgb((int(number) * 0.618) % 1.0, 0.45, 1.0)
         colour = (int(255 * red), int(255 * green), int(255 * blue))
         padded = np.pad(inside, 1)
         core = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]

@@ -162,9 +162,11 @@ def frequency_chart(rows: list[Row]) -> Picture:
     picture = Image.new("RGB", (columns * wide, per_column * LINE_PX + 34), (255, 255, 255))
     drawing = ImageDraw.Draw(picture)
     drawing.text((4, 4), "Share of lesions, .0001 to 1, logarithmic", fill=(0, 0, 0))
-    for index, (text, colour) in enumerate((("target: LesaNet's release", BAR_COLOUR), *TICKS)):
-        drawing.rectangle((280 + 190 * index, 6, 292 + 190 * index, 14), fill=colour)
-        drawing.text((296 + 190 * index, 4), text, fill=(0, 0, 0))
+    legend = (("target: LesaNet's release", BAR_COLOUR), *TICKS)
+    totals = [sum(shares) for shares in zip(*(row[1:] for row in rows), strict=True)]
+    for index, ((text, colour), labels) in enumerate(zip(legend, totals, strict=True)):
+        drawing.rectangle((280 + 300 * index, 6, 292 + 300 * index, 14), fill=colour)
+        drawing.text((296 + 300 * index, 4), f"{text} ({labels:.1f} labels a lesion)", fill=(0, 0, 0))
 
     def place(share: float) -> float:
         return float(BAR_PX * (np.log10(max(share, 1e-4)) + 4) / 4)
