@@ -231,9 +231,7 @@ def _walk(plane: Singles, radii: Floats) -> Singles:
     contrast = float(np.median(np.abs(hu[near] - inside))) + _CONTRAST_FLOOR_HU
     shade = np.clip((hu - inside) / contrast, -1.5, 1.5)
     result = np.zeros(plane.shape, dtype=np.float32)
-    result[window] = random_walker(
-        shade, seeds, beta=STIFFNESS, mode="cg_j", prob_tol=0.01, return_full_prob=True
-    )[0]
+    result[window] = random_walker(shade, seeds, beta=STIFFNESS, mode="bf", return_full_prob=True)[0]
     return result
 
 
