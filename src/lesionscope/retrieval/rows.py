@@ -49,15 +49,14 @@ def records(
     InputError
         One is missing.
     """
-    found = []
-    for row in rows:
-        asked = select(schema.lesions).where(schema.lesions.c.row == row)
-        record = connection.execute(asked).one_or_none()
-        if record is None:
-            raise InputError(damaged(folder, f"row {row} is missing"))
-        names = select(schema.labels.c.label).where(schema.labels.c.row == row)
-        found.append((record, tuple(sorted(connection.scalars(names)))))
-    return found
+    table, names = schema.lesions, schema.labels
+    known = {record.row: record for record in connection.execute(select(table).where(table.c.row.in_(rows)))}
+    labels: dict[int, list[str]] = {row: [] for row in rows}
+    for label, row in connection.execute(select(names).where(names.c.row.in_(rows)).order_by(names.c.label)):
+        labels[row].append(label)
+    if missing := [row for row in rows if row not in known]:
+        raise InputError(damaged(folder, f"row {missing[0]} is missing"))
+    return [(known[row], tuple(labels[row])) for row in rows]
 
 
 def take_lock(path: Path) -> WriterLock:

@@ -1,0 +1,85 @@
+"""The ten nearest of 32,000 known lesions: a bank's query beside NumPy's own product and argpartition.
+
+``python -m benchmarks.retrieval [--lesions N]``. Embeddings are normal, 256 long, and the bank's are mapped
+from disk as they always are; the ten found are compared with brute force in double precision first.
+Recorded twice: the search alone, and the whole query with its rows read from the tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.rows import interleaved, record
+from lesionscope.retrieval.bank import Bank
+from lesionscope.retrieval.known import KnownLesion, Origin
+from lesionscope.retrieval.nearest import nearest, unit
+from lesionscope.retrieval.schema import BankPackage
+
+DIMENSION, K = 256, 10
+QUERIES = 20
+CHUNK = 4000
+
+
+def filled(folder: Path, vectors: np.ndarray) -> Bank:
+    """Make a bank of embeddings and little else."""
+    bank = Bank.create(folder, BankPackage("benchmark", "1", "00" * 32), vectors.shape[1])
+    picture = np.zeros((2, 2), dtype=np.int16)
+    for start in range(0, len(vectors), CHUNK):
+        bank.append(
+            [
+                KnownLesion(
+                    str(start + i), vector, ("lung",), "", picture, (0, 0, 1, 1), f"p{i}", "s", Origin("")
+                )
+                for i, vector in enumerate(vectors[start : start + CHUNK])
+            ]
+        )
+    return bank
+
+
+def main() -> None:
+    """Check, measure, print and record."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--lesions", type=int, default=32_000)
+    parser.add_argument("--rounds", type=int, default=31)
+    arguments = parser.parse_args()
+    rng = np.random.default_rng(0)
+    vectors = unit(rng.normal(size=(arguments.lesions, DIMENSION)), DIMENSION)
+    queries = unit(rng.normal(size=(QUERIES, DIMENSION)), DIMENSION)
+
+    def peer(query: np.ndarray) -> np.ndarray:
+        products = vectors @ query
+        best = np.argpartition(products, -K)[-K:]
+        return best[np.argsort(-products[best])]
+
+    with tempfile.TemporaryDirectory() as folder, filled(Path(folder) / "bank", vectors) as bank:
+        mapped = np.memmap(bank.folder / "embeddings.f32", np.float32, "r").reshape(-1, DIMENSION)
+        for query in queries:
+            apart = np.linalg.norm(vectors.astype(float) - query.astype(float), axis=1)
+            wanted = np.argsort(apart, kind="stable")[:K]
+            rows, distances = nearest(mapped, query, K)
+            assert rows.tolist() == wanted.tolist() == peer(query).tolist()
+            assert np.allclose(distances, apart[wanted], atol=1e-9)
+            assert [int(one.id) for one in bank.query(query, K)] == wanted.tolist()
+        size = f"top-{K} of {arguments.lesions:,} × {DIMENSION}"
+        for name, ours in (
+            (f"{size}, search", lambda: [nearest(mapped, query, K) for query in queries]),
+            (f"{size}, whole query", lambda: [bank.query(query, K) for query in queries]),
+        ):
+            record(
+                interleaved(
+                    f"{name}, {QUERIES} queries",
+                    ours,
+                    "NumPy product + argpartition",
+                    lambda: [peer(query) for query in queries],
+                    target=6.0,
+                    rounds=arguments.rounds,
+                )
+            )
+
+
+if __name__ == "__main__":
+    main()
