@@ -88,6 +88,7 @@ def test_phantoms_are_built_asked_and_shown(
     )
     bank = data / "banks" / "mine"
     build = ["bank", "build", "--package", str(package.folder), "--out", str(bank)]
+    build += ["--cache", str(tmp_path / "cache")]
     assert main([*build, "--from", "phantom:6"]) == 0
     assert "6 lesions added, 6 in" in capsys.readouterr().out
     assert main([*build, "--from", "phantom:9"]) == 0

@@ -96,7 +96,9 @@ def add_bank(bank: argparse.ArgumentParser) -> None:
     build.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes that make phantoms"
     )
-    build.add_argument("--cache", type=Path, metavar="DIR", help="keep phantoms here, or take them from here")
+    build.add_argument(
+        "--cache", type=Path, metavar="DIR", help="keeps phantoms for the next time (the user's cache)"
+    )
     build.add_argument("--device", **device)
     query = kinds.add_parser(
         "query", help="the known lesions like one of a CT, as JSON on stdout", allow_abbrev=False

@@ -110,11 +110,17 @@ def _source(arguments: argparse.Namespace, progress: Progress) -> tuple[Iterator
     if arguments.list is not None:
         return listed_lesions(arguments.list, say)
     if phantom := re.fullmatch(r"phantom:([1-9]\d{0,6})", arguments.source):
+        import platformdirs
+
         from lesionscope.phantom.clinic.known import phantom_lesions
 
         count = int(phantom[1])
+        # Where training keeps its phantoms, so that a bank of them need not make them again.
+        cache = (
+            arguments.cache or Path(platformdirs.user_cache_dir("lesionscope", appauthor=False)) / "clinic"
+        )
         lesions = phantom_lesions(
-            count, split=arguments.split, workers=arguments.workers, cache=arguments.cache, progress=progress
+            count, split=arguments.split, workers=arguments.workers, cache=cache, progress=progress
         )
         return lesions, count
     folder = Path(arguments.source)
