@@ -15,8 +15,9 @@ from lesionscope.models.card import FamiliarityCard
 from lesionscope.models.familiarity import DistanceRule, prepare
 from lesionscope.models.label_package import BANK, FILES, LabelCard, ontology_digest
 from lesionscope.models.lesanet.network import LesaNet
-from lesionscope.models.lesanet.onnx import INPUTS, OPSET, OUTPUTS, export_onnx
+from lesionscope.models.lesanet.onnx import INPUTS, OPSET, OUTPUTS, TEXTURE, export_onnx
 from lesionscope.models.lesanet.spec import LesaNetSpec
+from lesionscope.models.lesanet.texture import WIDTH
 from lesionscope.models.package import CARD, sha256_of
 from lesionscope.ontology.label_graph import load_labels
 
@@ -47,15 +48,15 @@ def make_label_package(folder: Path, *, name: str = "tiny-labels", familiar: boo
     halve(network)
     folder.mkdir(parents=True)
     save_file(halved_state(network), folder / FILES["weights"], metadata={"format": "pt"})
-    export_onnx(network, folder / FILES["onnx"])
+    export_onnx(network, folder / FILES["onnx"], texture=True)
     files, familiarity = dict(FILES), None
     if familiar:
         rng = np.random.default_rng(0)
         rule = DistanceRule(method="neighbours", k=3)
-        bank = prepare(rng.normal(size=(40, spec.embedding)), rule)
+        bank = prepare(rng.normal(size=(40, WIDTH)), rule)
         save_arrays(bank.arrays(), folder / BANK["bank"])
-        distances = np.sort(bank.distance(rng.normal(size=(60, spec.embedding))))
-        familiarity = FamiliarityCard(rule, "embedding", 0.05, tuple(float(d) for d in distances))
+        distances = np.sort(bank.distance(rng.normal(size=(60, WIDTH))))
+        familiarity = FamiliarityCard(rule, TEXTURE, 0.05, tuple(float(d) for d in distances))
         files |= BANK
     card = LabelCard(
         name=name,
@@ -71,7 +72,7 @@ def make_label_package(folder: Path, *, name: str = "tiny-labels", familiar: boo
         calibration=None,
         preprocessing=PREPROCESSING,
         network=spec.as_dict(),
-        onnx={"inputs": list(INPUTS), "outputs": list(OUTPUTS), "opset": OPSET},
+        onnx={"inputs": list(INPUTS), "outputs": [*OUTPUTS, TEXTURE], "opset": OPSET},
         familiarity=familiarity,
         training_data={},
         metrics={},

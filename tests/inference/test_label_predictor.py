@@ -135,6 +135,7 @@ def test_onnx_and_torch_answer_alike(predictor: LabelPredictor, volume: CTVolume
     for a, b in zip(one.labels.scores, other.labels.scores, strict=True):
         assert a.probability == pytest.approx(b.probability, abs=1e-4) and a.predicted == b.predicted
     np.testing.assert_allclose(one.embedding, other.embedding, atol=1e-4)
+    assert one.labels.familiarity == other.labels.familiarity
 
 
 def test_the_network_sees_the_patch(

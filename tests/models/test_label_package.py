@@ -59,12 +59,12 @@ def test_its_weights_make_its_network(made: Path) -> None:
 def test_a_package_without_known_lesions_has_no_familiarity(tmp_path: Path) -> None:
     package = open_label_package(make_label_package(tmp_path / "plain", familiar=False))
     package.verify()
-    assert package.familiarity([0.0] * 32) is None
+    assert package.familiarity([0.0] * 45) is None
 
 
 def test_familiarity_ranks_an_embedding(made: Path) -> None:
     package = open_label_package(made)
-    near, far = package.familiarity([[0.0] * 32, [50.0] * 32])
+    near, far = package.familiarity([[0.0] * 45, [50.0] * 45])
     assert near > 0.5 and far == pytest.approx(1 / 61)
 
 

@@ -135,7 +135,7 @@ class TorchNetwork:
             # TF32 would leave three digits: a GPU's answer should be the CPU's.
             with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
                 tensors = [torch.from_numpy(array).to(self._device) for array in _several(inputs)]
-                answers = self._named(self._network(*tensors))
+                answers = self._named(self._network(*tensors), *tensors)
                 outputs = {name: answer.float().cpu().numpy() for name, answer in answers.items()}
         except torch.OutOfMemoryError as error:
             torch.cuda.empty_cache()
@@ -162,10 +162,12 @@ def _load(package: Package, device: Any) -> Callable[..., Any]:
     return network
 
 
-def _pathology_outputs(answer: Any) -> dict[str, Any]:
+def _pathology_outputs(answer: Any, *_: Any) -> dict[str, Any]:
     logits, embedding = answer
     return {**logits, "embedding": embedding}
 
 
-def _label_outputs(answer: Any) -> dict[str, Any]:
-    return dict(answer._asdict())
+def _label_outputs(answer: Any, patches: Any, *_: Any) -> dict[str, Any]:
+    from lesionscope.models.lesanet.texture import patch_texture
+
+    return {**answer._asdict(), "texture": patch_texture(patches)}
