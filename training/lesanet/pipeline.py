@@ -42,6 +42,9 @@ PACKAGE = "package"
 DESCRIBED = 4000
 """Training lesions whose textures describe what is familiar."""
 LOWEST_THRESHOLD = 1e-6
+MOST = 5.0
+"""A label fires by its own score on at most so many times the share of lesions that it is said of: with one
+or two validation lesions the best F1 may lie at a threshold that nearly everything passes."""
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,8 @@ def _package(
     frequency = trainer.targets.positive.mean(axis=0)
     calibration = fit_platt(answers.refined, targets, frequency, recipe.calibration_penalty)
     probabilities = calibration.probabilities(answers.refined)
-    thresholds = np.clip(
-        tuned_thresholds(targets.positive, probabilities, ancestors, targets.known), LOWEST_THRESHOLD, 1.0
-    )
+    tuned = tuned_thresholds(targets.positive, probabilities, ancestors, targets.known)
+    thresholds = np.clip(np.maximum(tuned, rarest(probabilities, MOST * frequency)), LOWEST_THRESHOLD, 1.0)
     decisions = Decisions(calibration, thresholds)
     picked = trainer.rows[:: max(1, len(trainer.rows) // DESCRIBED)]
     bank = prepare(textures(trainer.train, picked), recipe.familiarity.rule, keep=recipe.familiarity.bank)
@@ -142,6 +144,16 @@ def _package(
         "validation": figures,
     }
     write_atomically(out / METRICS, json.dumps(metrics, indent=1, allow_nan=False) + "\n")
+
+
+def rarest(probabilities: Floats, shares: Floats) -> Floats:
+    """Return the thresholds that at most these shares of lesions reach, label by label, ``(C,)``."""
+    return np.array(
+        [
+            np.quantile(column, max(0.0, 1 - share), method="higher")
+            for column, share in zip(probabilities.T, shares, strict=True)
+        ]
+    )
 
 
 def _card(

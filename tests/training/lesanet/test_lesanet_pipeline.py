@@ -75,6 +75,14 @@ def test_the_package_holds_what_the_card_says(made, splits):
     assert json.loads((made.out / "metrics.json").read_text()) == made.metrics
 
 
+def test_a_threshold_can_be_kept_from_firing_too_often():
+    probabilities = np.random.default_rng(0).random((200, 3))
+    thresholds = pipeline.rarest(probabilities, np.array([0.1, 0.5, 3.0]))
+    shares = (probabilities >= thresholds).mean(axis=0)
+    assert shares.tolist() == pytest.approx([0.1, 0.5, 1.0], abs=0.006)
+    assert (pipeline.rarest(probabilities, np.zeros(3)) == probabilities.max(axis=0)).all()
+
+
 def test_evaluation_scores_both_test_sets_and_writes_the_card(made, phantoms, tmp_path):
     figures = training.evaluate("lesanet-demo", made.out, tmp_path, SETTINGS)
     written = json.loads((tmp_path / "metrics.json").read_text())
