@@ -273,9 +273,10 @@ class Bank:
     def label_counts(self) -> Mapping[str, int]:
         """Return how many lesions have each label, the most frequent first."""
         count = func.count().label("count")
-        asked = select(schema.labels.c.label, count).group_by(schema.labels.c.label)
+        label = schema.names.c.label
+        asked = select(label, count).join(schema.labels).group_by(label).order_by(count.desc(), label)
         with self._reading() as connection:
-            found = connection.execute(asked.order_by(count.desc(), schema.labels.c.label)).all()
+            found = connection.execute(asked).all()
         return {name: int(number) for name, number in found}
 
     def patients(self) -> int:
@@ -350,7 +351,7 @@ class Bank:
             if label not in graph.by_name:
                 raise UsageError(f"There is no label named '{label}'.")
             wanted = {label, *graph.descendants(label)}
-            among = select(schema.labels.c.row).where(schema.labels.c.label.in_(wanted))
+            among = select(schema.labels.c.row).join(schema.names).where(schema.names.c.label.in_(wanted))
             allowed[np.fromiter(connection.scalars(among), dtype=np.intp)] = True
         if exclude_patient:
             allowed = np.ones(count, dtype=np.bool_) if allowed is None else allowed

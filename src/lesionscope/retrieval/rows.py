@@ -30,8 +30,11 @@ def write_rows(
     rows = range(first, first + len(known))
     pairs = list(zip(rows, known, strict=True))
     connection.execute(insert(schema.lesions), [_cells(row, lesion) for row, lesion in pairs])
+    numbers = _numbers(connection, {label for lesion in known for label in lesion.labels})
     labelled = [
-        {"label": label, "row": row} for row, lesion in pairs for label in dict.fromkeys(lesion.labels)
+        {"number": numbers[label], "row": row}
+        for row, lesion in pairs
+        for label in dict.fromkeys(lesion.labels)
     ]
     if labelled:
         connection.execute(insert(schema.labels), labelled)
@@ -49,10 +52,13 @@ def records(
     InputError
         One is missing.
     """
-    table, names = schema.lesions, schema.labels
+    table = schema.lesions
     known = {record.row: record for record in connection.execute(select(table).where(table.c.row.in_(rows)))}
     labels: dict[int, list[str]] = {row: [] for row in rows}
-    for label, row in connection.execute(select(names).where(names.c.row.in_(rows)).order_by(names.c.label)):
+    named = select(schema.names.c.label, schema.labels.c.row).join(schema.labels)
+    for label, row in connection.execute(
+        named.where(schema.labels.c.row.in_(rows)).order_by(schema.names.c.label)
+    ):
         labels[row].append(label)
     if missing := [row for row in rows if row not in known]:
         raise InputError(damaged(folder, f"row {missing[0]} is missing"))
@@ -127,6 +133,19 @@ def origin_of(record: Row[Any]) -> Origin:
     """Return where a row's lesion can be seen."""
     place = None if record.x_lps_mm is None else (record.x_lps_mm, record.y_lps_mm, record.z_lps_mm)
     return Origin(record.reference, record.series_uid, place)
+
+
+def _numbers(connection: Connection, wanted: set[str]) -> dict[str, int]:
+    """Return the number of each label, with new ones for those that the bank did not have."""
+    table = schema.names
+    numbers = {label: int(number) for number, label in connection.execute(select(table))}
+    new = [
+        {"number": len(numbers) + place, "label": label}
+        for place, label in enumerate(sorted(wanted - set(numbers)))
+    ]
+    if new:
+        connection.execute(insert(table), new)
+    return numbers | {str(one["label"]): int(str(one["number"])) for one in new}
 
 
 def _cells(row: int, lesion: KnownLesion) -> dict[str, Any]:

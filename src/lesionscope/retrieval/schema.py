@@ -26,7 +26,7 @@ from lesionscope.errors import InputError
 VERSION = 1
 APPLICATION_ID = 0x4C53_4231
 """``LSB1`` in the file's header (PRAGMA application_id): the file is ours."""
-PAGE_BYTES = 32768
+PAGE_BYTES = 16384
 """Lesions take about 2 kB each: SQLite's usual pages would hold one, and be half empty."""
 
 metadata = MetaData()
@@ -58,10 +58,16 @@ lesions = Table(
     Column("short_mm", Float),
 )
 """One row a lesion, ``row`` being the place of its embedding, from 0."""
+names = Table(
+    "names",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("label", Text, nullable=False, unique=True),
+)
 labels = Table(
     "labels",
     metadata,
-    Column("label", Text, primary_key=True),
+    Column("number", ForeignKey("names.number"), primary_key=True),
     Column("row", ForeignKey("lesions.row"), primary_key=True, index=True),
     sqlite_with_rowid=False,
 )
