@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lesionscope.progress import CancelToken, Progress
 from lesionscope.viewer import wording
+from lesionscope.viewer.propose import masks_of
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -27,6 +28,9 @@ def export(
     done: Callable[[tuple[Path, ...]], None] | None = None,
 ) -> Job | None:
     """Write the present lesions and readings to a folder on the worker's thread.
+
+    Lesions that are as a click proposed them have their voxels written beside the report, as DICOM
+    segmentation where the volume came from DICOM images, else as NIfTI.
 
     Parameters
     ----------
@@ -52,16 +56,15 @@ def export(
     if volume is None or session is None or not session.lesions:
         room.notify(wording.NO_LESIONS_TO_EXPORT)
         return None
-    card = state.package.card if state.package is not None else None
+    cards = [package.card for package in (state.package, state.label_package) if package is not None]
 
     def write(cancel: CancelToken, progress: Progress) -> tuple[Path, ...]:
         from lesionscope.report import forms as report_forms
         from lesionscope.report.document import session_report
         from lesionscope.report.key_image import key_images
+        from lesionscope.report.segmentation import write_masks
 
-        content = session_report(
-            session, geometry=volume.geometry, source=volume.source, cards=[] if card is None else [card]
-        )
+        content = session_report(session, geometry=volume.geometry, source=volume.source, cards=cards)
         images = key_images(volume, session.lesions) if "html" in forms else None
         name = report_forms.new_stem(folder) if stem is None else stem
         written = []
@@ -69,6 +72,9 @@ def export(
             cancel.check()
             progress(number, len(forms), form)
             written.append(report_forms.write(content, form, folder, images=images, stem=name))
+        masks = masks_of(session.lesions, state.proposed, volume.hu.shape)
+        if masks:
+            written.append(write_masks(masks, volume, folder, f"{name}-outlines"))
         return tuple(written)
 
     def ended(files: tuple[Path, ...]) -> None:

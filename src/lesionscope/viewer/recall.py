@@ -48,12 +48,12 @@ def spans_of(sentence: str) -> tuple[tuple[int, int], ...]:
     mentions = _miner().mine(sentence).mentions
     said = {(mention.start, mention.end) for mention in mentions if mention.relation != "irrelevant"}
     spans: list[tuple[int, int]] = []
-    for start, end in sorted(said):
+    for start, end in sorted(said, key=lambda span: (span[0], -span[1])):
+        within = [one for one in said if start <= one[0] and one[1] <= end and one != (start, end)]
         # A label said by words far apart ("nodule … in the lung") spans what lies between them:
         # the words themselves are enough.
-        if any(span != (start, end) and start <= span[0] and span[1] <= end for span in said):
-            continue
-        if not spans or start >= spans[-1][1]:
+        apart = any(one[1] <= other[0] for one in within for other in within)
+        if not apart and (not spans or start >= spans[-1][1]):
             spans.append((start, end))
     return tuple(spans)
 

@@ -103,9 +103,6 @@ LABEL_TIP: Final = (
     "Before score propagation {own} %\nWhy: {why}"
 )
 CONFLICTS: Final = "Labels that exclude each other are both predicted: {pairs}."
-NO_REASON_UNFAMILIAR: Final = (
-    "This model can't say how familiar a lesion is: its training lesions aren't known."
-)
 
 # Similar lesions -----------------------------------------------------------------
 NO_BANK: Final = "There is no bank of known lesions for this model: `lesionscope bank build` makes one."
@@ -168,6 +165,7 @@ CARD_DATA: Final = "Training data"
 CARD_METRICS: Final = "How well it does"
 CARD_CALIBRATION: Final = "Calibration"
 CARD_FAMILIARITY: Final = "Familiarity"
+NOT_KNOWN: Final = "not known: this package has no bank of the lesions that the model was trained on"
 CARD_LICENCE: Final = "Licence"
 CARD_FILES: Final = "Files (SHA-256)"
 

@@ -11,13 +11,14 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout,
 from lesionscope.viewer import wording
 
 if TYPE_CHECKING:
+    from lesionscope.models.label_package import LabelCard, LabelPackage
     from lesionscope.models.package import Card, ModelPackage
 
 
 class CardDialog(QDialog):
     """A scrollable page; the window behind stays usable."""
 
-    def __init__(self, package: ModelPackage, parent: QWidget | None = None) -> None:
+    def __init__(self, package: ModelPackage | LabelPackage, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(wording.CARD_TITLE)
         self.page = QTextBrowser()
@@ -32,19 +33,19 @@ class CardDialog(QDialog):
         self.resize(width, round(width * 0.9))
 
 
-def card_html(card: Card) -> str:
+def card_html(card: Card | LabelCard) -> str:
     """Lay a card out as simple HTML, escaped throughout."""
     parts = [f"<h2>{escape(card.title)}</h2>", f"<p>{escape(card.name)} {escape(card.version)}</p>"]
     if card.demonstration:
         parts.append(f"<p><b>{escape(wording.DEMONSTRATION)}.</b></p>")
-    calibration = card.calibration
+    calibration, familiarity = card.calibration, card.familiarity
     sections: tuple[tuple[str, object], ...] = (
         (wording.CARD_SCOPE, card.scope),
         (wording.CARD_INTENDED, card.intended_use),
         (wording.CARD_LIMITS, card.limits),
         (wording.CARD_METRICS, card.metrics),
-        (wording.CARD_CALIBRATION, f"{calibration.method}. {calibration.population}"),
-        (wording.CARD_FAMILIARITY, _short(card.familiarity.as_dict())),
+        (wording.CARD_CALIBRATION, f"{calibration.method}. {calibration.population}" if calibration else ""),
+        (wording.CARD_FAMILIARITY, _short(familiarity.as_dict()) if familiarity else wording.NOT_KNOWN),
         (wording.CARD_DATA, card.training_data),
         (wording.CARD_LICENCE, card.licence),
         (wording.CARD_FILES, card.sha256),

@@ -27,6 +27,7 @@ from qtpy.QtWidgets import (
 )
 
 from lesionscope.ct.windows import Window
+from lesionscope.retrieval.thumbnails import SIDE
 from lesionscope.viewer import wording
 from lesionscope.viewer.docks.colours import Colours, colours
 from lesionscope.viewer.docks.similar_rows import Picture, Similar
@@ -92,20 +93,24 @@ class SimilarDelegate(QStyledItemDelegate):
 
 
 def paint_picture(painter: QPainter, place: QRect, picture: Picture, window: Window, colour: QColor) -> None:
-    """Draw a picture and its lesion's box into a square."""
+    """Draw a picture and its lesion's box into a square of ``SIDE`` mm, whatever the picture's own size."""
     grey = picture.grey(window)
     rows, columns = grey.shape
     image = QImage(grey.tobytes(), columns, rows, columns, QImage.Format.Format_Grayscale8)
-    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-    painter.drawImage(place, image)
-    x0, y0, x1, y1 = picture.box
-    across, down = place.width() / columns, place.height() / rows
-    # A pixel's centre is its coordinate: its left edge lies half a pixel before it.
-    box = QRectF((x0 + 0.5) * across, (y0 + 0.5) * down, (x1 - x0) * across, (y1 - y0) * down)
     painter.save()
     painter.setClipRect(place)
-    painter.setPen(QPen(colour, 1))
-    painter.drawRect(box.translated(place.left(), place.top()))
+    painter.fillRect(place, QColor("black"))
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    painter.translate(place.left(), place.top())
+    painter.scale(place.width() / SIDE, place.height() / SIDE)
+    painter.translate((SIDE - columns) / 2, (SIDE - rows) / 2)
+    painter.drawImage(QRectF(0, 0, columns, rows), image)
+    x0, y0, x1, y1 = picture.box
+    pen = QPen(colour, 1)
+    pen.setCosmetic(True)
+    painter.setPen(pen)
+    # A pixel's centre is its coordinate: its left edge lies half a pixel before it.
+    painter.drawRect(QRectF(x0 + 0.5, y0 + 0.5, x1 - x0, y1 - y0))
     painter.restore()
 
 
