@@ -15,6 +15,7 @@ from room_fakes import FakeReader, centre, viewers, volume
 from lesionscope.inference.click_box import propose
 from lesionscope.viewer import wording
 from lesionscope.viewer.drawing import draw
+from lesionscope.viewer.export import export
 from lesionscope.viewer.grid import Grid
 from lesionscope.viewer.propose import default_propose, outline_of
 from lesionscope.viewer.room import Room
@@ -118,6 +119,27 @@ def test_where_nothing_is_found_the_declared_box_stays_with_a_reason(make_room, 
     room.mark_click(centre(volume()))
     qtbot.waitUntil(lambda: "declared" in room.state.notice, timeout=20_000)
     assert room.state.lesion.box_declared and not room.state.session.can_redo
+
+
+def test_a_report_has_the_outlined_voxels_beside_it(make_room, qtbot, tmp_path):
+    import SimpleITK
+
+    room = make_room()
+    room.mark_click(block_centre())
+    qtbot.waitUntil(lambda: room.state.lesion.long is not None, timeout=20_000)
+    files = []
+    export(room, tmp_path / "out", ("json",), stem="a", done=files.extend)
+    qtbot.waitUntil(lambda: bool(files), timeout=20_000)
+    # The volume came from no DICOM images.
+    assert [file.name for file in files] == ["a.json", "a-outlines.nii.gz"]
+    labels = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(files[1])))
+    assert labels.shape == room.state.volume.hu.shape and set(np.unique(labels)) == {0, 1}
+    assert np.mean(room.state.volume.hu[labels == 1] == 40) > 0.85
+    room.undo()
+    files.clear()
+    export(room, tmp_path / "out", ("json",), stem="b", done=files.extend)
+    qtbot.waitUntil(lambda: bool(files), timeout=20_000)
+    assert [file.name for file in files] == ["b.json"]
 
 
 def test_the_settings_switch_it_off(make_room, qtbot, monkeypatch):

@@ -135,6 +135,21 @@ def write_dicom(masks: Sequence[LesionMask], volume: CTVolume, path: str | Path)
     return write_atomically(path, stream.getvalue())
 
 
+def write_masks(masks: Sequence[LesionMask], volume: CTVolume, folder: str | Path, stem: str) -> Path:
+    """Write lesions as DICOM segmentation where there are images to refer to, else as NIfTI.
+
+    Raises
+    ------
+    UsageError, LesionscopeError
+        As of :func:`write_nifti`.
+    """
+    folder = Path(folder)
+    try:
+        return write_dicom(masks, volume, folder / f"{stem}.dcm")
+    except (UsageError, InputError):
+        return write_nifti(masks, volume, folder / f"{stem}.nii.gz")
+
+
 def _check(masks: Sequence[LesionMask], volume: CTVolume) -> None:
     if not masks or not all(mask.voxels.any() for mask in masks):
         raise UsageError("There is no outlined lesion to write: click one that the proposal outlines.")

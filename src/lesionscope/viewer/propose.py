@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from lesionscope.viewer.workers import Worker
 
 if TYPE_CHECKING:
     from lesionscope.inference.click_box import Proposal
+    from lesionscope.report.segmentation import LesionMask
 
 Propose = Callable[[CTVolume, Point, CancelToken], "Proposal | None"]
 
@@ -43,6 +44,19 @@ def outline_of(lesion: Lesion, proposed: Mapping[str, Proposed]) -> tuple[Point,
         return ()
     contour = kept.proposal.contour_lps_mm
     return tuple((float(x), float(y), float(z)) for x, y, z in contour)
+
+
+def masks_of(
+    lesions: Iterable[Lesion], proposed: Mapping[str, Proposed], shape: tuple[int, ...]
+) -> list[LesionMask]:
+    """Return the voxels of the lesions that are as they were proposed, on the volume's grid."""
+    from lesionscope.report.segmentation import LesionMask
+
+    return [
+        LesionMask(lesion, mask.whole(shape))
+        for lesion in lesions
+        if outline_of(lesion, proposed) and (mask := proposed[lesion.id].proposal.mask) is not None
+    ]
 
 
 class Proposer:
