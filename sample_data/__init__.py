@@ -5,23 +5,42 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lesionscope.errors import InputError, LesionscopeError
-from lesionscope.files import write_atomically
+from lesionscope.files import new_folder, write_atomically
 from lesionscope.progress import CancelToken, Progress, silent
 
-__all__ = ["SERIES", "TRUTH", "make_chest", "make_patient", "phantom_chest", "sample_folder"]
+if TYPE_CHECKING:
+    from lesionscope.phantom.clinic.wording import Split
+
+__all__ = [
+    "MARKS",
+    "REPORTS",
+    "SERIES",
+    "TRUTH",
+    "VISITS",
+    "make_chest",
+    "make_patient",
+    "phantom_chest",
+    "sample_folder",
+    "sample_visit",
+    "whole_body",
+]
 
 SERIES = "dicom"
 """Folder of the DICOM files in a sample."""
 TRUTH = "truth.json"
 """What is known of a sample's lesions."""
+MARKS, REPORTS = "marks.json", "reports.json"
+"""Diameters as a reader drew them, and the sentences of the report, of each visit of the sample patient."""
+VISITS = ("baseline", "follow-up")
+"""Folders of the sample patient, who comes twice."""
 SPACING_MM = (1.0, 1.0, 2.5)
+WHOLE_BODY_SEED, WHOLE_BODY_MATRIX, WHOLE_BODY_STEP_MM = 7, 256, 5.0
+"""The whole-body patient made on the spot: coarse, so that it is there in seconds."""
 
 
 def sample_folder() -> Path:
@@ -58,9 +77,7 @@ def phantom_chest(
 
     key = hashlib.sha256(repr(("chest", VERSION, SPACING_MM)).encode()).hexdigest()[:12]
     target = (sample_folder() if folder is None else Path(folder)) / f"phantom-chest-{key}"
-    if not (target / TRUTH).is_file():
-        _appear(target, lambda place: _write_chest(place, 1, progress, cancel))
-    return target
+    return _once(target, lambda place: _write_chest(place, 1, progress, cancel))
 
 
 def make_chest(
@@ -75,13 +92,16 @@ def make_chest(
     LesionscopeError
         It can't be written.
     """
-    return _appear(_new(out), lambda place: _write_chest(place, seed, progress, cancel))
+    with new_folder(out) as place:
+        _write_chest(place, seed, progress, cancel)
+    return Path(out)
 
 
 def make_patient(
     out: str | Path,
     *,
     seed: int = 1,
+    split: Split = "train",
     matrix: int = 512,
     step_mm: float | None = None,
     workers: int = 1,
@@ -103,51 +123,97 @@ def make_patient(
     LesionscopeError
         It can't be written.
     """
-    from lesionscope.phantom.clinic.patient_scan import patient_scan
-    from lesionscope.phantom.dicom_series import write_series
+    with new_folder(out) as place:
+        _write_patient(place, seed, split, matrix, step_mm, workers, progress, cancel)
+    return Path(out)
+
+
+def sample_visit(visit: str) -> Path:
+    """Return the folder of a visit of the small patient that ships: series, marks and report.
+
+    Parameters
+    ----------
+    visit
+        One of :data:`VISITS`.
+
+    Raises
+    ------
+    InputError
+        The installation lacks it.
+    """
+    folder = Path(__file__).parent / visit
+    if not (folder / SERIES).is_dir():
+        raise InputError(f"The sample patient isn't in {folder}: install Lesionscope again.")
+    return folder
+
+
+def whole_body(
+    folder: str | Path | None = None, *, progress: Progress = silent, cancel: CancelToken | None = None
+) -> Path:
+    """Make a whole-body patient, once: a second call finds it; as :func:`make_patient` does.
+
+    Parameters
+    ----------
+    folder
+        Where samples are kept; the user's cache folder by default.
+    progress, cancel
+        Told and asked while it is made (some twenty seconds).
+
+    Raises
+    ------
+    LesionscopeError
+        It can't be written.
+    """
+    from lesionscope.phantom.clinic.patients import VERSION
+
+    of = (WHOLE_BODY_SEED, WHOLE_BODY_MATRIX, WHOLE_BODY_STEP_MM)
+    key = hashlib.sha256(repr(("whole body", VERSION, *of)).encode()).hexdigest()[:12]
+    target = (sample_folder() if folder is None else Path(folder)) / f"phantom-body-{key}"
+    seed, matrix, step = of
 
     def make(place: Path) -> None:
-        volume, lesions = patient_scan(
-            seed, matrix=matrix, step_mm=step_mm, workers=workers, progress=progress, cancel=cancel
-        )
-        write_series(volume, place / SERIES, patient_id=volume.source.patient.patient_id)
-        content = {"seed": seed, "geometry": volume.geometry.as_dict(), "lesions": lesions}
-        write_atomically(place / TRUTH, json.dumps(content, indent=1, allow_nan=False) + "\n")
+        _write_patient(place, seed, "train", matrix, step, 1, progress, cancel)
 
-    return _appear(_new(out), make)
+    return _once(target, make)
 
 
-def _new(out: str | Path) -> Path:
-    target = Path(out)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise InputError(f"{target} exists and is not an empty folder: choose a new one.")
-    return target
-
-
-def _appear(target: Path, make: Callable[[Path], None]) -> Path:
-    """Make a folder beside its place and rename it: it is never there by half."""
-    place: Path | None = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=target.parent))
-        make(place)
-        place.chmod(0o755)
-        if target.is_dir() and not any(target.iterdir()):
-            target.rmdir()
+def _once(target: Path, make: Callable[[Path], None]) -> Path:
+    """Make a folder where it isn't there yet."""
+    if not (target / TRUTH).is_file():
         try:
-            place.rename(target)
-        except OSError:
+            with new_folder(target) as place:
+                make(place)
+        except (InputError, LesionscopeError):
             if not (target / TRUTH).is_file():
                 raise  # else another process was faster, with the same content
-    except OSError as error:
-        raise LesionscopeError(
-            f"{target} could not be written ({error.strerror or error}): free some space or choose "
-            "another folder, and try again."
-        ) from error
-    finally:
-        if place is not None:
-            shutil.rmtree(place, ignore_errors=True)
     return target
+
+
+def _write_patient(
+    place: Path,
+    seed: int,
+    split: Split,
+    matrix: int,
+    step_mm: float | None,
+    workers: int,
+    progress: Progress,
+    cancel: CancelToken | None,
+) -> None:
+    from lesionscope.phantom.clinic.patient_scan import BODY_PART, patient_scan
+    from lesionscope.phantom.dicom_series import SOFT_TISSUE_WINDOW, write_series
+
+    volume, lesions = patient_scan(
+        seed, split, matrix=matrix, step_mm=step_mm, workers=workers, progress=progress, cancel=cancel
+    )
+    write_series(
+        volume,
+        place / SERIES,
+        patient_id=volume.source.patient.patient_id,
+        body_part=BODY_PART,
+        window=SOFT_TISSUE_WINDOW,
+    )
+    content = {"seed": seed, "split": split, "geometry": volume.geometry.as_dict(), "lesions": lesions}
+    write_atomically(place / TRUTH, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
 
 def _write_chest(place: Path, seed: int, progress: Progress, cancel: CancelToken | None) -> None:

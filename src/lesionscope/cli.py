@@ -209,6 +209,11 @@ def _add_phantom(phantom: argparse.ArgumentParser) -> None:
         allow_abbrev=False,
     )
     patient.add_argument("--seed", type=int, default=1)
+    patient.add_argument("--split", choices=("train", "validation", "test"), default="train")
+    patient.add_argument("--matrix", type=int, default=512, metavar="N", help="pixels a side of a slice")
+    patient.add_argument(
+        "--step", type=float, metavar="MM", help="between slices; by default the patient's own"
+    )
     patient.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     patient.add_argument("--out", type=Path, required=True, metavar="DIR")
     atlas = kinds.add_parser(

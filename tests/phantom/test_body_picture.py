@@ -5,7 +5,6 @@ import pytest
 
 from lesionscope.ct.geometry import Geometry
 from lesionscope.phantom.body import Body
-from lesionscope.phantom.body.series import body_hu
 from lesionscope.phantom.body.tissues import PHASES, tissue_hu
 from lesionscope.phantom.canvas import Canvas
 
@@ -101,13 +100,6 @@ def test_points_have_the_hu_of_the_painted_canvas(label):
     body.paint(canvas)
     index = np.stack(np.meshgrid(*(np.arange(n) for n in canvas.shape), indexing="ij"), -1).reshape(-1, 3)
     assert np.quantile(np.abs(body.hu(geometry.to_lps(index)) - canvas.hu.ravel()), 0.97) < 8
-
-
-def test_a_volume_is_the_same_for_any_number_of_workers():
-    geometry = Geometry((64, 48, 40), (6.0, 6.0, 14.0), (-190.0, -140.0, -420.0))
-    one, two = (body_hu(3, geometry, workers=workers) for workers in (1, 2))
-    assert one.dtype == np.int16 and np.array_equal(one, two)
-    assert np.array_equal(one, body_hu(3, geometry))
 
 
 def test_bounds_hold_the_body():

@@ -35,9 +35,17 @@ def patient(arguments: argparse.Namespace) -> int:
     """Write a whole-body patient as a DICOM series, and truth.json with its lesions and reports."""
     if arguments.workers < 1:
         raise UsageError("--workers must be 1 or more.")
+    if not 16 <= arguments.matrix <= 1024 or (arguments.step is not None and not 0.5 <= arguments.step <= 50):
+        raise UsageError("--matrix must be 16 to 1024, --step 0.5 to 50 mm.")
     samples: Any = import_module("lesionscope.sample_data")
     made = samples.make_patient(
-        arguments.out, seed=arguments.seed, workers=arguments.workers, progress=terminal_progress()
+        arguments.out,
+        seed=arguments.seed,
+        split=arguments.split,
+        matrix=arguments.matrix,
+        step_mm=arguments.step,
+        workers=arguments.workers,
+        progress=terminal_progress(),
     )
     print(made)
     return 0

@@ -15,7 +15,7 @@ from lesionscope.phantom.chest import Chest
 from lesionscope.phantom.latents import LungLesion, draw_lesion
 from lesionscope.phantom.lung_lesions import REACH_MM, Placed, paint_lesion
 from lesionscope.phantom.placement import place
-from lesionscope.phantom.scanner import Scanner, render
+from lesionscope.phantom.scanner import Scanner, Slab, render, scan
 from lesionscope.progress import CancelToken, Progress, silent
 
 SLAB_SLICES = 8
@@ -74,20 +74,12 @@ def chest_volume(
         for one in placed:
             paint_lesion(canvas, one, lung)
 
-    slices = geometry.size[2]
-    hu = np.empty(geometry.size[::-1], dtype=np.int16)
-    for start in range(0, slices, SLAB_SLICES):
-        if cancel is not None:
-            cancel.check()
-        stop = min(start + SLAB_SLICES, slices)
-        origin = geometry.to_lps([start, 0, 0])
-        slab = Geometry(
-            (geometry.size[0], geometry.size[1], stop - start),
-            geometry.spacing_mm,
-            (float(origin[0]), float(origin[1]), float(origin[2])),
-        )
-        hu[start:stop] = render(paint, slab, scanner, np.random.default_rng([seed, 12, start]))
-        progress(stop, slices, "Scanning a phantom chest")
+    def scan_slab(slab: Slab) -> NDArray[np.int16]:
+        start, grid = slab
+        return render(paint, grid, scanner, np.random.default_rng([seed, 12, start]))
+
+    title = "Scanning a phantom chest"
+    hu = scan(scan_slab, geometry, SLAB_SLICES, title=title, progress=progress, cancel=cancel)
     source = Source(
         uid=f"phantom-chest-{seed}",
         description=chest.title,

@@ -1,6 +1,6 @@
 """Writing a volume as a series of CT Image Storage files (DICOM PS3.3 A.3), one a slice.
 
-Explicit VR little endian, uncompressed. Every geometry can be written: position
+Explicit VR little endian, or lossless JPEG-LS. Every geometry can be written: position
 and orientation come from the volume's own, so tilted, oblique and uneven stacks
 stay what they are. UIDs lie under 2.25 (PS3.5 B.2) and follow from the volume's
 identity, so the same phantom always has the same ones.
@@ -20,6 +20,10 @@ from lesionscope.files import write_atomically
 
 CT_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.2"
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+JPEG_LS_LOSSLESS = "1.2.840.10008.1.2.4.80"
+LUNG_WINDOW = (-600, 1500)
+SOFT_TISSUE_WINDOW = (40, 400)
+"""Centre and width, HU."""
 
 
 def uid(*parts: object) -> str:
@@ -39,6 +43,9 @@ def write_series(
     description: str | None = None,
     identity: str | None = None,
     study: str | None = None,
+    body_part: str = "CHEST",
+    window: tuple[float, float] = LUNG_WINDOW,
+    compressed: bool = False,
 ) -> list[Path]:
     """Write one file a slice, named by number alone.
 
@@ -49,12 +56,19 @@ def write_series(
     folder
         Made where it is missing.
     patient_name, patient_id, study_date, series_number, description
-        What the headers say; the description is the volume's own unless given.
+        What the headers say; the description is the volume's own unless given. The study's
+        description and the patient's sex are the volume's.
     identity
         What the series' UIDs are derived from; the volume's ``source.uid`` unless given.
     study
         What the study's and frame of reference's UIDs are derived from, so that
         several series can share them; ``identity`` unless given.
+    body_part
+        A defined term of PS3.16 annex L: "CHEST", "NECKCHESTABDPELV".
+    window
+        Centre and width to show it in at first, HU.
+    compressed
+        Whether pixels are written as lossless JPEG-LS.
 
     Returns
     -------
@@ -72,14 +86,14 @@ def write_series(
     from pydicom.uid import UID
 
     geometry = volume.geometry
-    hu = np.rint(volume.hu)
-    if hu.min() < -32768 or hu.max() > 32767:
+    lowest, highest = np.rint(float(volume.hu.min())), np.rint(float(volume.hu.max()))
+    if lowest < -32768 or highest > 32767:
         raise UsageError("These HU don't fit into 16-bit DICOM: clip them first.")
     # The usual CT form where it fits (12 bits from -1024), else signed without an offset.
-    usual = hu.min() >= -1024 and hu.max() <= 3071
+    usual = lowest >= -1024 and highest <= 3071
     intercept = -1024 if usual else 0
-    stored = (hu - intercept).astype("<u2" if usual else "<i2")
-    identity = volume.source.uid if identity is None else identity
+    source = volume.source
+    identity = source.uid if identity is None else identity
     study = identity if study is None else study
     thickness = geometry.slice_thickness_mm or geometry.slice_step_mm
     orientation = [*geometry.axes[:, 0], *geometry.axes[:, 1]]
@@ -102,17 +116,17 @@ def write_series(
         ds.Modality = "CT"
         ds.Manufacturer = "Lesionscope phantom"
         ds.ReferringPhysicianName = ""
-        ds.StudyDescription = "Phantom chest CT"
-        ds.SeriesDescription = description or volume.source.description or "Phantom"
+        ds.StudyDescription = source.study_description or "Phantom"
+        ds.SeriesDescription = description or source.description or "Phantom"
         ds.PatientName = patient_name
         ds.PatientID = patient_id
         ds.PatientBirthDate = ""
-        ds.PatientSex = "O"
-        ds.BodyPartExamined = "CHEST"
+        ds.PatientSex = source.patient.sex or "O"
+        ds.BodyPartExamined = body_part
         ds.SliceThickness = _number(thickness)
         ds.KVP = "120"
         ds.PatientPosition = "HFS"
-        ds.ConvolutionKernel = volume.source.kernel or "standard"
+        ds.ConvolutionKernel = source.kernel or "standard"
         ds.StudyInstanceUID = UID(uid(study, "study"))
         ds.SeriesInstanceUID = UID(uid(identity, "series"))
         ds.StudyID = "1"
@@ -131,9 +145,12 @@ def write_series(
         ds.BitsStored = 12 if usual else 16
         ds.HighBit = ds.BitsStored - 1
         ds.PixelRepresentation = 0 if usual else 1
-        ds.WindowCenter, ds.WindowWidth = "-600", "1500"
+        ds.WindowCenter, ds.WindowWidth = (_number(value) for value in window)
         ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = str(intercept), "1", "HU"
-        ds.PixelData = stored[k].tobytes()
+        # A slice at a time: a whole copy would double what a scan takes.
+        ds.PixelData = (np.rint(volume.hu[k]) - intercept).astype("<u2" if usual else "<i2").tobytes()
+        if compressed:
+            ds.compress(UID(JPEG_LS_LOSSLESS), generate_instance_uid=False)
         buffer = io.BytesIO()
         ds.save_as(buffer, enforce_file_format=True)
         paths.append(write_atomically(Path(folder) / f"{k + 1:05d}.dcm", buffer.getvalue()))

@@ -8,7 +8,7 @@ Medical Imaging*, 3rd ed. 2012, chapter 10).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from lesionscope.ct.geometry import Geometry
 from lesionscope.phantom.canvas import Canvas, Field
+from lesionscope.phantom.pool import ordered
+from lesionscope.progress import CancelToken, Progress, silent
 
 FINE_STEP_MM = 1.3
 """Slices further apart than this are averaged over several painted ones."""
@@ -23,6 +25,8 @@ KERNELS = {"soft": (0.62, 0.75), "standard": (0.48, 0.55), "lung": (0.34, 0.38)}
 """Kernel: sd of its blur, and of its noise's correlation, mm in the plane."""
 
 Paint = Callable[[Canvas], object]
+Slab = tuple[int, Geometry]
+"""Number of the first slice, and the grid of some slices from there."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,58 @@ def render(paint: Paint, geometry: Geometry, scanner: Scanner, rng: np.random.Ge
     hu += noise(hu.shape, geometry, scanner, rng)
     np.rint(hu, out=hu)
     return np.clip(hu, -1024, 3071).astype(np.int16)
+
+
+def slabs(geometry: Geometry, slices: int) -> Iterator[Slab]:
+    """Cut an even grid into slabs of at most so many slices."""
+    ni, nj, nk = geometry.size
+    for start in range(0, nk, slices):
+        x, y, z = map(float, geometry.to_lps([start, 0, 0]))
+        size = (ni, nj, min(slices, nk - start))
+        yield start, Geometry(size, geometry.spacing_mm, (x, y, z), geometry.direction)
+
+
+def scan(
+    scan_slab: Callable[[Slab], NDArray[np.int16]],
+    geometry: Geometry,
+    slices: int,
+    *,
+    title: str,
+    workers: int = 1,
+    progress: Progress = silent,
+    cancel: CancelToken | None = None,
+) -> NDArray[np.int16]:
+    """Scan an even grid slab by slab, so that only the volume and a few slabs are in memory.
+
+    Parameters
+    ----------
+    scan_slab
+        Makes the HU of a slab from nothing but its number and grid; can be pickled where there are
+        several workers.
+    geometry
+        The grid.
+    slices
+        In a slab: the noise depends on it, the number of workers changes nothing.
+    title
+        What the progress says.
+    workers
+        Processes.
+    progress, cancel
+        Told and asked after each slab.
+
+    Returns
+    -------
+    ndarray
+        HU, int16 ``geometry.size[::-1]``.
+    """
+    jobs = list(slabs(geometry, slices))
+    hu = np.empty(geometry.size[::-1], dtype=np.int16)
+    for (start, _), slab in zip(jobs, ordered(scan_slab, jobs, workers), strict=True):
+        if cancel is not None:
+            cancel.check()
+        hu[start : start + len(slab)] = slab
+        progress(start + len(slab), len(hu), title)
+    return hu
 
 
 def blur(hu: Field, geometry: Geometry, scanner: Scanner) -> Field:

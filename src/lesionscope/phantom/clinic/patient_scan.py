@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,14 @@ from lesionscope.ct.volume import CTVolume, Patient, Source
 from lesionscope.phantom.clinic.cohort import sentence_row
 from lesionscope.phantom.clinic.patients import ClinicPatient
 from lesionscope.phantom.clinic.wording import Split
-from lesionscope.phantom.pool import ordered
-from lesionscope.phantom.scanner import Scanner, render
+from lesionscope.phantom.scanner import Scanner, Slab, render, scan
 from lesionscope.progress import CancelToken, Progress, silent
 
 SLAB_SLICES = 4
+BODY_PART = "NECKCHESTABDPELV"
+"""Neck, chest, abdomen and pelvis (PS3.16 table L-1)."""
 MATRIX = 512
 """Rows and columns of a slice."""
-
-_Job = tuple[int, Split, Geometry, Scanner, int]
 
 
 @lru_cache(maxsize=1)
@@ -29,10 +28,9 @@ def _patient(seed: int, split: Split) -> ClinicPatient:
     return ClinicPatient(seed, split)
 
 
-def _slab(job: _Job) -> NDArray[np.int16]:
-    seed, split, geometry, scanner, start = job
-    patient = _patient(seed, split)
-    return render(patient.paint, geometry, scanner, np.random.default_rng([patient.number, 37, start]))
+def _scan_slab(seed: int, split: Split, scanner: Scanner, slab: Slab) -> NDArray[np.int16]:
+    patient, (start, grid) = _patient(seed, split), slab
+    return render(patient.paint, grid, scanner, np.random.default_rng([patient.number, 37, start]))
 
 
 def scan_geometry(patient: ClinicPatient, matrix: int = MATRIX, step_mm: float | None = None) -> Geometry:
@@ -85,20 +83,15 @@ def patient_scan(
     geometry = scan_geometry(patient, matrix, step_mm)
     step = float(geometry.slice_step_mm)
     scanner = Scanner(geometry.spacing_mm[0], step, max(step, own.thickness_mm), own.kernel, own.noise_hu)
-    slices = geometry.size[2]
-    jobs: list[_Job] = []
-    for start in range(0, slices, SLAB_SLICES):
-        origin = geometry.to_lps([start, 0, 0])
-        corner = (float(origin[0]), float(origin[1]), float(origin[2]))
-        size = (matrix, matrix, min(SLAB_SLICES, slices - start))
-        jobs.append((seed, split, Geometry(size, geometry.spacing_mm, corner), scanner, start))
-    hu = np.empty(geometry.size[::-1], dtype=np.int16)
-    for job, slab in zip(jobs, ordered(_slab, jobs, workers), strict=True):
-        if cancel is not None:
-            cancel.check()
-        start = job[-1]
-        hu[start : start + len(slab)] = slab
-        progress(start + len(slab), slices, "Scanning a phantom patient")
+    hu = scan(
+        partial(_scan_slab, seed, split, scanner),
+        geometry,
+        SLAB_SLICES,
+        title="Scanning a phantom patient",
+        workers=workers,
+        progress=progress,
+        cancel=cancel,
+    )
     source = Source(
         uid=f"phantom-patient-{split}-{seed}",
         description=f"Phantom, whole body, {patient.body.phase}",
@@ -106,7 +99,7 @@ def patient_scan(
         study_date="20200101",
         series_number=1,
         kernel=own.kernel,
-        patient=Patient(name="Phantom^Lesionscope", patient_id=f"PHANTOM-{split}-{seed}"),
+        patient=Patient("Phantom^Lesionscope", f"PHANTOM-{split}-{seed}", sex=patient.body.sex),
     )
     return CTVolume(hu, geometry, source), tuple(_truth(patient, split))
 
