@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
 from lesionscope.models.lesanet.output import LesaNetOutput
@@ -66,11 +65,11 @@ class Processes:
             return network
         if device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
-            return cast(nn.Module, DistributedDataParallel(network, [device.index], broadcast_buffers=False))
+            return cast(nn.Module, DistributedDataParallel(network, [device.index]))
         for module in network.modules():
             if type(module) is nn.BatchNorm2d:
                 module.__class__ = AllReduceBatchNorm
-        return cast(nn.Module, DistributedDataParallel(network, broadcast_buffers=False))
+        return cast(nn.Module, DistributedDataParallel(network))
 
     @contextmanager
     def first_alone(self) -> Iterator[None]:
@@ -99,6 +98,22 @@ def joined(device: str) -> Iterator[Processes]:
         distributed.destroy_process_group()
 
 
+class _Sum(torch.autograd.Function):  # type: ignore[misc]  # torch is opaque to mypy here
+    """The sum over processes, of values and of gradients alike."""
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor) -> Tensor:
+        total = own.detach().clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        total = grad.clone()
+        distributed.all_reduce(total)
+        return total
+
+
 class AllReduceBatchNorm(nn.BatchNorm2d):  # type: ignore[misc]  # torch is opaque to mypy here
     """Batch normalisation over the lesions of all processes, on any device."""
 
@@ -106,10 +121,10 @@ class AllReduceBatchNorm(nn.BatchNorm2d):  # type: ignore[misc]  # torch is opaq
         """Normalise ``(n, c, h, w)``."""
         if not self.training:
             return super().forward(x)
-        count = all_reduce(x.new_tensor([x.numel() / x.shape[1]]))
-        mean = all_reduce(x.sum(dim=(0, 2, 3))) / count
+        count = _Sum.apply(x.new_tensor([x.numel() / x.shape[1]]))
+        mean = _Sum.apply(x.sum(dim=(0, 2, 3))) / count
         centred = x - mean[:, None, None]
-        variance = all_reduce(centred.square().sum(dim=(0, 2, 3))) / count
+        variance = _Sum.apply(centred.square().sum(dim=(0, 2, 3))) / count
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)
