@@ -189,7 +189,7 @@ def test_the_forms_show_labels_why_they_are_there_and_neighbours(measured: Lesio
     assert row["Labels (type)"] == "nodule 70 %; cyst 65 %" and row["Labels (attribute)"] == ""
     assert row["label_conflicts"] == "nodule / cyst" and row["similar_lesions"] == "k<1> (0.250)"
     page = html_form.text(content)
-    assert "lifted from 30 % by score propagation from nodule" in page and "implied by right lung" in page
+    assert "30 % on its own, lifted by nodule" in page and "implied by right lung" in page
     assert "nodule and cyst" in page and "A &lt;b&gt;nodule&lt;/b&gt;." in page
     assert "k&lt;1&gt;" in page and "A note." in page and wording.NO_LABEL in page
 

@@ -48,7 +48,7 @@ def test_three_groups_the_most_specific_first_ancestors_folded():
 
 def test_each_label_says_why_it_is_there_and_conflicts_are_shown():
     rows = {row.tag: row for group in label_rows(label_answer()) for row in group.children}
-    assert rows["calcified"].note == "lifted from 20 % by score propagation from nodule"
+    assert rows["calcified"].note == "20 % on its own, lifted by nodule"
     assert rows["right lung"].note == ""
     assert rows["right lung"].children[0].note == "implied by right lung, lung nodule"
     assert rows["liver"].alert and "lung nodule" in rows["liver"].note

@@ -38,8 +38,8 @@ LABEL_MEANING: Final = (
     "a label's score is never below that of a predicted one that implies it."
 )
 OWN_SCORE: Final = "own score"
-PROPAGATED: Final = "lifted from {own} % by score propagation from {sources}"
-PROPAGATED_BY_ALL: Final = "lifted from {own} % by score propagation"
+PROPAGATED: Final = "{own} % on its own, lifted by {sources}"
+PROPAGATED_BY_ALL: Final = "{own} % on its own, lifted by score propagation"
 IMPLIED: Final = "implied by {sources}"
 NEIGHBOURS: Final = "Similar known lesions"
 NO_NEIGHBOURS: Final = "No known lesion is like it."

@@ -96,7 +96,7 @@ SEARCH_LABELS: Final = "Search the labels…"
 NOTHING_FOUND: Final = "No label holds these words."
 NO_LABEL: Final = words.NO_LABEL
 NOT_PREDICTED: Final = "{count} more below their thresholds"
-EXCLUDED_BY: Final = "conflict: excluded by {others}"
+EXCLUDED_BY: Final = "conflict with {others}"
 BELOW_THRESHOLD: Final = "below its threshold"
 LABEL_TIP: Final = (
     "{name}\nModel score {percent} %, predicted from {threshold} %\n"
