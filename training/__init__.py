@@ -1,6 +1,6 @@
 """Training and evaluation of the models that the package ships or a user makes.
 
-Two functions are the whole interface; torch and the recipes load when one is called.
+Two functions are nearly the whole interface; torch and the recipes load when one is called.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from .recipes import Overrides
     from .relations.pipeline import TrainingResult as RelationResult
 
-__all__ = ["evaluate", "recipes_by_name", "run"]
+__all__ = ["evaluate", "recipes_by_name", "run", "wait_without_spinning"]
 
 
-def _wait_without_spinning() -> None:
+def wait_without_spinning() -> None:
     """Let torch's threads sleep while they wait for each other.
 
     On a machine that does anything else besides, threads that spin at every
@@ -59,7 +59,7 @@ def run(
     InputError, UsageError
         The recipe, a change to it, or the data can't be used.
     """
-    _wait_without_spinning()
+    wait_without_spinning()
     from .lesanet.recipe import LesaNetRecipe
     from .radpath.pipeline import train
     from .recipes import load
@@ -101,7 +101,7 @@ def evaluate(
     dict
         The figures, as ``metrics.json`` and the card's ``metrics`` → ``test`` have them.
     """
-    _wait_without_spinning()
+    wait_without_spinning()
     from .lesanet.recipe import LesaNetRecipe
     from .radpath.evaluate import evaluate as score
     from .recipes import load

@@ -10,12 +10,12 @@ import pytest
 import torch
 from lesion_fakes import discs
 from lesionscope.training.lesanet import pipeline
+from lesionscope.training.lesanet.cells import Settings, Table, read_cells
 from lesionscope.training.lesanet.labels import ancestor_matrix
 from lesionscope.training.lesanet.metrics import decide
 from lesionscope.training.lesanet.onnx_answers import OnnxAnswers
 from lesionscope.training.lesanet.scoring import COMPLETE, MINED, sets_of
 from lesionscope.training.lesanet.table_text import report
-from lesionscope.training.lesanet.tables import Settings, Table, read_cells
 from lesionscope.training.recipes import load as load_recipe
 
 from lesionscope import training
@@ -39,7 +39,7 @@ def phantoms(monkeypatch, splits):
     def load_split(data, graph, split, **_):
         return splits[split]
 
-    for module in ("pipeline", "evaluate", "tables"):
+    for module in ("pipeline", "evaluate", "cells"):
         monkeypatch.setattr(f"lesionscope.training.lesanet.{module}.load_split", load_split)
 
 
@@ -108,7 +108,7 @@ def test_complete_labels_make_a_second_test_set(splits):
 
 def test_cells_are_made_once_and_printed_beside_the_papers(phantoms, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "lesionscope.training.lesanet.tables.recipes.load",
+        "lesionscope.training.lesanet.cells.recipes.load",
         lambda row, changes: load_recipe(
             row, {**changes, "batch": 8, "device": "cpu", "losses.samples": 100}
         ),
