@@ -31,6 +31,7 @@ WIDENING = 0.5
 UNLIKE = 0.6
 """Where the middle of a plane is so unlike the key slice, the lesion has ended."""
 SMALLEST_MM = 1.0
+_SAME_MM = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,12 +162,16 @@ def _voxels(geometry: Geometry, centre: Floats, heights: Floats, radii: Floats) 
     rows, columns = np.meshgrid(
         *(np.arange(a, b) for a, b in zip(first[1:], stop[1:], strict=True)), indexing="ij"
     )
+    lowest = geometry.to_lps(np.stack([np.full_like(rows, first[0]), rows, columns], axis=-1)) - centre
+    corner = geometry.to_lps(first)
     for k in range(shape[0]):
-        place = geometry.to_lps(np.stack([np.full_like(rows, first[0] + k), rows, columns], axis=-1)) - centre
-        turn = np.arctan2(place[..., 1], place[..., 0]) % (2 * np.pi) * (len(ANGLES) / (2 * np.pi))
-        plane = (place[..., 2] - heights[0]) / step
-        limit = map_coordinates(wrapped, [plane, turn], order=1, mode="constant", cval=0.0)
-        voxels[k] = np.hypot(place[..., 0], place[..., 1]) < limit
+        x, y, z = geometry.to_lps(np.add(first, (k, 0, 0))) - corner
+        if k == 0 or max(abs(x), abs(y)) > _SAME_MM:  # straight stacks need their angles but once
+            across, back = lowest[..., 0] + x, lowest[..., 1] + y
+            turn = np.arctan2(back, across) % (2 * np.pi) * (len(ANGLES) / (2 * np.pi))
+            away = np.hypot(across, back)
+        plane = (lowest[..., 2] + z - heights[0]) / step
+        voxels[k] = away < map_coordinates(wrapped, [plane, turn], order=1, mode="constant", cval=0.0)
     # The voxel at the centre of the key slice is the lesion's however thin it is.
     nearest = np.clip(np.rint(geometry.to_voxel(centre)).astype(int) - first, 0, np.array(shape) - 1)
     voxels[tuple(nearest)] = True
