@@ -1,6 +1,6 @@
 """Training and evaluation of the models that the package ships or a user makes.
 
-Two functions are nearly the whole interface; torch and the recipes load when one is called.
+``run`` and ``evaluate`` are the interface; torch and the recipes load when one is called.
 """
 
 from __future__ import annotations
