@@ -166,13 +166,37 @@ def grow(
     measured = measure(lesion, surroundings, plain)
     if measured is None:
         return None
+    return known(lesion, measured, parts, body.phase, possible)
+
+
+def known(
+    lesion: ClinicLesion,
+    measured: tuple[float, Diameters],
+    parts: frozenset[str],
+    phase: str,
+    possible: Possible,
+) -> Grown:
+    """Complete a measured lesion with everything that is true of it.
+
+    Parameters
+    ----------
+    lesion
+        As it is painted; its ``direct`` labels hold.
+    measured
+        Its key slice (z, mm) and its diameters there.
+    parts
+        Body parts at its centre.
+    phase, possible
+        The scan's contrast phase, and what is possible.
+    """
     slice_mm, exact = measured
     long_mm, short_mm = exact.long_mm, exact.short_mm
+    setting = Setting(lesion.family, lesion.host_hu, contrast_of(phase))
     truth = complete(
-        possible.graph, draw.direct, parts, implied(lesion, setting, long_mm, short_mm, possible)
+        possible.graph, lesion.direct, parts, implied(lesion, setting, long_mm, short_mm, possible)
     )
     # A place is known as closely as the body knows it, however coarsely it was asked for.
-    direct = possible.lean(draw.direct | (truth & frozenset(parts)))
+    direct = possible.lean(lesion.direct | (truth & frozenset(parts)))
     lesion = replace(lesion, direct=direct, labels=truth, long_mm=long_mm, short_mm=short_mm)
     return Grown(lesion, slice_mm, exact)
 
@@ -290,4 +314,4 @@ def implied(
     )
 
 
-__all__ = ["Body", "Grown", "contrast_of", "grow", "reach_mm", "site", "suits"]
+__all__ = ["Body", "Grown", "contrast_of", "grow", "known", "reach_mm", "site", "suits"]
