@@ -16,10 +16,14 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lesionscope import config
 from lesionscope.errors import LesionscopeError
+
+if TYPE_CHECKING:
+    from lesionscope.models.label_package import LabelPackage
+    from lesionscope.models.package import ModelPackage
 
 QT_BINDINGS = ("PyQt5", "PyQt6", "PySide6")
 SYSTEM_LIBRARIES = (
@@ -199,26 +203,44 @@ def _processor(settings: config.Config) -> Check:
 
 
 def _models(settings: config.Config) -> Iterator[Check]:
-    """Whether a pathology model is there and every package's files are what its card says."""
+    """Whether a pathology model is there, and every package's files are what its card says."""
     from lesionscope.models import registry
+    from lesionscope.models.label_package import TASK, open_label_package
+    from lesionscope.models.package import package_folders
 
     folders = (config.data_folder(settings) / "models", registry.BUNDLED)
     survey = registry.survey(folders=folders)
     for problem in survey.problems:
         yield Check("model", False, problem, REINSTALL)
     for package in survey.packages:
-        bundled = registry.BUNDLED in package.folder.parents
-        remedy = REINSTALL if bundled else f"mv '{package.folder}' '{package.folder}.damaged'"
+        yield _verified(package)
+    for folder in package_folders(TASK, folders):
         try:
-            package.verify()
+            label_package = open_label_package(folder)
         except LesionscopeError as error:
-            yield Check(f"model {package.name}", False, str(error), remedy)
+            yield _damaged(folder, error)
         else:
-            yield Check(f"model {package.name}", True, f"{package.card.version}, SHA-256 as in its card")
+            yield _verified(label_package)
     try:
         registry.find(settings.pathology_model, folders=folders)
     except LesionscopeError as error:
         yield Check("model", False, str(error), REINSTALL)
+
+
+def _verified(package: ModelPackage | LabelPackage) -> Check:
+    """Whether a package's files are what its card says."""
+    try:
+        package.verify()
+    except LesionscopeError as error:
+        return _damaged(package.folder, error)
+    return Check(f"model {package.name}", True, f"{package.card.version}, SHA-256 as in its card")
+
+
+def _damaged(folder: Path, error: LesionscopeError) -> Check:
+    from lesionscope.models import registry
+
+    remedy = REINSTALL if registry.BUNDLED in folder.parents else f"mv '{folder}' '{folder}.damaged'"
+    return Check(f"model {folder.name}", False, str(error), remedy)
 
 
 def _writable(settings: config.Config) -> Check:

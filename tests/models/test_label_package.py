@@ -121,3 +121,18 @@ def test_the_digest_of_the_ontology_changes_with_what_labels_mean() -> None:
     assert ontology_digest(labels) == ontology_digest(labels)
     assert ontology_digest(labels) != ontology_digest(labels[:-1])
     assert ontology_digest(labels) != ontology_digest(labels[::-1])
+
+
+def test_the_doctor_checks_label_packages_too(
+    copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from lesionscope import config, doctor
+
+    monkeypatch.setenv("LESIONSCOPE_DATA", str(tmp_path))
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "tiny-labels").symlink_to(copy, target_is_directory=True)
+    sound = {check.name: check.ok for check in doctor._models(config.load())}
+    assert sound["model tiny-labels"]
+    (copy / "model.onnx").write_bytes(b"changed")
+    (bad,) = [check for check in doctor._models(config.load()) if not check.ok]
+    assert bad.name == "model tiny-labels" and "changed or damaged" in bad.found
