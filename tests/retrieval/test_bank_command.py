@@ -157,6 +157,7 @@ def test_a_table_of_cases_is_built_and_asked(
     assert main([*query, "--include-same-patient", "--label", "abdomen", "--k", "1"]) == 0
     assert [one["id"] for one in json.loads(capsys.readouterr().out)["neighbours"]] == ["five"]
     assert main([*query, "--label", "lnug"]) == 2
+    assert main([*query, "--k", "0"]) == 2
 
 
 def test_deeplesions_layout_is_built(tmp_path: Path, data: Path, package: LabelPackage, capsys) -> None:

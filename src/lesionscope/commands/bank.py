@@ -18,6 +18,9 @@ from lesionscope.retrieval.bank import Bank
 from lesionscope.retrieval.known import UnreadLesion
 from lesionscope.retrieval.registry import bank_folder
 
+MOST = 1000
+"""Neighbours that may be asked for."""
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what was asked for."""
@@ -59,6 +62,8 @@ def query(arguments: argparse.Namespace) -> int:
 
     if len(arguments.lesions or ()) != 1:
         raise UsageError("Give one lesion: --click X,Y,Z, or --long with its end points.")
+    if not 1 <= arguments.k <= MOST:
+        raise UsageError(f"--k must be in 1…{MOST}.")
     package = find_label_package(arguments.package)
     settings = config.load()
     with Bank.open(bank_folder(arguments.bank), package.sha256) as bank:

@@ -163,7 +163,7 @@ class Bank:
             return len(self._vectors(connection))
 
     def append(self, known: Sequence[KnownLesion]) -> None:
-        """Add lesions, all or none; they are on the disk when it returns.
+        """Add lesions (a few thousand at most), all or none; they are on the disk when it returns.
 
         Raises
         ------
