@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import napari
 
     from lesionscope.viewer.reader import LayerData, Reader
+    from lesionscope.viewer.sample import Sample
 
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
@@ -29,12 +30,38 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
 
 def phantom_chest() -> list[LayerData]:
     """Make the sample: a synthetic chest CT with lesions, which a room takes over."""
+    from lesionscope.viewer import sample
+
+    return _opened(sample.phantom_sample)
+
+
+def sample_baseline() -> list[LayerData]:
+    """Open the first visit of the sample patient, which a room takes over."""
+    from lesionscope.viewer import sample
+
+    return _opened(lambda: sample.patient_sample("baseline"))
+
+
+def sample_follow_up() -> list[LayerData]:
+    """Open the sample patient three months later, which a room takes over."""
+    from lesionscope.viewer import sample
+
+    return _opened(lambda: sample.patient_sample("follow-up"))
+
+
+def whole_body() -> list[LayerData]:
+    """Make a synthetic patient from neck to thighs, whom a room takes over."""
+    from lesionscope.viewer import sample
+
+    return _opened(sample.body_sample)
+
+
+def _opened(make: Callable[[], Sample]) -> list[LayerData]:
     from lesionscope.errors import Cancelled
     from lesionscope.viewer.image import image_options
-    from lesionscope.viewer.sample import phantom_sample
 
     try:
-        sample = phantom_sample()
+        sample = make()
     except Cancelled:
         return [(None,)]
     take_over_soon()
