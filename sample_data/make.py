@@ -41,7 +41,8 @@ LESIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
 """Place, and what each lesion is."""
 BASELINE = {0: 1.0, 1: 1.0, 2: 1.0, 3: 1.0, 4: 1.0, 5: 1.0}
 FOLLOW_UP = {0: 1.5, 1: 0.6, 2: 1.25, 3: 0.8, 4: 1.0, 6: 1.0}
-LYING_MM = (7.0, -11.0, 23.5)
+LYING_MM, TURNED_DEGREES = (7.0, -11.0, 23.5), 4.0
+"""How the patient lies at follow-up."""
 
 
 def draws() -> tuple[Draw, ...]:
@@ -61,7 +62,7 @@ def visits(progress: Progress = silent) -> tuple[Visit, Visit]:
     if [lesion.place for lesion in patient.lesions] != [place for place, _ in LESIONS]:
         raise ValueError(f"the body of patient {SEED} has no room for every lesion")
     first = visit(patient, Plan(VISITS[0], "20260105", BASELINE), grid(patient, 0.0), progress=progress)
-    later = Plan(VISITS[1], "20260406", FOLLOW_UP, LYING_MM)
+    later = Plan(VISITS[1], "20260406", FOLLOW_UP, LYING_MM, TURNED_DEGREES)
     return first, visit(patient, later, grid(patient, 1.7), earlier=first, progress=progress)
 
 
@@ -127,6 +128,7 @@ def _truth(first: Visit, later: Visit) -> dict[str, Any]:
         before, after = first.plan.sizes.get(number), later.plan.sizes.get(number)
         entry["size_ratio"] = None if before is None or after is None else after / before
     return {
+        "turned_degrees": later.plan.turned_degrees,
         "moved_lps_mm": list(later.plan.lying_mm),
         "lesions": [known[number] for number in sorted(known)],
     }

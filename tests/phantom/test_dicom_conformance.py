@@ -47,6 +47,11 @@ def test_a_chest_has_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert errors(sample_data.make_chest(tmp_path / "chest") / sample_data.SERIES) == []
 
 
+@pytest.mark.parametrize("visit", sample_data.VISITS)
+def test_the_sample_that_ships_has_no_error(visit: str) -> None:
+    assert errors(sample_data.sample_visit(visit) / sample_data.SERIES) == []
+
+
 @pytest.mark.parametrize("lowest", [-1024, -2000])
 def test_compressed_slices_have_no_error_and_the_same_hu(tmp_path: Path, lowest: int) -> None:
     hu = np.random.default_rng(0).integers(lowest, 3072, GRID.size[::-1]).astype(np.int16)

@@ -52,14 +52,27 @@ class Plan:
         Of the study, YYYYMMDD.
     sizes
         How large each lesion is, as a share of the size it was grown at; those left out aren't there.
-    lying_mm
-        Where the body lies, LPS mm against the first visit's place.
+    lying_mm, turned_degrees
+        How the body lies, against its own coordinates: turned about the z axis (as seen from the feet,
+        clockwise where positive), then moved, LPS mm.
     """
 
     name: str
     date: str
     sizes: Mapping[int, float]
     lying_mm: Point = (0.0, 0.0, 0.0)
+    turned_degrees: float = 0.0
+
+    @property
+    def turn(self) -> NDArray[np.float64]:
+        """Rotation matrix from the body's coordinates to the scan's."""
+        c, s = np.cos(np.deg2rad(self.turned_degrees)), np.sin(np.deg2rad(self.turned_degrees))
+        return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+
+    def placed(self, point: Point) -> Point:
+        """Return where a point of the body (LPS mm) lies in the scan."""
+        x, y, z = (round(float(v), 4) for v in self.turn @ np.array(point) + np.array(self.lying_mm))
+        return x, y, z
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +117,7 @@ def visit(
     plan
         The visit.
     geometry
-        The scan's grid, in the body's own coordinates.
+        The scan's grid before it is moved as the body is; its slices stay the body's axial planes.
     earlier
         The visit that reports compare with.
     noise_hu
@@ -134,7 +147,15 @@ def visit(
         return render(painted, slab[1], scanner, rng)
 
     title = f"Scanning a phantom patient ({plan.name})"
-    hu = scan(scan_slab, geometry, SLAB_SLICES, title=title, progress=progress, cancel=cancel)
+    turn = plan.turn
+    # The scan's axes as the body has them: the grid stays where it is while the body turns.
+    back = Geometry(
+        geometry.size,
+        geometry.spacing_mm,
+        _point(turn.T @ np.array(geometry.origin_lps_mm)),
+        tuple((turn.T + 0.0).ravel().tolist()),
+    )
+    hu = scan(scan_slab, back, SLAB_SLICES, title=title, progress=progress, cancel=cancel)
     source = Source(
         uid=f"phantom-visit-{patient.number}-{plan.name}",
         description=f"Phantom, chest, {patient.body.phase}",
@@ -144,11 +165,12 @@ def visit(
         kernel="standard",
         patient=Patient("Phantom^Sample", "PHANTOM-SAMPLE", sex=patient.body.sex),
     )
-    here = [_moved_mark(mark, plan.lying_mm) for mark in marks]
-    lesions = [replace(one.lesion, centroid=_moved(one.lesion.centroid, plan.lying_mm)) for one in grown]
+    here = [_placed_mark(mark, plan) for mark in marks]
+    lesions = [_placed_lesion(one.lesion, plan) for one in grown]
+    corner = _point(np.round(np.add(geometry.origin_lps_mm, plan.lying_mm), 4))
     return Visit(
         plan,
-        CTVolume(hu, replace(geometry, origin_lps_mm=_moved(geometry.origin_lps_mm, plan.lying_mm)), source),
+        CTVolume(hu, replace(geometry, origin_lps_mm=corner), source),
         tuple(lesions),
         tuple(here),
         tuple(_sentence(patient, mark, lesions, earlier, plan) for mark in here),
@@ -204,13 +226,25 @@ def _sentence(
     return replace(said, text=f"{said.text.removesuffix('.')}, {change}.")
 
 
-def _moved(point: Point, by: Point) -> Point:
-    x, y, z = (round(float(a + b), 4) for a, b in zip(point, by, strict=True))
+def _point(values: NDArray[np.float64]) -> Point:
+    x, y, z = map(float, values)
     return x, y, z
 
 
-def _moved_mark(mark: Mark, by: Point) -> Mark:
-    def line(ends: Segment) -> Segment:
-        return _moved(ends[0], by), _moved(ends[1], by)
+def _placed_lesion(lesion: ClinicLesion, plan: Plan) -> ClinicLesion:
+    axes = np.reshape(lesion.rotation, (3, 3)) @ plan.turn.T
+    return replace(
+        lesion,
+        centroid=plan.placed(lesion.centroid),
+        rotation=tuple(axes.ravel().tolist()),
+        outward=_point(plan.turn @ np.array(lesion.outward)),
+    )
 
-    return replace(mark, slice_mm=mark.slice_mm + by[2], long=line(mark.long), short=line(mark.short))
+
+def _placed_mark(mark: Mark, plan: Plan) -> Mark:
+    def line(ends: Segment) -> Segment:
+        return plan.placed(ends[0]), plan.placed(ends[1])
+
+    return replace(
+        mark, slice_mm=mark.slice_mm + plan.lying_mm[2], long=line(mark.long), short=line(mark.short)
+    )
