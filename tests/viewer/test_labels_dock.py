@@ -211,6 +211,8 @@ def test_without_a_label_model_the_rest_works_and_the_docks_say_so(make_room, qt
 
     room, ct = make_room(labels=lambda: (None, None)), volume()
     panels = LabelsPanel(room), SimilarPanel(room)
+    for panel in panels:
+        panel.show()
     room.open(ct)
     room.mark_click(centre(ct))
     lesion = room.state.selected
@@ -219,6 +221,7 @@ def test_without_a_label_model_the_rest_works_and_the_docks_say_so(make_room, qt
     qtbot.waitUntil(lambda: not room.state.label_statuses, timeout=3000)
     for panel in panels:
         assert panel.message.label.text() == wording.NO_LABEL_MODEL
+        panel.close()
         panel.deleteLater()
 
 
@@ -272,6 +275,8 @@ def test_the_window_shows_labels_search_similar_lesions_and_a_pair(window, qtbot
     panel = reading.labels
     qtbot.waitUntil(panel.tree.isVisible, timeout=2000)
     assert panel.notice.label.text() == wording.DEMONSTRATION
+    qtbot.wait(100)
+    assert panel.tree.columnWidth(0) == panel.tree.viewport().width(), "bars and percents are in sight"
     assert "liver / lung nodule" in panel.conflicts.label.text() and panel.conflicts.isVisible()
     shown = rows_of(panel.tree)
     assert shown["class:body part"] and not shown["right lung"] and not shown["rest:type"]
@@ -311,7 +316,9 @@ def test_the_window_shows_labels_search_similar_lesions_and_a_pair(window, qtbot
 def test_a_neighbour_in_the_open_study_is_gone_to(window, qtbot):
     stage = window
     read(stage, qtbot)
-    similar = stage.dock_widget(wording.READING_DOCK).similar
+    panel = stage.dock_widget(wording.READING_DOCK)
+    panel.show_tab("similar")
+    similar = panel.similar
     row = similar._rows[1]
     place = (-40.0, -10.0, 120.0)
     origin = replace(row.neighbour.origin, series_uid="1.2.3", centroid_lps_mm=place)

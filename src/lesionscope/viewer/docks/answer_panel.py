@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -42,6 +43,7 @@ class AnswerPanel(Panel):
     def __init__(self, room: Room, *answer: QWidget) -> None:
         super().__init__(room)
         self._answer = answer
+        self._drawn = self._behind = False
         self.title = QLabel()
         font = self.title.font()
         font.setBold(True)
@@ -90,8 +92,18 @@ class AnswerPanel(Panel):
         layout.addWidget(self.warning)
         layout.addLayout(model)
 
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Catch up with what changed while another tab was in front."""
+        super().showEvent(event)
+        if self._behind:
+            self.draw(self.room.state)
+
     def draw(self, state: RoomState) -> None:
-        """Show the selected lesion's reading, or say what to do to get one."""
+        """Show the selected lesion's reading, or say what to do to get one; later, where nobody sees it."""
+        self._behind = self._drawn and not self.isVisible()
+        if self._behind:
+            return
+        self._drawn = True
         theme = colours()
         for strip, colour in (
             (self.notice, theme.warning),

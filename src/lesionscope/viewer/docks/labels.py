@@ -39,6 +39,8 @@ class LabelsPanel(AnswerPanel):
         self.conflicts = Strip("lesionscope-conflicts")
         self.tree = ScoreTree("lesionscope-labels", wording.LABELS_TAB)
         self.tree.folding_changed.connect(room.fold)
+        self._rows: tuple[Row, ...] = ()
+        self._rows_of = ("", "")
         super().__init__(room, self.search, self.conflicts, self.score, self.tree)
         self.setObjectName("lesionscope-labels-panel")
 
@@ -56,9 +58,11 @@ class LabelsPanel(AnswerPanel):
         self.conflicts.show_text(wording.CONFLICTS.format(pairs=pairs) if pairs else "")
         if self.search.text() != state.wanted_label:
             self.search.setText(state.wanted_label)
-        rows = label_rows(answer, state.wanted_label)
-        if not rows:
-            rows = (Row("nothing", wording.NOTHING_FOUND, None, quiet=True),)
+        if (reading.id, state.wanted_label) != self._rows_of:
+            self._rows_of = reading.id, state.wanted_label
+            found = label_rows(answer, state.wanted_label)
+            self._rows = found or (Row("nothing", wording.NOTHING_FOUND, None, quiet=True),)
+        rows = self._rows
         self.tree.paint_with(theme)
         opened = open_tags(rows, state.folded if not state.wanted_label else frozenset(), state.unfolded)
         self.tree.show_rows(rows, open_tags=opened, hatched=answer.unfamiliar, faded=stale)

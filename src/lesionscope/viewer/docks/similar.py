@@ -31,6 +31,7 @@ class SimilarPanel(AnswerPanel):
         self._rows: tuple[Similar, ...] = ()
         self._own: Picture | None = None
         self._own_of = ("", "")
+        self._rows_of: object = None
         super().__init__(room, self.note, self.list)
         self.setObjectName("lesionscope-similar-panel")
 
@@ -51,7 +52,10 @@ class SimilarPanel(AnswerPanel):
         self.list.paint_with(theme)
         if (lesion.id, lesion.fingerprint) != self._own_of:
             self._own_of, self._own = (lesion.id, lesion.fingerprint), own_picture(volume, lesion)
-        self._rows = similar_rows(answer, reading.neighbours or (), state.known, self._own)
+            self._rows_of = None
+        if (reading.id, state.known) != self._rows_of:
+            self._rows_of = reading.id, state.known
+            self._rows = similar_rows(answer, reading.neighbours or (), state.known, self._own)
         self.list.show_rows(self._rows, state.window, faded=stale)
 
     def _open(self, row: Similar) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import QModelIndex, QRect, QSize, Qt, Signal
-from qtpy.QtGui import QBrush, QColor, QPainter, QPen, QStandardItem, QStandardItemModel
+from qtpy.QtGui import QBrush, QColor, QPainter, QPen, QResizeEvent, QStandardItem, QStandardItemModel
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -144,7 +144,8 @@ class ScoreTree(QTreeView):
         self.setHeaderHidden(True)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.header().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.header().setStretchLastSection(False)
+        self.header().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.setIndentation(round(self.fontMetrics().height()))
         self._quiet = False
         self._shown: tuple[Row, ...] | None = None
@@ -164,9 +165,15 @@ class ScoreTree(QTreeView):
                 for row in rows:
                     self.model().appendRow(_item(row))
             self._unfold(QModelIndex(), open_tags)
+            self.setColumnWidth(0, self.viewport().width())
         finally:
             self._quiet = False
         self.viewport().update()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
+        """Keep the one column as wide as what is seen: a hidden header doesn't do so in every case."""
+        super().resizeEvent(event)
+        self.setColumnWidth(0, self.viewport().width())
 
     def paint_with(self, theme: Colours) -> None:
         """Use a theme's colours from now on."""
