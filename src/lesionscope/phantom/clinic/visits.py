@@ -167,7 +167,7 @@ def visit(
     )
     here = [_placed_mark(mark, plan) for mark in marks]
     lesions = [_placed_lesion(one.lesion, plan) for one in grown]
-    corner = _point(np.round(np.add(geometry.origin_lps_mm, plan.lying_mm), 4))
+    corner = _point(np.round(np.array(geometry.origin_lps_mm) + np.array(plan.lying_mm), 4))
     return Visit(
         plan,
         CTVolume(hu, replace(geometry, origin_lps_mm=corner), source),
