@@ -70,9 +70,10 @@ def test_two_readers_find_the_series_where_the_truth_says(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_a_patient_of_full_size_in_time(tmp_path: Path) -> None:
-    start = time.monotonic()
-    folder = sample_data.make_patient(tmp_path / "p", seed=1, step_mm=3.0, workers=2)
-    assert time.monotonic() - start < 90 * len(list((folder / sample_data.SERIES).iterdir())) / 300
+    start = time.process_time()
+    folder = sample_data.make_patient(tmp_path / "p", seed=1, step_mm=3.0)
+    slices = len(list((folder / sample_data.SERIES).iterdir()))
+    assert time.process_time() - start < 90 * slices / 300, "a quiet processor makes 300 slices in 90 s"
     check_series(folder, 512)
 
 
