@@ -12,7 +12,9 @@ import pytest
 import torch
 from tiny_label_package import make_label_package
 
+from lesionscope.config import Config
 from lesionscope.errors import InputError
+from lesionscope.inference.label_reader import open_label_reader
 from lesionscope.models import registry
 from lesionscope.models.label_package import (
     LabelCard,
@@ -21,6 +23,7 @@ from lesionscope.models.label_package import (
     label_packages,
     ontology_digest,
     open_label_package,
+    survey_labels,
 )
 from lesionscope.models.lesanet.network import load_lesanet
 from lesionscope.ontology.label_graph import load_labels
@@ -114,6 +117,29 @@ def test_a_package_is_found_by_name_and_path_and_the_pathology_registry_passes_i
     assert survey.packages == () and survey.problems == ()
     with pytest.raises(InputError, match="tiny-labels"):
         find_label_package("another")
+
+
+def test_packages_that_do_not_open_are_told_and_hide_no_sound_one(
+    copy: Path, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "models"
+    (models / "unreadable").mkdir(parents=True)
+    (models / "unreadable" / "card.json").write_text("{")
+    shutil.copytree(made, models / "halved")
+    (models / "halved" / "model.onnx").unlink()
+    seen = survey_labels([models])
+    assert seen.packages == ()
+    lacking, unreadable = seen.problems
+    assert "halved lacks model.onnx; install" in lacking and "not valid JSON" in unreadable
+    monkeypatch.setenv("LESIONSCOPE_DATA", str(tmp_path))
+    monkeypatch.setattr("lesionscope.models.package.BUNDLED", tmp_path / "nothing")
+    with pytest.raises(InputError, match="No label model can be used: .*halved lacks"):
+        open_label_reader(Config())
+    (models / "sound").symlink_to(copy, target_is_directory=True)
+    reader = open_label_reader(Config())
+    assert reader is not None and reader.package.folder == models / "sound"
+    shutil.rmtree(models)
+    assert open_label_reader(Config()) is None
 
 
 def test_the_digest_of_the_ontology_changes_with_what_labels_mean() -> None:

@@ -225,6 +225,33 @@ def test_without_a_label_model_the_rest_works_and_the_docks_say_so(make_room, qt
         panel.deleteLater()
 
 
+def test_a_damaged_label_model_is_named_with_what_is_wrong_and_what_to_do(
+    make_room, qtbot, display, tmp_path, monkeypatch
+):
+    from lesionscope.models import package
+    from lesionscope.viewer.desk import default_labels
+    from lesionscope.viewer.docks.labels import LabelsPanel
+
+    broken = tmp_path / "models" / "my-labels"
+    broken.mkdir(parents=True)
+    (broken / "card.json").write_text('{"task": "labels"')
+    monkeypatch.setenv("LESIONSCOPE_DATA", str(tmp_path))
+    monkeypatch.setattr("lesionscope.models.package.BUNDLED", tmp_path / "nothing")
+    assert list(package.package_folders("labels")) == []
+    room, ct = make_room(labels=default_labels), volume()
+    panel = LabelsPanel(room)
+    panel.show()
+    room.open(ct)
+    room.mark_click(centre(ct))
+    qtbot.waitUntil(lambda: "my-labels" in panel.message.label.text(), timeout=3000)
+    assert "is not valid JSON" in panel.message.label.text()
+    assert "install the model package again" in panel.message.label.text()
+    assert panel.message.button.text() == wording.READ_AGAIN
+    assert not room.state.labels_missing
+    panel.close()
+    panel.deleteLater()
+
+
 # -- the panels ---------------------------------------------------------------------------------
 
 

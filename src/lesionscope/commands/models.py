@@ -8,7 +8,7 @@ import sys
 
 from lesionscope.commands.output import print_json
 from lesionscope.models import registry
-from lesionscope.models.label_package import LabelPackage, label_packages
+from lesionscope.models.label_package import LabelPackage, label_packages, survey_labels
 from lesionscope.models.package import ModelPackage
 from lesionscope.models.relation_package import RelationPackage, relation_packages
 
@@ -26,13 +26,13 @@ def run(arguments: argparse.Namespace) -> int:
         package.verify()
         print_json({**package.card.as_dict(), "folder": str(package.folder)})
         return 0
-    survey = registry.survey()
+    survey, labels = registry.survey(), survey_labels()
     packages: tuple[ModelPackage | LabelPackage | RelationPackage, ...]
-    packages = (*survey.packages, *label_packages(), *relation_packages())
+    packages = (*survey.packages, *labels.packages, *relation_packages())
     rows = [(p.name, p.card.version, p.card.task, p.card.title, str(p.folder)) for p in packages]
     widths = [max((len(row[column]) for row in rows), default=0) for column in range(5)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    for problem in survey.problems:
+    for problem in dict.fromkeys((*survey.problems, *labels.problems)):
         print(f"not usable: {problem}", file=sys.stderr)
     return 0

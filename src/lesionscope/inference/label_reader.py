@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from lesionscope.config import Config
 from lesionscope.ct.volume import CTVolume, Source
+from lesionscope.errors import InputError
 from lesionscope.inference.label_predictor import LabelPredictor
 from lesionscope.inference.reading import Reading
 from lesionscope.lesions.lesion import Lesion
-from lesionscope.models.label_package import DEFAULT, LabelPackage, find_label_package, label_packages
+from lesionscope.models.label_package import DEFAULT, LabelPackage, find_label_package, survey_labels
 from lesionscope.progress import CancelToken, Progress, silent
 from lesionscope.retrieval.bank import Bank
 from lesionscope.retrieval.keys import PHANTOM_SECRET, patient_key, site_secret
@@ -89,14 +90,12 @@ def open_label_reader(
     Raises
     ------
     InputError
-        The one named isn't there, or can't be opened.
+        The one named isn't there, or can't be opened; or those that are there can't be opened, all of them.
     """
     wanted = name or settings.label_model
-    installed = label_packages() if wanted is None else ()
-    if wanted is None and not installed:
+    package = _default() if wanted is None else find_label_package(wanted)
+    if package is None:
         return None
-    defaults = [package for package in installed if package.name == DEFAULT]
-    package = find_label_package(wanted) if wanted is not None else (*defaults, *installed)[0]
     predictor = LabelPredictor(
         package,
         device=device or settings.device,
@@ -104,3 +103,12 @@ def open_label_reader(
         unfamiliar_below=settings.unfamiliar_below,
     )
     return LabelReader(predictor, bank_for(package.sha256))
+
+
+def _default() -> LabelPackage | None:
+    """Return the bundled label model where it opens, else the first that does; ``None`` where none is there."""
+    there = survey_labels()
+    if there.problems and not there.packages:
+        raise InputError(f"No label model can be used: {' '.join(there.problems)}")
+    defaults = [package for package in there.packages if package.name == DEFAULT]
+    return next(iter((*defaults, *there.packages)), None)

@@ -7,7 +7,6 @@ loads torch.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -227,13 +226,31 @@ def find_label_package(name_or_path: str | Path | None = None) -> LabelPackage:
     )
 
 
+@dataclass(frozen=True)
+class LabelSurvey:
+    """What the folders hold: label models that open, and a sentence for each that doesn't."""
+
+    packages: tuple[LabelPackage, ...]
+    problems: tuple[str, ...]
+
+
+def survey_labels(folders: Sequence[Path] | None = None) -> LabelSurvey:
+    """Look through folders of packages; by default the user's, then the bundled ones.
+
+    A card that can't be read may be a label model's, so it counts among the problems.
+    """
+    found, problems = [], []
+    for folder in (*package_folders(TASK, folders), *package_folders(None, folders)):
+        try:
+            found.append(open_label_package(folder))
+        except InputError as error:
+            problems.append(str(error))
+    return LabelSurvey(tuple(found), tuple(problems))
+
+
 def label_packages(folders: Sequence[Path] | None = None) -> tuple[LabelPackage, ...]:
     """Return the label models that open, by default the user's, then the bundled ones."""
-    found = []
-    for folder in package_folders(TASK, folders):
-        with contextlib.suppress(InputError):
-            found.append(open_label_package(folder))
-    return tuple(found)
+    return survey_labels(folders).packages
 
 
 def card_from_dict(data: object, origin: str) -> LabelCard:

@@ -173,11 +173,14 @@ def task_of(folder: Path) -> str | None:
     return data.get("task") if isinstance(data, dict) else None
 
 
-def package_folders(task: str, folders: Sequence[Path] | None = None) -> Iterator[Path]:
-    """Give the folders of a task's packages: by default the user's, then the bundled ones."""
+def package_folders(task: str | None, folders: Sequence[Path] | None = None) -> Iterator[Path]:
+    """Give the folders of a task's packages: by default the user's, then the bundled ones.
+
+    ``None`` gives those whose cards name no task or can't be read.
+    """
     for folder in (user_folder(), BUNDLED) if folders is None else folders:
         for candidate in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if task_of(candidate) == task:
+            if (candidate / CARD).is_file() and task_of(candidate) == task:
                 yield candidate
 
 
