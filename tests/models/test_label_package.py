@@ -133,7 +133,7 @@ def test_packages_that_do_not_open_are_told_and_hide_no_sound_one(
     assert "halved lacks model.onnx; install" in lacking and "not valid JSON" in unreadable
     monkeypatch.setenv("LESIONSCOPE_DATA", str(tmp_path))
     monkeypatch.setattr("lesionscope.models.package.BUNDLED", tmp_path / "nothing")
-    with pytest.raises(InputError, match="No label model can be used: .*halved lacks"):
+    with pytest.raises(InputError, match=r"No label model can be used: .*halved lacks"):
         open_label_reader(Config())
     (models / "sound").symlink_to(copy, target_is_directory=True)
     reader = open_label_reader(Config())

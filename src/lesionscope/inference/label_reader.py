@@ -106,7 +106,7 @@ def open_label_reader(
 
 
 def _default() -> LabelPackage | None:
-    """Return the bundled label model where it opens, else the first that does; ``None`` where none is there."""
+    """Return the bundled label model where it opens, else the first that does; ``None`` without any."""
     there = survey_labels()
     if there.problems and not there.packages:
         raise InputError(f"No label model can be used: {' '.join(there.problems)}")
