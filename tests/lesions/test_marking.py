@@ -262,6 +262,35 @@ def test_diameters_come_and_go_on_one_lesion() -> None:
         assert (lesion.id, lesion.tracking_uid, lesion.number) == (start.id, start.tracking_uid, 3)
 
 
+@settings(max_examples=100, deadline=None)
+@given(geometries(), st.data())
+def test_a_click_stays_the_centroid_and_without_one_the_box_has_it(
+    geometry: Geometry, data: st.DataObject
+) -> None:
+    nk, nj, ni = geometry.size[::-1]
+    k = data.draw(st.integers(0, nk - 1))
+    j, i = data.draw(st.floats(0, nj)), data.draw(st.floats(0, ni))
+    a, b = data.draw(st.floats(4, 40)), data.draw(st.floats(4, 40))
+    voxels = [(k, j, i - a), (k, j, i + a), (k, j - b, i), (k, j + b, i)]
+    long, short = diameters(geometry.to_lps(voxels))
+    longer = Diameter(long.start_lps_mm, tuple(geometry.to_lps((k, j, i + a + 6)).tolist()))
+    click = tuple(geometry.to_lps((k, j + 1, i - 2)).tolist())
+    clicked = lesion_from_diameters(long, short, geometry=geometry, click=click)
+    unclicked = lesion_from_diameters(long, short, geometry=geometry)
+    assert clicked.centroid_lps_mm == click and clicked.box_lps_mm == unclicked.box_lps_mm
+    for drawn in (clicked, with_diameter(lesion_from_click(click), "long", long, geometry=geometry)):
+        edited = with_diameter(drawn, "long", longer, geometry=geometry)
+        assert edited.centroid_lps_mm == pytest.approx(click)
+    edited = with_diameter(unclicked, "long", longer, geometry=geometry)
+    assert np.allclose(geometry.to_voxel(edited.centroid_lps_mm), (k, j, i + 3), atol=1e-5)
+
+
+def test_a_click_beside_the_lesion_that_was_drawn_gives_way_to_its_box() -> None:
+    far = Diameter((0.0, 0.0, 0.0), (10.0, 0.0, 0.0))
+    drawn = with_diameter(lesion_from_click((60.0, 0.0, 0.0)), "long", far, geometry=AXIAL)
+    assert drawn.centroid_lps_mm == pytest.approx((5.0, 0.0, 0.0))
+
+
 def test_the_papers_padding_is_one_parameter_away() -> None:
     ends = np.array([[-8, 0, 50], [8, 0, 50], [0, -5, 50], [0, 5, 50.0]])
     lesion = lesion_from_diameters(*diameters(ends), geometry=AXIAL, padding_px=20.0)

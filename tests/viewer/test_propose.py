@@ -55,6 +55,20 @@ def block_centre():
     return float(x), float(y), float(z)
 
 
+def test_the_window_and_the_command_line_make_the_same_lesion_of_a_click(make_room, qtbot):
+    from lesionscope.commands.clicked import measured
+    from lesionscope.lesions.marking import lesion_from_click
+
+    room, ct = make_room(), volume()
+    x, y, z = block_centre()
+    click = (x + 4.0, y - 3.0, z + 0.4)
+    room.mark_click(click)
+    qtbot.waitUntil(lambda: room.state.lesion.long is not None, timeout=5000)
+    mine, theirs = room.state.lesion, measured(ct, lesion_from_click(click)).lesion
+    assert mine.centroid_lps_mm == click == theirs.centroid_lps_mm
+    assert mine.fingerprint == theirs.fingerprint
+
+
 def test_a_click_is_marked_at_once_and_measured_a_moment_later(make_room, qtbot):
     room = make_room()
     room.mark_click(block_centre())

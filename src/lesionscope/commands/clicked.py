@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,10 +33,7 @@ def measured(volume: CTVolume, lesion: Lesion, *, wanted: bool = True) -> Clicke
     from lesionscope.inference.click_box import propose
 
     proposal = propose(volume, lesion.centroid_lps_mm)
-    # What was clicked stays the lesion's centre, as where diameters are given beside a click.
-    return Clicked(
-        replace(proposal.lesion(volume.geometry, lesion), centroid_lps_mm=lesion.centroid_lps_mm), proposal
-    )
+    return Clicked(proposal.lesion(volume.geometry, lesion), proposal)
 
 
 def tell(content: Content, clicked: Sequence[Clicked]) -> None:

@@ -91,12 +91,9 @@ def lesion_of(marks: Marks, geometry: Geometry) -> Lesion:
         if click is None:
             raise UsageError("A lesion needs --click X,Y,Z or --long with its end points.")
         return lesion_from_click(click)
-    lesion = lesion_from_diameters(
-        _diameter(long), None if short is None else _diameter(short), geometry=geometry
+    return lesion_from_diameters(
+        _diameter(long), None if short is None else _diameter(short), geometry=geometry, click=click
     )
-    if click is None:
-        return lesion
-    return replace(lesion, centroid_lps_mm=(click[0], click[1], click[2]))
 
 
 def _diameter(ends: tuple[float, ...]) -> Diameter:

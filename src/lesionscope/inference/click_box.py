@@ -89,10 +89,11 @@ class Proposal:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
 
     def lesion(self, geometry: Geometry, previous: Lesion | None = None) -> Lesion:
-        """Return the lesion proposed, or the declared box; it keeps the identity of ``previous``."""
+        """Return the lesion proposed, or the declared box; it keeps identity and click of ``previous``."""
         if self.long is None:
             return previous if previous is not None else lesion_from_click(self.click_lps_mm)
-        return lesion_from_diameters(self.long, self.short, geometry=geometry, previous=previous)
+        click = self.click_lps_mm if previous is None else previous.centroid_lps_mm
+        return lesion_from_diameters(self.long, self.short, geometry=geometry, previous=previous, click=click)
 
 
 def propose(volume: CTVolume, click_lps: ArrayLike, *, cancel: CancelToken | None = None) -> Proposal:

@@ -4,6 +4,9 @@ The box follows DeepLesion (Wang et al., 2.1): the extent of the four end points
 the two diameters, padded on each side. The paper pads by 20 pixels; the released
 CSV holds boxes padded by 5 pixels, which is the default here. (That CSV counts
 pixels from 1, voxel indices here from 0; the rule itself is the same in both.)
+
+The centroid has one rule too, whoever marks: what was clicked stays a lesion's
+centroid, however it is measured; without a click it is the centre of the box.
 """
 
 from __future__ import annotations
@@ -90,15 +93,16 @@ def lesion_from_diameters(
     geometry: Geometry,
     padding_px: float = DEFAULT_PADDING_PX,
     previous: Lesion | None = None,
+    click: ArrayLike | None = None,
 ) -> Lesion:
     """Mark a lesion by its RECIST diameters, with DeepLesion's box.
 
     The box is taken in the volume's own pixels: the extent of the end points
     padded by ``padding_px`` within the slice, and the slices that the end points
     lie on across it (nothing was measured there). ``box_lps_mm`` encloses it, and
-    equals it where the slices are axial. The centroid is the centre of that box,
-    as DeepLesion's is, not the mean of the end points: the mean moves with where
-    the two lines happen to cross, the lesion's extent does not.
+    equals it where the slices are axial. Without a click the centroid is the centre
+    of that box, as DeepLesion's is, not the mean of the end points: the mean moves
+    with where the two lines happen to cross, the lesion's extent does not.
 
     Parameters
     ----------
@@ -110,6 +114,8 @@ def lesion_from_diameters(
         Padding on each side, in pixels of the slice.
     previous
         A lesion whose identity and number the new one keeps.
+    click
+        Where the lesion was clicked, LPS mm: its centroid.
 
     Raises
     ------
@@ -122,7 +128,7 @@ def lesion_from_diameters(
     lower, upper = box_around(
         geometry.to_voxel(_end_points(long, short)), padding=(0.5, padding_px, padding_px)
     )
-    centroid = _point(geometry.to_lps((lower + upper) / 2))
+    centroid = _point(geometry.to_lps((lower + upper) / 2) if click is None else click)
     corners = geometry.to_lps(list(itertools.product(*zip(lower, upper, strict=True))))
     box = _box(np.concatenate([corners.min(axis=0), corners.max(axis=0)]))
     identifier, tracking_uid = (
@@ -165,7 +171,8 @@ def with_diameter(
     """Return the lesion with one diameter drawn anew, or taken away (``None``); same identity.
 
     A short diameter drawn first makes a box of its own. Without any diameter left
-    the box is again the cube declared around the centroid, ``size_mm`` wide.
+    the box is again the cube declared around the centroid, ``size_mm`` wide. A
+    click stays the centroid unless it lies outside the new box.
     """
     long = diameter if which == "long" else lesion.long
     short = diameter if which == "short" else lesion.short
@@ -181,8 +188,10 @@ def with_diameter(
     marked = lesion_from_diameters(
         first, None if long is None else short, geometry=geometry, padding_px=padding_px, previous=lesion
     )
+    stays = _was_clicked(lesion, geometry) and _holds(marked.box_lps_mm, lesion.centroid_lps_mm)
     return replace(
         marked,
+        centroid_lps_mm=lesion.centroid_lps_mm if stays else marked.centroid_lps_mm,
         long=None if long is None else marked.long,
         short=marked.short if long is not None else marked.long,
     )
@@ -242,6 +251,19 @@ def slice_slab_mm(geometry: Geometry) -> float:
     """Thickness that one slice stands for, mm: what it averages over, or the gap to the next if wider."""
     step = geometry.slice_step_mm * math.cos(math.radians(geometry.tilt_deg))
     return max(step, geometry.slice_thickness_mm or 0.0)
+
+
+def _was_clicked(lesion: Lesion, geometry: Geometry) -> bool:
+    """Whether a lesion's centroid is a click, not the centre that its diameters give it."""
+    drawn = [diameter for diameter in (lesion.long, lesion.short) if diameter is not None]
+    if not drawn:
+        return True
+    measured = lesion_from_diameters(*drawn, geometry=geometry)
+    return not np.allclose(measured.centroid_lps_mm, lesion.centroid_lps_mm, atol=1e-3)
+
+
+def _holds(box: Box, point: Point) -> bool:
+    return all(box[axis] <= point[axis] <= box[axis + 3] for axis in range(3))
 
 
 def _end_points(*diameters: Diameter | None) -> Floats:
