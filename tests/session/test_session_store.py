@@ -19,6 +19,7 @@ from lesionscope.errors import InputError, LesionscopeError, UsageError
 from lesionscope.inference.reading import LabelAnswer, LabelScore, Reading
 from lesionscope.lesions.marking import lesion_from_click, moved
 from lesionscope.session.commands import AddLesion, AddReading, RemoveLesion, ReplaceLesion
+from lesionscope.session.schema import VERSION
 from lesionscope.session.state import SessionState
 from lesionscope.session.store import Session, default_path
 
@@ -377,7 +378,7 @@ def test_300_lesions_and_1000_edits_open_in_under_a_second(reopen: Reopen, readi
 def test_a_newer_file_is_refused_and_left_alone(path: Path, reopen: Reopen) -> None:
     reopen().close()
     with sqlite3.connect(path) as raw:
-        raw.execute("pragma user_version=3")
+        raw.execute(f"pragma user_version={VERSION + 1}")
     raw.close()
     before = path.read_bytes()
     with pytest.raises(InputError, match="newer Lesionscope"):

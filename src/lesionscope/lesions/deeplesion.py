@@ -42,6 +42,27 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
+class Slices:
+    """The slices that are given around a lesion.
+
+    Parameters
+    ----------
+    folder
+        Name of the folder of its scan's slices.
+    key, first, last
+        Numbers of its own slice and of those at the ends; they grow towards the feet.
+    spacing_mm
+        Along x, y, and between slices. The last is 0, negative or NaN where it isn't known.
+    """
+
+    folder: str
+    key: int
+    first: int
+    last: int
+    spacing_mm: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
 class DeepLesionRow:
     """One bookmarked lesion, as its line of ``DL_info.csv`` has it.
 

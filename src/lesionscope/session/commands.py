@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from lesionscope.inference.reading import Reading
 from lesionscope.lesions.lesion import Lesion
+from lesionscope.session.decisions import Decision
+from lesionscope.session.mined import MinedLesion, Study
 
 
 @dataclass(frozen=True)
@@ -36,5 +38,22 @@ class AddReading:
     reading: Reading
 
 
+@dataclass(frozen=True)
+class Decide:
+    """Decide on labels: one undo step, however many decisions it holds."""
+
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True)
+class AddMined:
+    """Take lesions with mined labels into the project, and the studies that they lie in: one undo step."""
+
+    studies: tuple[Study, ...]
+    lesions: tuple[MinedLesion, ...]
+
+
 LesionCommand = AddLesion | ReplaceLesion | RemoveLesion
-Command = LesionCommand | AddReading
+StepCommand = LesionCommand | Decide | AddMined
+"""What undo takes back."""
+Command = StepCommand | AddReading

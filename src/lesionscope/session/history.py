@@ -1,9 +1,9 @@
-"""The edits of a session in memory: what they add up to, and what undo takes back.
+"""The steps of a session in memory: what they add up to, and what undo takes back.
 
-Nothing here touches a disk. An edit is planned first and recorded after it was
+Nothing here touches a disk. A step is planned first and recorded after it was
 written, so that a failed write leaves memory as it was; replaying the written
 entries in order rebuilds the same history. Entries are only ever appended: undo
-and redo are entries themselves, and a new edit after an undo leaves the undone
+and redo are entries themselves, and a new step after an undo leaves the undone
 branch in the log but out of reach.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -18,33 +19,50 @@ from typing import Literal
 from lesionscope.errors import UsageError
 from lesionscope.inference.reading import Reading, Task
 from lesionscope.lesions.lesion import Lesion
-from lesionscope.session.commands import AddLesion, LesionCommand, RemoveLesion, ReplaceLesion
+from lesionscope.session.commands import (
+    AddLesion,
+    AddMined,
+    Decide,
+    RemoveLesion,
+    ReplaceLesion,
+    StepCommand,
+)
+from lesionscope.session.decisions import Decision, standing
+from lesionscope.session.mined import MinedLesion, Study
 
-Kind = Literal["add", "replace", "remove", "undo", "redo"]
+Kind = Literal["add", "replace", "remove", "decide", "import", "undo", "redo"]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the log: a lesion before and after it (``None`` = not marked).
+    """One line of the log.
 
-    For ``undo`` and ``redo``, ``before`` and ``after`` are what that step changes,
-    in its own direction.
+    Edits say what a lesion was before and after (``None`` = not marked); ``decide`` and ``import``
+    what they add. For ``undo`` and ``redo`` of an edit, ``before`` and ``after`` are what that step
+    changes, in its own direction; of the others they say nothing more.
     """
 
     kind: Kind
-    lesion_id: str
-    before: Lesion | None
-    after: Lesion | None
+    lesion_id: str = ""
+    before: Lesion | None = None
+    after: Lesion | None = None
+    decisions: tuple[Decision, ...] = ()
+    studies: tuple[Study, ...] = ()
+    mined: tuple[MinedLesion, ...] = ()
 
 
 class History:
-    """Lesions, numbers given so far, and the stacks of undo and redo."""
+    """What was marked, decided and imported; numbers given so far; the stacks of undo and redo."""
 
     def __init__(self) -> None:
         self._lesions: dict[str, Lesion] = {}
         self._numbers: dict[str, int] = {}
         self._done: list[Entry] = []
         self._undone: list[Entry] = []
+        self.decisions: tuple[Decision, ...] = ()
+        self.decided: dict[str, tuple[Decision, ...]] = {}
+        self.mined: dict[str, MinedLesion] = {}
+        self.studies: dict[str, Study] = {}
 
     @property
     def lesions(self) -> tuple[Lesion, ...]:
@@ -62,16 +80,16 @@ class History:
         return _title(self._undone[-1]) if self._undone else None
 
     def __contains__(self, lesion_id: str) -> bool:
-        return lesion_id in self._lesions
+        return lesion_id in self._lesions or lesion_id in self.mined
 
-    def plan(self, command: LesionCommand) -> Entry | None:
+    def plan(self, command: StepCommand) -> Entry | None:
         """Return the entry that a command amounts to, ``None`` where it changes nothing.
 
         Raises
         ------
         UsageError
-            A lesion added twice, one changed or removed that isn't there, or one
-            whose coordinates aren't finite.
+            A lesion added twice, one changed, removed or decided on that isn't there, one
+            whose coordinates aren't finite, or a decision without a reader.
         """
         match command:
             case AddLesion(lesion=lesion):
@@ -88,6 +106,11 @@ class History:
                 return None if after == before else Entry("replace", lesion.id, before, after)
             case RemoveLesion(lesion_id=lesion_id):
                 return Entry("remove", lesion_id, self._known(lesion_id), None)
+            case Decide(decisions=decisions):
+                news = tuple(one for one in decisions if self._is_news(one))
+                return Entry("decide", decisions=news) if news else None
+            case AddMined(studies=studies, lesions=lesions):
+                return self._plan_import(studies, lesions)
 
     def plan_undo(self) -> Entry | None:
         """Return the entry that takes back the last step, ``None`` where there is none."""
@@ -120,15 +143,78 @@ class History:
             source, target = self._done, self._undone
             if entry.kind == "redo":
                 source, target = target, source
-            target.append(source.pop())
+            step = source.pop()
+            target.append(step)
         else:
-            self._done.append(entry)
+            step = entry
+            self._done.append(step)
             self._undone.clear()
-        if entry.after is None:
+        if step.kind == "decide":
+            self._turn_decisions(step.decisions, back=entry.kind == "undo")
+        elif step.kind == "import":
+            self._turn_import(step, back=entry.kind == "undo")
+        elif entry.after is None:
             del self._lesions[entry.lesion_id]
         else:
             self._lesions[entry.lesion_id] = entry.after
             self._numbers[entry.lesion_id] = entry.after.number
+
+    def _turn_decisions(self, decisions: tuple[Decision, ...], *, back: bool) -> None:
+        """Take decisions in, or back: they are the last ones then, since undo goes backwards."""
+        count = Counter(decision.lesion_id for decision in decisions)
+        if back:
+            self.decisions = self.decisions[: -len(decisions)]
+            for lesion_id, number in count.items():
+                self.decided[lesion_id] = self.decided[lesion_id][:-number]
+            return
+        self.decisions += decisions
+        for lesion_id in count:
+            here = tuple(one for one in decisions if one.lesion_id == lesion_id)
+            self.decided[lesion_id] = self.decided.get(lesion_id, ()) + here
+
+    def _turn_import(self, step: Entry, *, back: bool) -> None:
+        if back:
+            for study in step.studies:
+                del self.studies[study.id]
+            for lesion in step.mined:
+                del self.mined[lesion.id]
+        else:
+            self.studies.update((study.id, study) for study in step.studies)
+            self.mined.update((lesion.id, lesion) for lesion in step.mined)
+
+    def _is_news(self, decision: Decision) -> bool:
+        """Whether a decision says something that its reader's last one on the label didn't."""
+        if decision.lesion_id not in self:
+            raise UsageError("That lesion is no longer there to decide on: undo its removal first.")
+        if not decision.reader.strip():
+            raise UsageError("A decision needs the name of its reader: give yours first.")
+        if not decision.label:
+            raise UsageError("A decision needs a label of the ontology.")
+        key = (decision.lesion_id, decision.label, decision.reader)
+        last = standing(self.decided.get(decision.lesion_id, ())).get(key)
+        return last is None or (last.verdict, last.replaces) != (decision.verdict, decision.replaces)
+
+    def _plan_import(self, studies: tuple[Study, ...], lesions: tuple[MinedLesion, ...]) -> Entry | None:
+        """Leave out what is there already, and refuse what only seems to be the same."""
+        for study in studies:
+            if self.studies.get(study.id, study) != study:
+                raise UsageError(
+                    f"The project has another study by the id {study.id}: import into a new one."
+                )
+        for lesion in lesions:
+            if self.mined.get(lesion.id, lesion) != lesion or lesion.id in self._lesions:
+                raise UsageError(
+                    f"The project has another lesion by the id {lesion.id}: import into a new one."
+                )
+            _check_finite(lesion.lesion)
+        new_studies = {study.id: study for study in studies if study.id not in self.studies}
+        new_lesions = {lesion.id: lesion for lesion in lesions if lesion.id not in self.mined}
+        for lesion in new_lesions.values():
+            if lesion.study not in self.studies and lesion.study not in new_studies:
+                raise UsageError(f"Lesion {lesion.id} lies in no study of the project.")
+        if not new_studies and not new_lesions:
+            return None
+        return Entry("import", studies=tuple(new_studies.values()), mined=tuple(new_lesions.values()))
 
     def _known(self, lesion_id: str) -> Lesion:
         if lesion_id not in self._lesions:
@@ -171,6 +257,10 @@ def _check_finite(lesion: Lesion) -> None:
 
 
 def _title(entry: Entry) -> str:
+    if entry.kind == "decide":
+        return _decided_title(entry.decisions)
+    if entry.kind == "import":
+        return f"Import {len(entry.mined)} lesions"
     lesion = entry.after or entry.before
     assert lesion is not None
     if entry.kind == "add":
@@ -184,6 +274,14 @@ def _title(entry: Entry) -> str:
     else:
         verb = "Change"
     return f"{verb} lesion {lesion.number}"
+
+
+def _decided_title(decisions: tuple[Decision, ...]) -> str:
+    first = decisions[0]
+    verb = {"accepted": "Accept", "rejected": "Reject", "uncertain": "Doubt", "added": "Add"}[first.verdict]
+    if first.replaces is not None:
+        verb = f"Replace {first.replaces} by"
+    return f"{verb} {first.label}" + (f" and {len(decisions) - 1} more" if len(decisions) > 1 else "")
 
 
 def _same_marks(before: Lesion, after: Lesion) -> bool:

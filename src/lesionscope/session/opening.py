@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from lesionscope.errors import LesionscopeError
 from lesionscope.files import write_atomically
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.lock import WriterLock
-from lesionscope.session import codec, schema
+from lesionscope.session import codec, rows, schema
 from lesionscope.session.history import Entry, History, KeptReadings
 
 Contents = tuple[History, KeptReadings, int]
@@ -60,7 +61,7 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def load(path: Path, series_uid: str, *, read_only: bool) -> Loaded:
+def load(path: Path, series_uid: str | None, *, read_only: bool) -> Loaded:
     """Open, check and replay a session file."""
     try:
         return _load_as(path, series_uid, read_only=read_only, immutable=False)
@@ -72,14 +73,14 @@ def load(path: Path, series_uid: str, *, read_only: bool) -> Loaded:
         return _load_as(path, series_uid, read_only=True, immutable=True)
 
 
-def _load_as(path: Path, series_uid: str, *, read_only: bool, immutable: bool) -> Loaded:
+def _load_as(path: Path, series_uid: str | None, *, read_only: bool, immutable: bool) -> Loaded:
     engine = engine_for(path, read_only=read_only, immutable=immutable)
     try:
         with engine.begin() as connection:
             version = schema.prepare(connection, path, series_uid, read_only=read_only)
             if version < schema.VERSION and not read_only:
                 _copy_aside(connection, path, version)
-                schema.upgrade(connection)
+                schema.upgrade(connection, version)
                 version = schema.VERSION
             contents = _replay(connection, version)
         if not read_only:
@@ -134,8 +135,10 @@ def _replay(connection: Connection, version: int) -> Contents:
     ).all()
     identifiers = connection.scalars(select(schema.readings.c.id)).all()
     try:
+        more = rows.steps(connection) if version > 2 else {}
         for row in log:
-            history.record(Entry(row.kind, row.lesion_id, _lesion(row.before), _lesion(row.after)))
+            marks = Entry(row.kind, row.lesion_id, _lesion(row.before), _lesion(row.after))
+            history.record(replace(marks, **more[row.seq]) if row.seq in more else marks)
         for body in bodies:
             readings.add(codec.reading_from_dict(codec.from_text(body)))
     except (ValueError, TypeError, KeyError) as error:

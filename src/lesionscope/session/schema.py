@@ -1,16 +1,20 @@
 """The session file: its tables, its version, and how it is opened and checked.
 
-A file holds ``meta``, an append-only log ``edits`` and immutable ``readings``. Rows are
-inserted and never changed or deleted.
+A file holds ``meta``, an append-only log of steps ``edits``, and immutable ``readings``; what
+a step decided or imported stands in ``decisions``, ``studies`` and ``mined``. Rows are
+inserted and never changed or deleted. It is the session of one CT series (``meta``:
+``series_uid``), or a reading project of many studies (``project``).
 
 Version 2 says of each reading which task it was for; in version 1 all were for pathology.
-A file of version 1 is copied before it is brought up to date (``opening.py``); opened
-read-only it is read as it is.
+Version 3 adds decisions and projects. An older file is copied before it is brought up to date
+(``opening.py``); opened read-only it is read as it is.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +22,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    Float,
     Index,
     Integer,
     MetaData,
@@ -30,7 +35,7 @@ from sqlalchemy import (
 
 from lesionscope.errors import InputError
 
-VERSION = 2
+VERSION = 3
 APPLICATION_ID = 0x4C53_4331
 """``LSC1`` in the file's header (PRAGMA application_id): the file is ours."""
 
@@ -63,6 +68,46 @@ readings = Table(
     Column("body", Text, nullable=False),
 )
 Index("readings_by_mark", readings.c.lesion_id, readings.c.fingerprint, readings.c.seq)
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("step", Integer, nullable=False, index=True),
+    Column("lesion_id", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("reader", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("replaces", Text),
+    Column("seen", Text, nullable=False),
+    Column("seconds", Float),
+    Column("bulk", Integer, nullable=False),
+)
+studies = Table(
+    "studies",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("step", Integer, nullable=False, index=True),
+    Column("id", Text, nullable=False),
+    Column("patient", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("series_uid", Text, nullable=False),
+)
+mined = Table(
+    "mined",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("step", Integer, nullable=False, index=True),
+    Column("id", Text, nullable=False),
+    Column("study", Text, nullable=False),
+    Column("patient", Text, nullable=False),
+    Column("split", Text, nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+REVIEW_TABLES = (decisions, studies, mined)
+"""Those that version 3 added: rows of a step, in order."""
 
 
 class DamagedFile(Exception):
@@ -88,15 +133,18 @@ def use_write_ahead_log(engine: Engine) -> None:
         connection.close()
 
 
-def prepare(connection: Connection, path: Path, series_uid: str, *, read_only: bool) -> int:
+def prepare(connection: Connection, path: Path, series_uid: str | None, *, read_only: bool) -> int:
     """Check an opened file and, where it is new, make its tables; return the file's version.
+
+    Without a ``series_uid`` it is a reading project.
 
     Raises
     ------
     DamagedFile
         SQLite finds it malformed.
     InputError
-        Another program's file, a newer version, another series, or nothing to read.
+        Another program's file, a newer version, another series, a project where a session was
+        expected or the other way round, or nothing to read.
     """
     version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
     application = connection.exec_driver_sql("PRAGMA application_id").scalar_one()
@@ -116,21 +164,32 @@ def prepare(connection: Connection, path: Path, series_uid: str, *, read_only: b
     problems = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
     if problems != "ok":
         raise DamagedFile(str(problems))
-    if not set(metadata.tables) <= set(tables):
+    later = () if version >= VERSION else REVIEW_TABLES
+    if not set(metadata.tables) - {table.name for table in later} <= set(tables):
         raise DamagedFile("a table is missing")
-    known = connection.execute(select(meta.c.value).where(meta.c.key == "series_uid")).scalar_one_or_none()
-    if known is None:
-        raise DamagedFile("the series is missing")
-    if known != series_uid:
-        raise InputError(
-            f"{path} belongs to another CT series: choose the session file of this series, or a new name."
-        )
+    known = connection.execute(select(meta.c.key, meta.c.value)).all()
+    _check_kind({row.key: row.value for row in known}, path, series_uid)
     return int(version)
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring a checked file of version 1 up to date; all or nothing with the transaction."""
-    connection.exec_driver_sql("ALTER TABLE readings ADD COLUMN task TEXT NOT NULL DEFAULT 'pathology'")
+def _check_kind(known: Mapping[str, str], path: Path, series_uid: str | None) -> None:
+    if "series_uid" not in known and "project" not in known:
+        raise DamagedFile("the series is missing")
+    if series_uid is None and "project" not in known:
+        raise InputError(f"{path} is the session of one CT series: choose a reading project, or a new name.")
+    if series_uid is not None and "project" in known:
+        raise InputError(f"{path} is a reading project: choose the session file of this series.")
+    if series_uid is not None and known["series_uid"] != series_uid:
+        raise InputError(
+            f"{path} belongs to another CT series: choose the session file of this series, or a new name."
+        )
+
+
+def upgrade(connection: Connection, version: int) -> None:
+    """Bring a checked file of an older version up to date; all or nothing with the transaction."""
+    if version < 2:
+        connection.exec_driver_sql("ALTER TABLE readings ADD COLUMN task TEXT NOT NULL DEFAULT 'pathology'")
+    metadata.create_all(connection, tables=REVIEW_TABLES)
     connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
 
 
@@ -139,10 +198,11 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def _create(connection: Connection, series_uid: str) -> None:
+def _create(connection: Connection, series_uid: str | None) -> None:
     metadata.create_all(connection)
     connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
     connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
+    kind = ("project", str(uuid.uuid4())) if series_uid is None else ("series_uid", series_uid)
     connection.execute(
-        insert(meta), [{"key": "series_uid", "value": series_uid}, {"key": "created", "value": now()}]
+        insert(meta), [{"key": key, "value": value} for key, value in (kind, ("created", now()))]
     )

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
 
 from lesionscope.inference.reading import Reading, Task
 from lesionscope.lesions.lesion import Lesion
+from lesionscope.session.decisions import Decision, standing
+from lesionscope.session.mined import MinedLesion, Study
+
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,14 @@ class SessionState:
         exactly where they can't.
     revision
         Number of changes written to disk so far; grows with each one.
+    decisions
+        Those in effect, in the order of the log: what was undone is not among them.
+    decided
+        The same by lesion id.
+    mined
+        Lesions with mined labels by their id, in the order of import.
+    studies
+        Where they lie, by the study's id.
     """
 
     lesions: tuple[Lesion, ...] = ()
@@ -34,6 +47,10 @@ class SessionState:
     undo_title: str | None = None
     redo_title: str | None = None
     revision: int = 0
+    decisions: tuple[Decision, ...] = ()
+    decided: Mapping[str, tuple[Decision, ...]] = field(default_factory=lambda: _NONE)
+    mined: Mapping[str, MinedLesion] = field(default_factory=lambda: _NONE)
+    studies: Mapping[str, Study] = field(default_factory=lambda: _NONE)
 
     @property
     def can_undo(self) -> bool:
@@ -47,7 +64,17 @@ class SessionState:
 
     def lesion(self, lesion_id: str) -> Lesion | None:
         """Return the lesion of that id, or ``None`` where it isn't marked (any more)."""
+        if lesion_id in self.mined:
+            return self.mined[lesion_id].lesion
         return next((lesion for lesion in self.lesions if lesion.id == lesion_id), None)
+
+    def standing(self, lesion_id: str, reader: str | None = None) -> tuple[Decision, ...]:
+        """Return the last decision on each label of a lesion by each reader (or by one), oldest first."""
+        return tuple(
+            decision
+            for decision in standing(self.decided.get(lesion_id, ())).values()
+            if reader is None or decision.reader == reader
+        )
 
     def reading(self, lesion_id: str, task: Task = "pathology") -> Reading | None:
         """Return the reading to show for a lesion, or ``None`` where there is none."""

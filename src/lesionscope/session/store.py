@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
-from sqlalchemy import Engine, Table, insert
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from lesionscope.errors import InputError, LesionscopeError
 from lesionscope.inference.reading import Reading
-from lesionscope.lesions.lesion import Lesion
 from lesionscope.lock import WriterLock
-from lesionscope.session import codec, opening, schema
+from lesionscope.session import opening, rows, schema
 from lesionscope.session.commands import AddReading, Command
 from lesionscope.session.history import Entry
 from lesionscope.session.paths import default_path
@@ -29,7 +29,9 @@ _log = logging.getLogger(__name__)
 
 
 class Session:
-    """Lesions and readings of one CT series; open it with :meth:`Session.open`.
+    """Lesions, readings and decisions of one CT series, or a reading project of many studies.
+
+    Open it with :meth:`Session.open`.
 
     Every change goes through :meth:`apply`, :meth:`undo` or :meth:`redo`: it is
     durable on disk before they return and before subscribers hear of it. When the
@@ -67,8 +69,8 @@ class Session:
         self._state = self._snapshot()
 
     @classmethod
-    def open(cls, path: str | Path, *, series_uid: str, read_only: bool = False) -> Session:
-        """Open the session file of a series, or make it.
+    def open(cls, path: str | Path, *, series_uid: str | None = None, read_only: bool = False) -> Session:
+        """Open the session file of a series, or make it; without a series, a reading project.
 
         Where another window has it open for writing, or the folder can't be
         written, an existing file opens read-only and ``notices`` says so. A
@@ -77,7 +79,8 @@ class Session:
         Raises
         ------
         InputError
-            A newer file, another program's file, or one of another series.
+            A newer file, another program's file, one of another series, or a project where a
+            session was expected or the other way round.
         LesionscopeError
             The file can't be made or read.
         """
@@ -181,13 +184,8 @@ class Session:
     def _keep_entry(self, entry: Entry | None) -> bool:
         if entry is None:
             return False
-        self._insert(
-            schema.edits,
-            kind=entry.kind,
-            lesion_id=entry.lesion_id,
-            before=_lesion_text(entry.before),
-            after=_lesion_text(entry.after),
-        )
+        with self._writing() as connection:
+            rows.write_step(connection, entry)
         self._history.record(entry)
         self._changed()
         return True
@@ -195,22 +193,18 @@ class Session:
     def _keep_reading(self, reading: Reading) -> bool:
         if reading.lesion_id not in self._history or self._readings.holds(reading):
             return False
-        self._insert(
-            schema.readings,
-            id=reading.id,
-            lesion_id=reading.lesion_id,
-            task=reading.task,
-            fingerprint=reading.provenance.lesion_fingerprint,
-            body=codec.to_text(codec.reading_to_dict(reading)),
-        )
+        with self._writing() as connection:
+            rows.write_reading(connection, reading)
         self._readings.add(reading)
         self._changed()
         return True
 
-    def _insert(self, table: Table, **values: Any) -> None:
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """Give a transaction; it is on disk when the block is left."""
         try:
             with self._engine.begin() as connection:
-                connection.execute(insert(table).values(at=schema.now(), **values))
+                yield connection
         except DBAPIError as error:
             raise LesionscopeError(
                 f"The session file {self.path} could not be written ({error.orig}), so the change was not "
@@ -222,14 +216,20 @@ class Session:
         self._state = self._snapshot()
 
     def _snapshot(self) -> SessionState:
-        lesions = self._history.lesions
-        shown = [reading for lesion in lesions for reading in self._readings.shown(lesion)]
+        history = self._history
+        lesions = history.lesions
+        read = chain(lesions, (mined.lesion for mined in history.mined.values()))
+        shown = [reading for lesion in read for reading in self._readings.shown(lesion)]
         return SessionState(
             lesions=lesions,
             readings=MappingProxyType({(reading.lesion_id, reading.task): reading for reading in shown}),
-            undo_title=self._history.undo_title,
-            redo_title=self._history.redo_title,
+            undo_title=history.undo_title,
+            redo_title=history.redo_title,
             revision=self._revision,
+            decisions=history.decisions,
+            decided=MappingProxyType(dict(history.decided)),
+            mined=MappingProxyType(dict(history.mined)),
+            studies=MappingProxyType(dict(history.studies)),
         )
 
     def _publish(self) -> None:
@@ -249,7 +249,3 @@ class Session:
                 "The session is open read-only, so the change was not made: "
                 "close it in the other window (or make its folder writable) and open it again."
             )
-
-
-def _lesion_text(lesion: Lesion | None) -> str | None:
-    return None if lesion is None else codec.to_text(codec.lesion_to_dict(lesion))

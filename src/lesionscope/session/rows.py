@@ -1,0 +1,150 @@
+"""Steps and readings as rows of the session file, and back."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection, Row, Table, insert, select
+
+from lesionscope.inference.reading import Reading
+from lesionscope.lesions.deeplesion import Slices
+from lesionscope.lesions.lesion import Lesion
+from lesionscope.session import codec, schema
+from lesionscope.session.decisions import Decision
+from lesionscope.session.history import Entry
+from lesionscope.session.mined import Mention, MinedLesion, Study
+
+
+def write_step(connection: Connection, entry: Entry) -> None:
+    """Append a step to the log, with what it decides or imports."""
+    written = connection.execute(
+        insert(schema.edits).values(
+            at=schema.now(),
+            kind=entry.kind,
+            lesion_id=entry.lesion_id,
+            before=_lesion_text(entry.before),
+            after=_lesion_text(entry.after),
+        )
+    )
+    (step,) = written.inserted_primary_key or (None,)
+
+    def append(table: Table, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            connection.execute(insert(table), [{"step": step, **row} for row in rows])
+
+    append(schema.decisions, [_of_decision(decision) for decision in entry.decisions])
+    append(schema.studies, [asdict(study) for study in entry.studies])
+    append(schema.mined, [_of_mined(lesion) for lesion in entry.mined])
+
+
+def write_reading(connection: Connection, reading: Reading) -> None:
+    """Append a reading."""
+    connection.execute(
+        insert(schema.readings).values(
+            at=schema.now(),
+            id=reading.id,
+            lesion_id=reading.lesion_id,
+            task=reading.task,
+            fingerprint=reading.provenance.lesion_fingerprint,
+            body=codec.to_text(codec.reading_to_dict(reading)),
+        )
+    )
+
+
+def steps(connection: Connection) -> Mapping[int, dict[str, Any]]:
+    """Return what steps decided and imported: fields of their :class:`Entry` by the step's number.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        A row makes no sense.
+    """
+    found: dict[int, dict[str, Any]] = defaultdict(lambda: {"decisions": (), "studies": (), "mined": ()})
+    for name, table, read in (
+        ("decisions", schema.decisions, _decision),
+        ("studies", schema.studies, _study),
+        ("mined", schema.mined, _mined),
+    ):
+        lists: dict[int, list[Any]] = defaultdict(list)
+        for row in connection.execute(select(table).order_by(table.c.seq)):
+            lists[row.step].append(read(row))
+        for step, values in lists.items():
+            found[step][name] = tuple(values)
+    return dict(found)
+
+
+def _of_decision(decision: Decision) -> dict[str, Any]:
+    return {
+        **asdict(decision),
+        "seen": json.dumps(decision.seen),
+        "seconds": decision.seconds if math.isfinite(decision.seconds) else None,
+        "bulk": int(decision.bulk),
+    }
+
+
+def _decision(row: Row[Any]) -> Decision:
+    return Decision(
+        lesion_id=row.lesion_id,
+        label=row.label,
+        verdict=row.verdict,
+        reader=row.reader,
+        at=row.at,
+        origin=row.origin,
+        replaces=row.replaces,
+        seen=tuple(json.loads(row.seen)),
+        seconds=Decision.seconds if row.seconds is None else row.seconds,  # one NaN equals itself
+        bulk=bool(row.bulk),
+    )
+
+
+def _study(row: Row[Any]) -> Study:
+    return Study(row.id, row.patient, row.path, row.series_uid)
+
+
+def _of_mined(mined: MinedLesion) -> dict[str, Any]:
+    body = {
+        "lesion": codec.lesion_to_dict(mined.lesion),
+        "row": mined.row,
+        "sentence_id": mined.sentence_id,
+        "mentions": [[one.start, one.end, one.label, one.relation] for one in mined.mentions],
+        "relevant": mined.relevant,
+        "uncertain": mined.uncertain,
+        "irrelevant": mined.irrelevant,
+        "slices": None if mined.slices is None else asdict(mined.slices),
+    }
+    return {
+        "id": mined.id,
+        "study": mined.study,
+        "patient": mined.patient,
+        "split": mined.split,
+        "sentence": mined.sentence,
+        "body": codec.to_text(body),
+    }
+
+
+def _mined(row: Row[Any]) -> MinedLesion:
+    body = codec.from_text(row.body)
+    slices = body["slices"]
+    return MinedLesion(
+        lesion=codec.lesion_from_dict(body["lesion"]),
+        study=row.study,
+        patient=row.patient,
+        split=row.split,
+        row=body["row"],
+        sentence_id=body["sentence_id"],
+        sentence=row.sentence,
+        mentions=tuple(Mention(*one) for one in body["mentions"]),
+        relevant=tuple(body["relevant"]),
+        uncertain=tuple(body["uncertain"]),
+        irrelevant=tuple(body["irrelevant"]),
+        slices=None if slices is None else Slices(**{**slices, "spacing_mm": tuple(slices["spacing_mm"])}),
+    )
+
+
+def _lesion_text(lesion: Lesion | None) -> str | None:
+    return None if lesion is None else codec.to_text(codec.lesion_to_dict(lesion))
