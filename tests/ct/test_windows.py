@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from synthetic_ct import make_volume
 
+from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.scan import open_ct
 from lesionscope.ct.volume import CTVolume, Finding
 from lesionscope.ct.windows import PRESETS, default_window, preset
@@ -45,6 +46,25 @@ def test_lungs_open_in_the_lung_window() -> None:
     hu[:, 20:40, 15:30] = -820
     assert default_window(volume_of(hu)).name == "lung"
     assert default_window(volume_of(body())).name == "soft-tissue"
+
+
+def test_a_whole_body_opens_in_the_soft_tissue_window_whatever_its_kernel() -> None:
+    hu = np.repeat(body(), 3, axis=0)
+    hu[15:35, 15:45, 12:48] = -820
+    whole = volume_of(hu)
+    # More lung in all than in many a chest, but on a third of the slices.
+    assert 0.12 < np.mean(hu[:, 10:50, 10:50] < -500) < 0.3
+    named = replace(whole, source=replace(whole.source, kernel="lung"))
+    assert default_window(named).name == "soft-tissue"
+    assert default_window(volume_of(hu[8:42])).name == "lung"
+
+
+def test_slices_are_axial_however_the_file_is_cut() -> None:
+    hu = np.repeat(body(), 3, axis=0)
+    hu[15:35, 15:45, 12:48] = -820
+    sagittal = Geometry((60, 60, 60), (1.0, 1.0, 1.0), direction=(0, 0, 1, 1, 0, 0, 0, -1, 0))
+    turned = replace(volume_of(np.transpose(hu, (2, 0, 1))), geometry=sagittal)
+    assert default_window(turned).name == "soft-tissue"
 
 
 @pytest.mark.parametrize("padding", [-2048, -3024, -32768, -1024])

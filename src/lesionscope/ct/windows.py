@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lesionscope.ct.crops import patient_axes
 from lesionscope.ct.volume import CTVolume
 
 
@@ -46,7 +47,9 @@ PRESETS: tuple[Window, ...] = (
 BODY_HU = -300
 LUNG_HU = (-970, -500)
 LUNG_SHARE = 0.12
-"""Share of the body that must look like lung; the lung bases on an abdominal scan stay below it."""
+"""Share of a slice's body that looks like lung where the slice shows lung."""
+LUNG_SLICES = 0.5
+"""Share of the slices that must show it: of a chest most do, of an abdomen or a whole body few."""
 _SAMPLES_PER_AXIS = 48
 
 
@@ -61,23 +64,25 @@ def preset(name: str) -> Window:
 def default_window(volume: CTVolume) -> Window:
     """Choose the window a volume opens with.
 
-    Lung where a fair share of the body looks like lung or the kernel or description says
-    so; soft tissue otherwise. Air around the body has no say, however noisy it is, nor have
-    padding values (-2048, -3024…). A volume without HU (an MR, a calibration-free picture)
-    gets its own 1st to 99th percentile.
+    Lung where most axial slices show a fair share of lung or the description says so; soft
+    tissue otherwise. The kernel has no say: a sharp one serves bones too, and may have made
+    a whole body. Nor has air around the body, however noisy it is, nor padding values
+    (-2048, -3024…). A volume without HU (an MR, a calibration-free picture) gets its own 1st
+    to 99th percentile.
     """
     strides = tuple(max(1, count // _SAMPLES_PER_AXIS) for count in volume.hu.shape)
     sample = np.asarray(volume.hu[:: strides[0], :: strides[1], :: strides[2]], dtype=np.float32)
     if any(finding.code == "not-hu" for finding in volume.findings):
         low, high = (float(v) for v in np.percentile(sample, (1, 99)))
         return Window("own", "Own range", (low + high) / 2, max(high - low, 1.0))
-    words = f"{volume.source.description} {volume.source.kernel}".lower()
-    if "lung" in words or "pulm" in words:
+    description = volume.source.description.lower()
+    if "lung" in description or "pulm" in description:
         return preset("lung")
     from scipy import ndimage
 
-    body = np.stack([ndimage.binary_fill_holes(plane) for plane in sample > BODY_HU])
-    lung_like = body & (sample > LUNG_HU[0]) & (sample < LUNG_HU[1])
-    if np.count_nonzero(lung_like) > LUNG_SHARE * np.count_nonzero(body):
-        return preset("lung")
-    return preset("soft-tissue")
+    slices = np.moveaxis(sample, 2 - patient_axes(volume.geometry).index(2), 0)
+    body = np.stack([ndimage.binary_fill_holes(plane) for plane in slices > BODY_HU])
+    lung = body & (slices > LUNG_HU[0]) & (slices < LUNG_HU[1])
+    body_area, lung_area = (np.count_nonzero(mask, axis=(1, 2)) for mask in (body, lung))
+    showing = np.count_nonzero(lung_area > LUNG_SHARE * body_area)
+    return preset("lung" if showing > LUNG_SLICES * np.count_nonzero(body_area) else "soft-tissue")
