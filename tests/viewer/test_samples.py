@@ -65,7 +65,34 @@ def test_a_cancelled_sample_opens_nothing(viewer, monkeypatch):
         raise Cancelled("stopped")
 
     monkeypatch.setattr(sample, "body_sample", cancelled)
-    # napari knows no way for a sample to open nothing, so it says that nothing came.
-    with pytest.raises(ValueError, match="did not return any"):
-        viewer.open_sample("napari-lesionscope", "phantom-body")
+    assert viewer.open_sample("napari-lesionscope", "phantom-body") == []
     assert len(viewer.layers) == 0
+
+
+def test_cancel_on_the_progress_window_leaves_the_study_that_is_open(viewer, qtbot, tmp_path, monkeypatch):
+    import time
+
+    from qtpy.QtCore import QTimer
+    from qtpy.QtWidgets import QApplication, QProgressDialog
+
+    def slow(*, progress, cancel):
+        while True:
+            cancel.check()
+            progress(1, 10, "Making a patient")
+            time.sleep(0.01)
+
+    open_before = opened(viewer, qtbot, "patient-baseline")
+    layers = list(viewer.layers)
+    monkeypatch.setattr(sample_data, "whole_body", slow)
+
+    def press_cancel():
+        shown = [one for one in QApplication.topLevelWidgets() if isinstance(one, QProgressDialog)]
+        (dialog,) = [one for one in shown if one.isVisible()]
+        dialog.canceled.emit()
+
+    QTimer.singleShot(1500, press_cancel)
+    assert viewer.open_sample("napari-lesionscope", "phantom-body") == []
+    qtbot.wait(50)
+    from lesionscope.viewer.rooms import room_for
+
+    assert list(viewer.layers) == layers and room_for(viewer).state.volume is open_before

@@ -63,9 +63,19 @@ def _opened(make: Callable[[], Sample]) -> list[LayerData]:
     try:
         sample = make()
     except Cancelled:
-        return [(None,)]
+        return [no_layer()]
     take_over_soon()
     return [(sample.shown.hu, image_options(sample.volume, sample.shown), "image")]
+
+
+def no_layer() -> LayerData:
+    """Layer data that add nothing: an image without channels.
+
+    A reader may return no layer, a sample may not: napari takes ``(None,)`` for a failure.
+    """
+    import numpy as np
+
+    return (np.empty((0, 1, 1), dtype=np.int16), {"channel_axis": 0}, "image")
 
 
 def take_over_soon() -> None:
