@@ -23,6 +23,19 @@ def test_a_hand_wobbles_by_millimetres_not_more():
     assert np.mean(angles) == pytest.approx(90, abs=1.0) and 1 < np.std(angles) < 8
 
 
+def test_the_longer_line_is_the_long_diameter():
+    """On a round lesion half of all hands draw the short one longer."""
+    exact = Diameters(np.array([[0.0, 0.0], [12.0, 0.0]]), np.array([[6.0, -6.0], [6.0, 6.0]]))
+    rng = np.random.default_rng(3)
+    turned = 0
+    for _ in range(200):
+        mark = Mark(0, 0.0, *drawn(exact, 0.0, rng), True)
+        assert mark.long_mm >= mark.short_mm
+        x, y, _ = np.abs(np.subtract(*mark.long))
+        turned += bool(y > x)
+    assert 60 < turned < 140
+
+
 def test_a_box_holds_all_four_ends():
     mark = Mark(0, 0.0, ((1.0, 2.0, 0.0), (11.0, 6.0, 0.0)), ((5.0, 8.0, 0.0), (7.0, -1.0, 0.0)), True)
     assert mark.box() == (1.0, -1.0, 11.0, 8.0)

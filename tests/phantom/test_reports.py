@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from lesionscope.mining.bookmarks import find_bookmarks
 from lesionscope.mining.miner import Miner
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.phantom.clinic import label_sets
-from lesionscope.phantom.clinic.passages import Passage, mention, tidy
+from lesionscope.phantom.clinic.contents import Slices
+from lesionscope.phantom.clinic.passages import Mark, Passage, mention, repeats, tidy
 from lesionscope.phantom.clinic.phrases import plural_of
 from lesionscope.phantom.clinic.reports import ReportSentence, write_sentence
 from lesionscope.phantom.clinic.wording import SPLITS, slots, wording
@@ -84,6 +85,69 @@ def test_target_bookmark_is_the_target_lesion(many: Any) -> None:
 def test_same_seed_same_sentence_and_other_seed_another() -> None:
     assert sentence(5) == sentence(5)
     assert len({sentence(i)[1].text for i in range(50)}) > 45
+
+
+def words_of(written: ReportSentence) -> list[str]:
+    """Split a sentence by hand: words and stops, each bookmark a word of its own."""
+    text = written.text
+    for number, (start, end, _) in reversed(list(enumerate(written.bookmarks))):
+        text = text[:start] + f"#{number}" + text[end:]
+    return re.findall(r"#\d|[\w/-]+|[.](?!\d)", text.lower())
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_no_word_or_phrase_stands_beside_itself(split: Any) -> None:
+    for seed in range(2000):
+        _, written = sentence(seed, split)
+        words = words_of(written)
+        for size in range(1, 6):
+            for i in range(len(words) - 2 * size + 1):
+                phrase = words[i : i + size]
+                if phrase[0][0].isalpha() and "." not in phrase:
+                    assert phrase != words[i + size : i + 2 * size], written.text
+        spans = sorted({(m.start, m.end, m.label) for m in written.mentions})
+        for (_, end, one), (start, _, other) in pairwise(spans):
+            assert one != other or re.search(r"\w", written.text[end:start]), written.text
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("a solid solid pulmonary nodule", True),
+        ("superior mediastinal superior mediastinal node", True),
+        ("prior scan: Scan reveals a mass", True),
+        ("a nodule in the liver, liver 3 cm", True),
+        ("3 cm x 3 cm nodule", False),
+        ("a mass. Mass in the liver", False),
+        ("a node and node-like tissue", False),
+        ("nodule, nodules", False),
+    ],
+)
+def test_a_repeated_word_is_seen(text: str, wrong: bool) -> None:
+    assert repeats(Passage(text)) is wrong
+
+
+def test_a_label_said_twice_running_is_seen_and_two_bookmarks_are_none() -> None:
+    one, other = (mention(word, "nodule", frozenset((0,))) for word in ("nodular", "nodularity"))
+    assert repeats(one + " " + other) and not repeats(one + " with " + other)
+    marks = [Passage("OTHER_BMK", (), (Mark(0, 9, 0, False),)) for _ in range(2)]
+    assert not repeats(marks[0] + ", " + marks[1])
+
+
+def test_slice_numbers_are_those_of_the_scan() -> None:
+    seen = Counter[str]()
+    for seed in range(1500):
+        rng = np.random.default_rng([8, seed])
+        patient = label_sets.patient(rng, GRAPH)
+        slices = Slices(4, {lesion.id: 300 + lesion.id for lesion in patient})
+        written = write_sentence(patient[0], patient[1:], rng, "train", slices)
+        for (start, end, target), lesion in zip(written.bookmarks, written.lesions, strict=True):
+            found = re.search(r"(?:series (\d+), |(\d+):)?(?:image )?(\d{3})\b", written.text[start:end])
+            if found:
+                series, numbered, image = found.groups()
+                assert {series, numbered} <= {None, "4"} and int(image) == 300 + lesion, written.text
+                seen["target" if target else "other"] += 1
+    assert seen["target"] > 40 and seen["other"] > 15
 
 
 def test_the_miner_finds_the_bookmarks(many: Any) -> None:

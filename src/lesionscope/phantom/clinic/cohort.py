@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from lesionscope.errors import InputError, UsageError
 from lesionscope.files import write_atomically
 from lesionscope.ontology.label_graph import load_labels
+from lesionscope.phantom.clinic.contents import Slices
 from lesionscope.phantom.clinic.frequencies import load_frequencies
 from lesionscope.phantom.clinic.growing import Body
 from lesionscope.phantom.clinic.marks import Mark
 from lesionscope.phantom.clinic.patches import OFFSETS_MM, SIZE, patch
-from lesionscope.phantom.clinic.patients import VERSION, ClinicPatient, whole_body
+from lesionscope.phantom.clinic.patients import SERIES, VERSION, ClinicPatient, whole_body
 from lesionscope.phantom.clinic.reports import ReportSentence, write_sentence
 from lesionscope.phantom.clinic.wording import Split
 from lesionscope.phantom.pool import ordered
@@ -63,18 +64,27 @@ class Cohort:
         return len(self.rows)
 
 
-def sentence(patient: ClinicPatient, mark: Mark, wording: Split) -> ReportSentence:
-    """Write the report's sentence on a marked lesion."""
+def sentence(
+    patient: ClinicPatient, mark: Mark, wording: Split, slices: Slices | None = None
+) -> ReportSentence:
+    """Write the report's sentence on a marked lesion.
+
+    Its slice numbers are those of the patient's own scan as DeepLesion counts them, or ``slices``.
+    """
+    if slices is None:
+        slices = Slices(SERIES, {one.lesion: patient.key_slice(one) for one in patient.marks})
     lesion = patient.lesions[mark.lesion]
     others = [one for one in patient.lesions if one.id != lesion.id]
     rng = np.random.default_rng([patient.number, 26, mark.lesion])
-    return write_sentence(lesion, others, rng, wording)
+    return write_sentence(lesion, others, rng, wording, slices)
 
 
-def sentence_row(patient: ClinicPatient, mark: Mark, wording: Split) -> dict[str, Any]:
-    """Return what is known and said of a marked lesion, as JSON has it."""
+def sentence_row(
+    patient: ClinicPatient, mark: Mark, wording: Split, slices: Slices | None = None
+) -> dict[str, Any]:
+    """Return what is known and said of a marked lesion, as JSON has it; see :func:`sentence`."""
     lesion = patient.lesions[mark.lesion]
-    said = sentence(patient, mark, wording)
+    said = sentence(patient, mark, wording, slices)
     return {
         "patient": patient.seed,
         "lesion": lesion.id,
@@ -89,11 +99,9 @@ def sentence_row(patient: ClinicPatient, mark: Mark, wording: Split) -> dict[str
 
 
 def scan_row(patient: ClinicPatient, mark: Mark) -> dict[str, Any]:
-    """Return how a marked lesion was scanned, and its centre as a share of the body's extent (x, y, z)."""
-    low, high = map(np.array, patient.body.bounds)
-    share = (np.array(patient.lesions[mark.lesion].centroid) - low) / (high - low)
+    """Return how a marked lesion was scanned, and where it lies in the body as DeepLesion has it."""
     return {
-        "location": [round(float(value), 4) for value in share],
+        "location": [round(value, 4) for value in patient.relative_location(mark)],
         "slice_step_mm": patient.scanner.slice_step_mm,
         "thickness_mm": patient.scanner.thickness_mm,
         "kernel": patient.scanner.kernel,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 from .phrases import ALTERNATIVES, NODE, Content, Phrases
 from .wording import Term
@@ -43,6 +46,19 @@ class Reported(Protocol):
     @property
     def short_mm(self) -> float:
         """Its short diameter."""
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Where a scan shows the lesions: the series' number, and each lesion's key slice in it by its id."""
+
+    series: int
+    images: Mapping[int, int]
+
+
+def made_up(lesions: Sequence[Reported], rng: np.random.Generator) -> Slices:
+    """Return numbers for lesions that are in no scan."""
+    return Slices(int(rng.integers(2, 9)), {one.id: int(rng.integers(8, 260)) for one in lesions})
 
 
 def is_node(label: str) -> bool:
@@ -126,3 +142,16 @@ def size_text(long_mm: float, short_mm: float, phrases: Phrases) -> str:
     if style < 0.7:
         return f"{long} x {short} {unit}"
     return f"{long} {unit} x {short} {unit}" if style < 0.85 else f"{long} by {short} {unit}"
+
+
+def bookmark_text(size: str, series: int, image: int, phrases: Phrases) -> str:
+    """Return a bookmark as archives hold it: a size, a slice's number or both."""
+    place = phrases.pick(
+        (f"(series {series}, image {image})", f"({series}:{image})", f"image {image}", f"(image {image})")
+    )
+    style = phrases.rng.random()
+    if style < 0.35:
+        return f"measuring {size}"
+    if style < 0.6:
+        return f", {size} {place}" if place.startswith("(") else f", {size}"
+    return place if place.startswith("(") else f"on {place}"

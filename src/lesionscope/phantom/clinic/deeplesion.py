@@ -40,7 +40,7 @@ from lesionscope.phantom.clinic.growing import Body
 from lesionscope.phantom.clinic.lesions import ClinicLesion
 from lesionscope.phantom.clinic.marks import Mark
 from lesionscope.phantom.clinic.patient_scan import MATRIX, SLAB_SLICES, scan_geometry
-from lesionscope.phantom.clinic.patients import SPLITS, ClinicPatient, whole_body
+from lesionscope.phantom.clinic.patients import SERIES, SPLITS, ClinicPatient, whole_body
 from lesionscope.phantom.clinic.wording import Split
 from lesionscope.phantom.pool import ordered
 from lesionscope.phantom.scanner import Scanner, render
@@ -254,25 +254,21 @@ def _row(
     pixel, _, _ = geometry.spacing_mm
     step, slices = geometry.slice_step_mm, geometry.size[2]
     ends = geometry.to_voxel([*mark.long, *mark.short])
-    # DeepLesion counts slices from the head, voxels from 1.
-    key = slices - round(float(ends[:, 0].mean()))
+    key = patient.key_slice(mark)
     half = max(1, int(job.around_mm / step + 1e-6))
+    # DeepLesion counts voxels from 1.
     measurement = tuple(as_written(float(value) + 1) for value in ends[:, [2, 1]].ravel())
-    low, high = map(np.array, patient.body.bounds)
-    x0, y0, x1, y1 = mark.box()
-    place = np.array([(x0 + x1) / 2, (y0 + y1) / 2, mark.slice_mm])
-    share = np.clip((place - low) / (high - low), 0.0, 1.0)
     kind = coarse_type(lesion)
     window = next(w for w in PRESETS if w.name == WINDOW_OF.get(kind, "soft-tissue"))
     return DeepLesionRow(
         patient=job.number + 1,
         study=1,
-        series=1,
+        series=SERIES,
         key_slice=key,
         measurement=measurement,
         box=measured_box(measurement),
         diameters_px=(mark.long_mm / pixel, mark.short_mm / pixel),
-        location=(float(share[0]), float(share[1]), float(1 - share[2])),
+        location=patient.relative_location(mark),
         # As in the release, where only validation and test lesions have one.
         coarse_type=UNKNOWN_TYPE if job.split == "train" else TYPES.index(kind) + 1,
         possibly_noisy=False,

@@ -46,12 +46,12 @@ class Mark:
     @property
     def long_mm(self) -> float:
         """Length of the long diameter."""
-        return float(np.linalg.norm(np.subtract(*self.long)))
+        return _length_mm(self.long)
 
     @property
     def short_mm(self) -> float:
         """Length of the short diameter."""
-        return float(np.linalg.norm(np.subtract(*self.short)))
+        return _length_mm(self.short)
 
     def box(self, padding_mm: float = 0.0) -> tuple[float, float, float, float]:
         """Extent of the four end points in the plane: x0, y0, x1, y1, LPS mm."""
@@ -61,8 +61,13 @@ class Mark:
 
 
 def drawn(exact: Diameters, slice_mm: float, rng: np.random.Generator) -> tuple[Segment, Segment]:
-    """Return both diameters as a hand draws them: ends LPS mm on the slice."""
-    return tuple(_wobbled(ends, slice_mm, rng) for ends in (exact.long, exact.short))  # type: ignore[return-value]
+    """Return both diameters as a hand draws them, the longer line first: ends LPS mm on the slice."""
+    one, other = (_wobbled(ends, slice_mm, rng) for ends in (exact.long, exact.short))
+    return (one, other) if _length_mm(one) >= _length_mm(other) else (other, one)
+
+
+def _length_mm(line: Segment) -> float:
+    return float(np.linalg.norm(np.subtract(*line)))
 
 
 def _wobbled(ends: Points, slice_mm: float, rng: np.random.Generator) -> Segment:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
+
+import numpy as np
 
 from .wording import SLOT
 
 Certainty = Literal["said", "doubted", "other"]
 """Said of its finding; possible; or denied, past, or a landmark: of no finding at all."""
+REPEATED = re.compile(r"\b([a-z][\w-]*(?: [\w-]+){0,4})[\s,;:()]+\1(?![\w-])", re.IGNORECASE)
+"""A word, or a few, said twice running within a sentence."""
+LONG_WORD = re.compile(r"\b[a-z]{8,}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,3 +142,29 @@ def lowered(passage: Passage) -> Passage:
     if text[:1].isupper() and text[1:2].islower():
         return passage.with_text(text[0].lower() + text[1:])
     return passage
+
+
+def repeats(passage: Passage) -> bool:
+    """Whether a word or a label is said twice running: "solid solid pulmonary nodule", "nodular nodularity".
+
+    Two bookmarks side by side are not: they are two images of one lesion.
+    """
+    text = passage.text
+    places = [(mark.start, mark.end) for mark in passage.marks]
+    if any((match.start(), match.end(1)) not in places for match in REPEATED.finditer(text)):
+        return True
+    said = sorted(passage.said, key=lambda one: one.start)
+    return any(
+        one.label == next_.label and not re.search(r"\w", text[one.end : next_.start])
+        for one, next_ in pairwise(said)
+    )
+
+
+def misspelt(text: str, rng: np.random.Generator) -> str:
+    """Swap two neighbouring letters within a long word."""
+    words = list(LONG_WORD.finditer(text))
+    if not words:
+        return text
+    word = words[int(rng.integers(len(words)))]
+    at = word.start() + int(rng.integers(2, len(word.group()) - 2))
+    return text[:at] + text[at + 1] + text[at] + text[at + 2 :]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -11,7 +12,9 @@ from numpy.typing import NDArray
 from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.volume import CTVolume, Patient, Source
 from lesionscope.phantom.clinic.cohort import sentence_row
-from lesionscope.phantom.clinic.patients import ClinicPatient
+from lesionscope.phantom.clinic.contents import Slices
+from lesionscope.phantom.clinic.marks import Mark
+from lesionscope.phantom.clinic.patients import SERIES, ClinicPatient
 from lesionscope.phantom.clinic.wording import Split
 from lesionscope.phantom.scanner import Scanner, Slab, render, scan
 from lesionscope.progress import CancelToken, Progress, silent
@@ -36,13 +39,9 @@ def _scan_slab(seed: int, split: Split, scanner: Scanner, slab: Slab) -> NDArray
 def scan_geometry(patient: ClinicPatient, matrix: int = MATRIX, step_mm: float | None = None) -> Geometry:
     """Return the grid of a patient's scan: body and marks in ``matrix``² pixels, the table's step."""
     low, high = np.array(patient.body.bounds[0]), np.array(patient.body.bounds[1])
-    step = step_mm or patient.scanner.slice_step_mm
+    bottom, step, slices = patient.slices(step_mm)
     pixel = round(float((high - low)[:2].max()) / (matrix - 2), 4)
     corner = (low + high)[:2] / 2 - pixel * (matrix - 1) / 2
-    # A lesion at the edge of the body may be widest on a slice beyond it.
-    marked = [mark.slice_mm for mark in patient.marks]
-    bottom, top = min([patient.first_slice_mm, *marked]), max([float(high[2]), *marked])
-    slices = int(np.floor((top - bottom) / step + 1e-3)) + 1
     origin = (round(float(corner[0]), 3), round(float(corner[1]), 3), bottom)
     return Geometry((matrix, matrix, slices), (pixel, pixel, step), origin, slice_thickness_mm=step)
 
@@ -97,14 +96,21 @@ def patient_scan(
         description=f"Phantom, whole body, {patient.body.phase}",
         study_description="Phantom whole-body CT",
         study_date="20200101",
-        series_number=1,
+        series_number=SERIES,
         kernel=own.kernel,
         patient=Patient("Phantom^Lesionscope", f"PHANTOM-{split}-{seed}", sex=patient.body.sex),
     )
-    return CTVolume(hu, geometry, source), tuple(_truth(patient, split))
+    return CTVolume(hu, geometry, source), tuple(_truth(patient, split, slices_in(geometry, patient.marks)))
 
 
-def _truth(patient: ClinicPatient, split: Split) -> list[dict[str, Any]]:
+def slices_in(geometry: Geometry, marks: Sequence[Mark]) -> Slices:
+    """Return the marks' slices as a written series numbers them: from 1, along the volume."""
+    return Slices(
+        SERIES, {mark.lesion: 1 + round(float(geometry.to_voxel(mark.long[0])[0])) for mark in marks}
+    )
+
+
+def _truth(patient: ClinicPatient, split: Split, slices: Slices) -> list[dict[str, Any]]:
     known = []
     for lesion, mark in zip(patient.lesions, patient.marks, strict=True):
         entry: dict[str, Any] = {
@@ -116,6 +122,6 @@ def _truth(patient: ClinicPatient, split: Split) -> list[dict[str, Any]]:
             "bookmarked": mark.bookmarked,
         }
         if mark.bookmarked:
-            entry["report"] = sentence_row(patient, mark, split)
+            entry["report"] = sentence_row(patient, mark, split, slices)
         known.append(entry)
     return known

@@ -28,6 +28,8 @@ SPLIT_SIZE = 100_000_000
 LESIONS = (0.12, 0.18, 0.18, 0.15, 0.12, 0.09, 0.07, 0.05, 0.04)
 """Chance of 1, 2, 3 … lesions a patient."""
 BOOKMARKED = 0.8
+SERIES = 1
+"""Number of a patient's only series."""
 SAME_SLICE = 0.3
 """Share of lesions that are put on an earlier one's slice where their place allows it."""
 APART_MM = 4.0
@@ -169,6 +171,31 @@ class ClinicPatient:
             if clear:
                 return one
         return None
+
+    def slices(self, step_mm: float | None = None) -> tuple[float, float, int]:
+        """Return z of the scan's lowest slice (mm), the step between slices (mm), and how many there are.
+
+        ``step_mm`` is the patient's own protocol's unless given.
+        """
+        step = step_mm or self.scanner.slice_step_mm
+        # A lesion at the edge of the body may be widest on a slice beyond it.
+        marked = [mark.slice_mm for mark in self.marks]
+        bottom = min([self.first_slice_mm, *marked])
+        top = max([float(self.body.bounds[1][2]), *marked])
+        return bottom, step, int(np.floor((top - bottom) / step + 1e-3)) + 1
+
+    def key_slice(self, mark: Mark) -> int:
+        """Return the number of a mark's slice, from 1 at the head as DeepLesion counts."""
+        bottom, step, count = self.slices()
+        return count - round((mark.slice_mm - bottom) / step)
+
+    def relative_location(self, mark: Mark) -> tuple[float, float, float]:
+        """Return a mark's centre as DeepLesion has it: 0…1 from the body's right, front and head."""
+        low, high = map(np.array, self.body.bounds)
+        x0, y0, x1, y1 = mark.box()
+        place = np.array([(x0 + x1) / 2, (y0 + y1) / 2, mark.slice_mm])
+        x, y, z = map(float, np.clip((place - low) / (high - low), 0.0, 1.0))
+        return x, y, 1 - z
 
     def paint(self, canvas: Canvas) -> None:
         """Paint the body and every lesion that touches the canvas."""

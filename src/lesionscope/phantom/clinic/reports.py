@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .contents import Reported
-from .passages import Mark, Said
+from .contents import Reported, Slices
+from .passages import Mark, Said, repeats
 from .wording import Split
 from .writer import Writer
 
@@ -68,6 +68,7 @@ def write_sentence(
     others: Sequence[Reported],
     rng: np.random.Generator,
     wording_of: Split,
+    slices: Slices | None = None,
 ) -> ReportSentence:
     """Write a sentence about a lesion.
 
@@ -81,9 +82,13 @@ def write_sentence(
         Makes every choice: the same one gives the same sentence.
     wording_of
         Which split's wording to use.
+    slices
+        Where a scan shows the lesions, all of them; numbers are made up where there is none.
     """
-    writer = Writer(target, others, rng, wording_of)
-    passage, lesions = writer.write()
+    writer = Writer(target, others, rng, wording_of, slices)
+    while repeats(passage := writer.write()):
+        writer = Writer(target, others, rng, wording_of, slices)
+    passage = writer.finished(passage)
     mentions = [
         ReportMention(said.start, said.end, said.label, number, _relation(said, mark))
         for said in sorted(passage.said, key=lambda said: (said.start, said.end, said.label))
@@ -93,7 +98,7 @@ def write_sentence(
         passage.text,
         tuple((mark.start, mark.end, mark.target) for mark in passage.marks),
         tuple(mentions),
-        lesions,
+        tuple(writer.lesions[mark.owner].id for mark in passage.marks),
         tuple(writer.phrases.used),
     )
 

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.volume import CTVolume, Patient, Source
 from lesionscope.phantom.canvas import Canvas
+from lesionscope.phantom.clinic.contents import Slices
 from lesionscope.phantom.clinic.growing import Grown, known, lattice, measure
 from lesionscope.phantom.clinic.lesions import ClinicLesion, Point
 from lesionscope.phantom.clinic.marks import Mark, Segment, drawn
 from lesionscope.phantom.clinic.painting import paint
-from lesionscope.phantom.clinic.patients import ClinicPatient
+from lesionscope.phantom.clinic.patient_scan import slices_in
+from lesionscope.phantom.clinic.patients import SERIES, ClinicPatient
 from lesionscope.phantom.clinic.reports import ReportSentence, write_sentence
 from lesionscope.phantom.scanner import Scanner, Slab, render, scan
 from lesionscope.progress import CancelToken, Progress, silent
@@ -35,8 +37,6 @@ PLAIN = frozenset(
 )
 """Constructions that say nothing of earlier scans, of other findings or of the other lesions."""
 BOTH_DIAMETERS = re.compile(r"\d x [\d.]+ cm")
-OF_ANOTHER_SCAN = re.compile(r"image|series|\d:\d")
-"""Slice numbers, which the writer makes up."""
 SENTENCE_TRIES = 5000
 
 
@@ -131,8 +131,7 @@ def visit(
     hand = np.random.default_rng([patient.number, 40, int(plan.date)])
     marks = []
     for one in grown:
-        lines = drawn(one.exact, one.slice_mm, hand)
-        long, short = sorted(lines, key=lambda ends: -float(np.linalg.norm(np.subtract(*ends))))
+        long, short = drawn(one.exact, one.slice_mm, hand)
         marks.append(Mark(one.lesion.id, one.slice_mm, long, short, True))
 
     def painted(canvas: Canvas) -> None:
@@ -161,10 +160,11 @@ def visit(
         description=f"Phantom, chest, {patient.body.phase}",
         study_date=plan.date,
         study_description=f"Phantom chest CT, {plan.name}",
-        series_number=1,
+        series_number=SERIES,
         kernel="standard",
         patient=Patient("Phantom^Sample", "PHANTOM-SAMPLE", sex=patient.body.sex),
     )
+    slices = slices_in(geometry, marks)
     here = [_placed_mark(mark, plan) for mark in marks]
     lesions = [_placed_lesion(one.lesion, plan) for one in grown]
     corner = _point(np.round(np.array(geometry.origin_lps_mm) + np.array(plan.lying_mm), 4))
@@ -173,7 +173,7 @@ def visit(
         CTVolume(hu, replace(geometry, origin_lps_mm=corner), source),
         tuple(lesions),
         tuple(here),
-        tuple(_sentence(patient, mark, lesions, earlier, plan) for mark in here),
+        tuple(_sentence(patient, mark, lesions, slices, earlier, plan) for mark in here),
     )
 
 
@@ -197,7 +197,12 @@ def _resized(patient: ClinicPatient, number: int, share: float, grid: tuple[floa
 
 
 def _sentence(
-    patient: ClinicPatient, mark: Mark, lesions: list[ClinicLesion], earlier: Visit | None, plan: Plan
+    patient: ClinicPatient,
+    mark: Mark,
+    lesions: list[ClinicLesion],
+    slices: Slices,
+    earlier: Visit | None,
+    plan: Plan,
 ) -> ReportSentence:
     """Write a plain sentence with both diameters, and compare it with the earlier visit as that was."""
     target = next(lesion for lesion in lesions if lesion.id == mark.lesion)
@@ -205,12 +210,11 @@ def _sentence(
     others = [lesion for lesion in lesions if lesion.id != mark.lesion]
     rng = np.random.default_rng([patient.number, 42, mark.lesion, int(plan.date)])
     for _ in range(SENTENCE_TRIES):
-        said = write_sentence(target, others, rng, "train")
+        said = write_sentence(target, others, rng, "train", slices)
         words = re.findall(r"[a-z]{4,}", said.text)
         if (
             PLAIN.issuperset(said.constructions)
             and BOTH_DIAMETERS.search(said.text)
-            and not OF_ANOTHER_SCAN.search(said.text)
             and len(words) == len(set(words))
         ):
             break

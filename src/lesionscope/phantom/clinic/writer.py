@@ -9,8 +9,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from .commonplaces import FINDINGS, LACKED, LANDMARKS, SUSPECTED
-from .contents import Reported, alternative, choose, is_node, size_text
-from .passages import Mark, Passage, cut, filled, joined, lowered, tidy, without_article
+from .contents import (
+    Reported,
+    Slices,
+    alternative,
+    bookmark_text,
+    choose,
+    is_node,
+    made_up,
+    size_text,
+)
+from .passages import Mark, Passage, cut, filled, joined, lowered, misspelt, tidy, without_article
 from .phrases import Content, Phrases, fill_one
 from .wording import SLOT, Split, slots, wording
 
@@ -48,7 +57,6 @@ CHANGE = re.compile(
 )
 """What already says how a lesion has changed."""
 BEGINNING = re.compile(r"(?:^|(?<=\. ))[a-z]")
-LONG_WORD = re.compile(r"\b[a-z]{8,}\b")
 SAFE_BEFORE_SIZE = ("previously", "formerly", " (was", ", from", " (previously")
 """Earlier sizes that can't be taken for the bookmark where bookmarks are sizes."""
 
@@ -57,13 +65,20 @@ class Writer:
     """One sentence in the making."""
 
     def __init__(
-        self, target: Reported, others: Sequence[Reported], rng: np.random.Generator, wording_of: Split
+        self,
+        target: Reported,
+        others: Sequence[Reported],
+        rng: np.random.Generator,
+        wording_of: Split,
+        slices: Slices | None = None,
     ) -> None:
         self.phrases = Phrases(wording(wording_of), rng)
         self.rng = rng
         self.target = target
         self.others = [others[i] for i in rng.permutation(len(others))]
         self.measured = self._happens("measured")
+        self.slices = made_up([target, *others], rng) if slices is None else slices
+        self.lesions = [target]  # those with a bookmark
         self.true = frozenset().union(target.labels, *(other.labels for other in others))
         self._untrue = next((n for n in rng.permutation(LACKED).tolist() if n not in self.true), None)
         self._heads: set[str | None] = set()
@@ -73,17 +88,14 @@ class Writer:
     def _happens(self, what: str) -> bool:
         return self.phrases.chance(SHARES[what])
 
-    def write(self) -> tuple[Passage, tuple[int, ...]]:
-        """Return the sentence with what it says, and the id of the lesion that each bookmark points at."""
-        lesions = [self.target]
+    def write(self) -> Passage:
+        """Return the sentence with what it says; each bookmark's owner is a place in ``lesions``."""
         if self.others and self._happens("two"):
-            lesions.append(self.others.pop())
-            main = self._two(lesions)
+            self.lesions.append(self.others.pop())
+            main = self._two(self.lesions)
         else:
             main = self._one(self._content(self.target, 0))
-        passage = self._around(main)
-        passage = self._finished(passage)
-        return passage, tuple(lesions[mark.owner].id for mark in passage.marks)
+        return tidy(self._around(main))
 
     # --- what is said --------------------------------------------------------------------------
 
@@ -128,7 +140,8 @@ class Writer:
         """Return the bookmark of a lesion, sometimes two, sometimes in parentheses."""
         target = content.index == 0
         if self.measured:
-            text = self._measured(content)
+            image = self.slices.images[self.lesions[content.index].id]
+            text = bookmark_text(content.size, self.slices.series, image, self.phrases)
             start, end = 0, len(text)
             for opening in (", ", "measuring ", "on "):
                 if text.startswith(opening):
@@ -139,18 +152,6 @@ class Writer:
         if self._happens("twice"):
             mark = mark + ", " + Passage(OTHER, (), (Mark(0, len(OTHER), content.index, False),))
         return Passage("(") + mark + ")" if self.phrases.chance(0.08) else mark
-
-    def _measured(self, content: Content) -> str:
-        series, image = int(self.rng.integers(2, 9)), int(self.rng.integers(8, 260))
-        place = self.phrases.pick(
-            (f"(series {series}, image {image})", f"({series}:{image})", f"image {image}", f"(image {image})")
-        )
-        style = self.rng.random()
-        if style < 0.35:
-            return f"measuring {content.size}"
-        if style < 0.6:
-            return f", {content.size} {place}" if place.startswith("(") else f", {content.size}"
-        return place if place.startswith("(") else f"on {place}"
 
     def _fits(self, contents: Sequence[Content]) -> dict[str, bool]:
         """Return what the slots of a construction may ask for."""
@@ -374,24 +375,14 @@ class Writer:
 
     # --- the end -------------------------------------------------------------------------------
 
-    def _finished(self, passage: Passage) -> Passage:
-        passage = tidy(passage)
+    def finished(self, passage: Passage) -> Passage:
+        """Return a sentence as it was typed: with a stop or without, perhaps with a slip."""
         text = passage.text
         if text.endswith(".") and self._happens("no stop"):
             passage = cut(passage)
             text = passage.text
         if self._happens("misspelt"):
-            text = _misspelt(text, self.rng)
+            text = misspelt(text, self.rng)
         if self.phrases.chance(0.9):
             text = BEGINNING.sub(lambda match: match.group().upper(), text)
         return passage.with_text(text)
-
-
-def _misspelt(text: str, rng: np.random.Generator) -> str:
-    """Swap two neighbouring letters within a long word."""
-    words = list(LONG_WORD.finditer(text))
-    if not words:
-        return text
-    word = words[int(rng.integers(len(words)))]
-    at = word.start() + int(rng.integers(2, len(word.group()) - 2))
-    return text[:at] + text[at + 1] + text[at] + text[at + 2 :]
