@@ -185,8 +185,9 @@ def test_labels_alone_refused_and_stale(measured: Lesion) -> None:
 def test_the_forms_show_labels_why_they_are_there_and_neighbours(measured: Lesion) -> None:
     content = lesion_report([(measured, reading_for(measured), labels_reading(measured))])
     row = dict(zip(*csv.reader(io.StringIO(csv_form.text(content))), strict=True))
-    assert row["Labels (body part)"] == "lung 91 %; right lung 91 %"
-    assert row["Labels (type)"] == "nodule 70 %; cyst 65 %" and row["Labels (attribute)"] == ""
+    open_part, open_type = (f"Labels ({kind}), not reviewed by a reader" for kind in ("body part", "type"))
+    assert row[open_part] == "lung 91 %; right lung 91 %"
+    assert row[open_type] == "nodule 70 %; cyst 65 %" and row["Labels (body part)"] == ""
     assert row["label_conflicts"] == "nodule / cyst" and row["similar_lesions"] == "k<1> (0.250)"
     page = html_form.text(content)
     assert "30 % on its own, lifted by nodule" in page and "implied by right lung" in page

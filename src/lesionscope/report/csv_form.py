@@ -91,6 +91,8 @@ def _row(content: Content, lesion: Mapping[str, Any]) -> Row:
         "box_declared": lesion["box_declared"],
         "long_mm": lesion["long_mm"],
         "short_mm": lesion["short_mm"],
+        "sentence": lesion["sentence"],
+        **_findings(lesion),
         "warnings": " ".join(lesion["warnings"]),
         "stale": lesion["stale"],
     }
@@ -120,21 +122,33 @@ def _row(content: Content, lesion: Mapping[str, Any]) -> Row:
     return row
 
 
+def _findings(lesion: Mapping[str, Any]) -> Row:
+    """Return a cell for each class of labels: what readers let stand, and what none has reviewed."""
+    row: Row = {}
+    for kind, title in wording.GROUPS.items():
+        alike = [one for one in lesion["findings"] if one["class"] == kind]
+        name = f"{wording.LABELS} ({title.lower()})"
+        row[name] = "; ".join(one["label"] for one in alike if one["review"] != "unreviewed")
+        row[f"{name}, {wording.UNREVIEWED.lower()}"] = "; ".join(
+            _scored(one) for one in alike if one["review"] == "unreviewed"
+        )
+    row["readers"] = "; ".join(sorted({one["reader"] for one in lesion["findings"] if one["reader"]}))
+    return row
+
+
+def _scored(finding: Mapping[str, Any]) -> str:
+    score = finding["probability"]
+    return finding["label"] if score is None else f"{finding['label']} {wording.percent(score)} %"
+
+
 def _labels(lesion: Mapping[str, Any]) -> Row:
-    """Return a cell for each class of labels: those predicted, the most likely first."""
+    """Return what the label model says of the lesion as a whole."""
     answer = lesion.get("labels")
     if answer is None:
         return {}
     row: Row = {"label_model": answer["model"], "labels_refused": answer.get("refused")}
     if "scores" not in answer:
         return row
-    scores = sorted(answer["scores"], key=lambda score: -score["probability"])
-    for kind, title in wording.GROUPS.items():
-        row[f"{wording.LABELS} ({title.lower()})"] = "; ".join(
-            f"{score['label']} {wording.percent(score['probability'])} %"
-            for score in scores
-            if score["predicted"] and score["class"] == kind
-        )
     row |= {
         "label_conflicts": "; ".join(" / ".join(pair) for pair in answer["conflicts"]),
         "label_familiarity": answer["familiarity"],

@@ -2,7 +2,8 @@
 
 The keys are those of ``lesionscope read``'s JSON, with more beside them. An answer
 made for marks that were changed since is left out and said to be: in its place
-stands ``{"model", "refused"}``, as for any model that won't answer.
+stands ``{"model", "refused"}``, as for any model that won't answer. What readers
+decided, and whether the rest goes in, is a :class:`~lesionscope.report.reviewed.Review`.
 """
 
 from __future__ import annotations
@@ -20,12 +21,16 @@ from lesionscope.lesions.marking import warnings
 from lesionscope.models.card import Card
 from lesionscope.models.label_package import LabelCard
 from lesionscope.report import wording
+from lesionscope.report.reviewed import Finding, Review, findings_of, summary
+from lesionscope.report.sentence import lesion_sentence
 from lesionscope.session.state import SessionState
 
 Content = dict[str, Any]
 """A report's content: JSON values only."""
 Answered = Reading | Refusal | None
 AnyCard = Card | LabelCard
+EVERYTHING = Review()
+"""Nothing was reviewed; all answers go in and are marked as such."""
 
 
 def lesion_report(
@@ -35,6 +40,7 @@ def lesion_report(
     source: Source | None = None,
     cards: Iterable[AnyCard] = (),
     patient: bool = True,
+    review: Review = EVERYTHING,
 ) -> Content:
     """Say what is known of some lesions of one series.
 
@@ -53,26 +59,37 @@ def lesion_report(
         each head's "none of these" belongs.
     patient
         Whether to name the patient; leave out where the output may be logged.
+    review
+        What readers decided on labels, and whether undecided answers go in.
 
     Returns
     -------
     dict
-        ``{"notice", "created", "software", "study", "models", "lesions": […]}``.
+        ``{"notice", "created", "software", "study", "models", "review", "lesions": […]}``.
     """
     rows = [(lesion, answers[0], answers[1] if len(answers) > 1 else None) for lesion, *answers in items]
     known = list(cards)
+    lesions = [
+        lesion_entry(
+            lesion,
+            answer,
+            labels,
+            geometry=geometry,
+            cards=known,
+            number=lesion.number or place,
+            review=review,
+        )
+        for place, (lesion, answer, labels) in enumerate(rows, start=1)
+    ]
+    trees = any("nodes" in entry.get("pathology", {}) for entry in lesions)
     return {
         "notice": _notice([answer for _, *answers in rows for answer in answers], known),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "software": f"lesionscope {__version__}",
         "study": None if source is None else study_entry(source, patient=patient),
         "models": [card_entry(card) for card in known],
-        "lesions": [
-            lesion_entry(
-                lesion, answer, labels, geometry=geometry, cards=known, number=lesion.number or place
-            )
-            for place, (lesion, answer, labels) in enumerate(rows, start=1)
-        ],
+        "review": summary(lesions, review, unreviewed_scores=trees),
+        "lesions": lesions,
     }
 
 
@@ -83,12 +100,13 @@ def session_report(
     source: Source,
     cards: Iterable[AnyCard] = (),
     patient: bool = True,
+    review: Review = EVERYTHING,
 ) -> Content:
     """Say what a session holds; see :func:`lesion_report`."""
     items = [
         (lesion, state.reading(lesion.id), state.reading(lesion.id, "labels")) for lesion in state.lesions
     ]
-    return lesion_report(items, geometry=geometry, source=source, cards=cards, patient=patient)
+    return lesion_report(items, geometry=geometry, source=source, cards=cards, patient=patient, review=review)
 
 
 def lesion_entry(
@@ -99,6 +117,7 @@ def lesion_entry(
     geometry: Geometry | None = None,
     cards: Iterable[AnyCard] = (),
     number: int | None = None,
+    review: Review = EVERYTHING,
 ) -> Content:
     """Return one lesion's part of a report; sizes in mm, positions LPS mm."""
     reading = answer if isinstance(answer, Reading) else None
@@ -122,14 +141,31 @@ def lesion_entry(
     elif reading is not None:
         if reading.pathology is not None:
             entry["pathology"] = _pathology_entry(reading.pathology, reading.provenance, cards, stale)
+            if "nodes" in entry["pathology"] and not review.unreviewed:
+                entry["pathology"] = {"model": reading.provenance.model, "refused": wording.LEFT_OUT}
         entry["provenance"] = _provenance_entry(reading)
         entry["timings_ms"] = {name: float(ms) for name, ms in reading.timings_ms.items()}
+    answered = labels.labels if isinstance(labels, Reading) else None
+    current = isinstance(labels, Reading) and not labels.is_stale(lesion.fingerprint)
+    findings, undecided = findings_of(
+        lesion.id, answered if isinstance(answered, LabelAnswer) and current else None, review
+    )
     if isinstance(labels, Refusal):
         entry["labels"] = {"model": None, "refused": labels.sentence}
-    elif labels is not None and labels.labels is not None:
-        entry |= _labels_part(labels, labels.labels, labels.is_stale(lesion.fingerprint))
+    elif labels is not None and answered is not None:
+        entry |= _labels_part(labels, answered, not current, findings, undecided, review)
         timings = {f"labels_{name}": float(ms) for name, ms in labels.timings_ms.items()}
         entry["timings_ms"] = entry.get("timings_ms", {}) | timings
+    held = [finding.label for finding in findings if finding.state != "unreviewed"]
+    edited = review.sentences.get(lesion.id)
+    entry |= {
+        "findings": [finding.as_dict() for finding in findings],
+        "undecided": list(undecided),
+        "sentence": edited
+        if edited is not None
+        else lesion_sentence(held, long_mm=entry["long_mm"], short_mm=entry["short_mm"]),
+        "sentence_edited": edited is not None,
+    }
     return entry
 
 
@@ -209,8 +245,16 @@ def _pathology_entry(
     return entry
 
 
-def _labels_part(reading: Reading, answer: LabelAnswer | Refusal, stale: bool) -> Content:
+def _labels_part(
+    reading: Reading,
+    answer: LabelAnswer | Refusal,
+    stale: bool,
+    findings: Iterable[Finding],
+    undecided: tuple[str, ...],
+    review: Review,
+) -> Content:
     """Return ``labels``, and ``neighbours`` where there was a bank to look in."""
+    kept = {finding.label for finding in findings}
     model = reading.provenance.model
     if isinstance(answer, Refusal) or stale:
         sentence = wording.STALE if stale else answer.sentence  # type: ignore[union-attr]
@@ -230,15 +274,18 @@ def _labels_part(reading: Reading, answer: LabelAnswer | Refusal, stale: bool) -
                     "sources": list(score.sources),
                 }
                 for score in answer.scores
+                if review.unreviewed or score.label in kept
             ],
-            "conflicts": [list(pair) for pair in answer.conflicts],
+            "conflicts": [
+                list(pair) for pair in answer.conflicts if review.unreviewed or kept.issuperset(pair)
+            ],
             "familiarity": answer.familiarity,
             "unfamiliar": answer.unfamiliar,
-            "review": "unreviewed",
+            "review": _how_far(bool(review.of(reading.lesion_id)), undecided),
             "provenance": _provenance_entry(reading),
         }
     }
-    if reading.neighbours is not None:
+    if reading.neighbours is not None and review.unreviewed:
         part["neighbours"] = [
             {
                 "id": known.id,
@@ -251,6 +298,13 @@ def _labels_part(reading: Reading, answer: LabelAnswer | Refusal, stale: bool) -
             for known in reading.neighbours
         ]
     return part
+
+
+def _how_far(begun: bool, undecided: tuple[str, ...]) -> str:
+    """Say how much of a lesion's labels readers decided on."""
+    if not begun:
+        return "unreviewed"
+    return "partly reviewed" if undecided else "reviewed"
 
 
 def _heads(answer: PathologyAnswer, cards: Iterable[AnyCard]) -> Mapping[str, str | None] | None:

@@ -48,6 +48,8 @@ class Shown:
     labels: tuple[tuple[str, tuple[Bar, ...]], ...] = ()
     """Each class of labels by its title, with those predicted."""
     label_familiarity: str = ""
+    unreviewed: bool = False
+    """Whether any answer shown of it was not reviewed."""
 
 
 def text(content: Content, images: Mapping[str, KeyImage] | None = None) -> str:
@@ -59,6 +61,7 @@ def text(content: Content, images: Mapping[str, KeyImage] | None = None) -> str:
         study=study,
         patient=study.get("patient"),
         lesions=[_shown(entry, pictures.get(entry["id"])) for entry in content["lesions"]],
+        reviewed=reviewed(content["review"]),
         words=wording,
     )
 
@@ -103,6 +106,7 @@ def _shown(entry: Mapping[str, Any], picture: KeyImage | None) -> Shown:
     lengths = [f"{mm:.1f}" for mm in (entry["long_mm"], entry["short_mm"]) if mm is not None]
     answer = entry.get("pathology") or {}
     labels = entry.get("labels") or {}
+    groups = tuple(label_bars(entry))
     answered = "nodes" in answer
     return Shown(
         entry=entry,
@@ -111,29 +115,47 @@ def _shown(entry: Mapping[str, Any], picture: KeyImage | None) -> Shown:
         caption="" if picture is None else picture.caption,
         bars=tuple(bars(answer)) if answered else (),
         familiarity=_p_value(answer["familiarity"]) if answered else "",
-        labels=tuple(label_bars(labels)) if "scores" in labels else (),
+        labels=groups if "scores" in labels or entry["findings"] else (),
         label_familiarity="" if labels.get("familiarity") is None else _p_value(labels["familiarity"]),
+        unreviewed=answered or any(one["review"] == "unreviewed" for one in entry["findings"]),
     )
 
 
-def label_bars(answer: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Bar, ...]]]:
-    """Give each class of labels with its predicted ones, the most likely first, and why each is there."""
-    scores = sorted(answer["scores"], key=lambda score: -score["probability"])
+def label_bars(entry: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Bar, ...]]]:
+    """Give each class of labels with those of a lesion, and why each is there or who let it stand."""
+    scores = {score["label"]: score for score in (entry.get("labels") or {}).get("scores", ())}
     for kind, title in wording.GROUPS.items():
-        yield (
-            title,
-            tuple(
-                Bar(
-                    score["label"],
-                    0,
-                    score["probability"],
-                    wording.percent(score["probability"]),
-                    wording.reason(score["why"], score["own"], score["sources"]),
-                )
-                for score in scores
-                if score["predicted"] and score["class"] == kind
-            ),
-        )
+        rows = []
+        for one in entry["findings"]:
+            if one["class"] != kind:
+                continue
+            score, share = scores.get(one["label"]), one["probability"]
+            why = {
+                "accepted": wording.ACCEPTED.format(reader=one["reader"]),
+                "added": wording.ADDED.format(reader=one["reader"]),
+                "unreviewed": wording.MINED
+                if score is None
+                else wording.reason(score["why"], score["own"], score["sources"]),
+            }[one["review"]]
+            rows.append(
+                Bar(one["label"], 0, share or 0.0, "" if share is None else wording.percent(share), why)
+            )
+        yield title, tuple(rows)
+
+
+def reviewed(review: Mapping[str, Any]) -> str:
+    """Say in a sentence or two what was reviewed and by whom."""
+    if not review["decided"]:
+        return wording.NOTHING_REVIEWED
+    said = wording.REVIEWED_BY.format(
+        count=review["decided"],
+        readers=", ".join(review["readers"]),
+        first=moment(review["first_at"]),
+        last=moment(review["last_at"]),
+    )
+    if review["undecided"]:
+        said += f"; {wording.STILL_OPEN.format(count=review['undecided'])}"
+    return f"{said}."
 
 
 def _p_value(value: float) -> str:

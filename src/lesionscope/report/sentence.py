@@ -63,10 +63,13 @@ class _Words:
         self._graph = graph
         before = [n for n in self._specific(names) if n in words.ADJECTIVES]
         types, parts, attributes = (
-            [n for n in names if self._kind(n) == kind and n not in words.ADJECTIVES]
+            [
+                n
+                for n in self._specific(m for m in names if self._kind(m) == kind)
+                if n not in words.ADJECTIVES
+            ]
             for kind in ("type", "body part", "attribute")
         )
-        types, parts = self._specific(types), self._specific(parts)
         traits = [*attributes, *before]
         nodes = [n for n in parts if self._is(n, (words.NODE,))]
         diseases = [n for n in types if self._is(n, words.DISEASES)]
