@@ -214,7 +214,9 @@ def _add_phantom(phantom: argparse.ArgumentParser) -> None:
     patient.add_argument(
         "--step", type=float, metavar="MM", help="between slices; by default the patient's own"
     )
-    patient.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    patient.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="processes; each takes memory of its own (1)"
+    )
     patient.add_argument("--out", type=Path, required=True, metavar="DIR")
     atlas = kinds.add_parser(
         "atlas", help="slices of a whole-body patient with its parts outlined, as PNG", allow_abbrev=False

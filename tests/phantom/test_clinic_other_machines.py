@@ -16,9 +16,6 @@ from lesionscope.phantom.clinic.cohort import sentence
 from lesionscope.phantom.clinic.patches import patch
 from lesionscope.phantom.clinic.patients import ClinicPatient
 
-VESSELS = 0.02
-"""Largest share of a patch that thin vessels of the lung may take up where they branch otherwise."""
-
 
 def write(first: int, count: int, path: str) -> None:
     """Write down lesions of so many patients: all that is true and said of each, boxes, patches."""
@@ -53,8 +50,7 @@ def compare(first: int, count: int, folder: Path) -> None:
     assert one["facts"].tolist() == other["facts"].tolist()
     assert np.abs(one["boxes"] - other["boxes"]).max() < 1e-3
     gap = np.abs(one["hu"].astype(np.int32) - other["hu"])
-    # Twigs of the lung's trees change places where LAPACK turns an axis round.
-    assert (gap > 1).mean(axis=(1, 2, 3)).max() < VESSELS
+    assert gap.max() <= 1
 
 
 def test_labels_do_not_hang_on_the_processor(tmp_path):

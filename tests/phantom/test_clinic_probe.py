@@ -46,7 +46,7 @@ def test_surroundings_do_not_tell_labels_but_a_leak_would():
     assert all(one["auc"] <= 0.6 for one in found.values() if one["lesions"] >= 150)
     leaky = [
         replace(
-            one, features=one.features + ("enhancing" in one.direct) * np.linspace(0, 1, len(one.features))
+            one, features=one.features + ("enhancing" in one.labels) * np.linspace(0, 1, len(one.features))
         )
         for one in seen
     ]

@@ -24,7 +24,7 @@ from lesionscope.phantom.lung_lesions import Placed, paint_lesion
 from lesionscope.phantom.placement import place
 from lesionscope.phantom.scanner import Scanner, render
 
-VERSION = 2
+VERSION = 3
 """Part of every cache's key: raise it whenever the same seed gives another picture."""
 
 SPLITS = {"train": 0, "validation": 100_000_000, "test": 200_000_000}

@@ -47,6 +47,9 @@ def grow(
         centred = groups - groups.mean(axis=1, keepdims=True)
         scatter = np.einsum("gni,gnj->gij", centred, centred) + 1e-6 * np.eye(3)
         longest = np.linalg.eigh(scatter)[1][:, :, -1]
+        # Which way an axis points is the library's whim: its largest part is made positive.
+        largest = np.abs(longest).argmax(axis=1)[:, None]
+        longest *= np.sign(np.take_along_axis(longest, largest, axis=1))
         order = np.argsort(np.einsum("gni,gi->gn", centred, longest), axis=1)
         groups = np.take_along_axis(groups, order[:, :, None], axis=1).reshape(-1, count // 2, 3)
         parent = np.repeat(position, 2, axis=0)

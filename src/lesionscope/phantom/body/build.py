@@ -64,7 +64,7 @@ class Build:
         """Draw a patient."""
         rng = np.random.default_rng([seed, 31])
         sex = "F" if rng.random() < 0.5 else "M"
-        phase = PHASES[int(rng.choice(len(PHASES), p=(0.2, 0.12, 0.56, 0.12)))]
+        phase = PHASES[int(rng.choice(len(PHASES), p=(0.1, 0.13, 0.64, 0.13)))]
         size = float(np.clip(rng.normal(0.965 if sex == "F" else 1.025, 0.035), 0.88, 1.12))
         width = size * float(rng.uniform(0.96, 1.05))
         depth = size * float(rng.uniform(0.94, 1.07))

@@ -15,7 +15,7 @@ from lesionscope.phantom.clinic.frequencies import Draw, Possible
 from lesionscope.phantom.clinic.lesions import ClinicLesion, Point, complete
 from lesionscope.phantom.clinic.looks import Looks, Setting
 from lesionscope.phantom.clinic.marks import Segment
-from lesionscope.phantom.clinic.painting import paint, reach_mm
+from lesionscope.phantom.clinic.painting import paint, reach_mm, room_in
 from lesionscope.phantom.clinic.rules import looks_of
 
 Points = NDArray[np.float64]
@@ -26,6 +26,8 @@ ORGANS = frozenset(
 )
 """Families that claim a place for themselves: no lesion of another family grows there."""
 PLACE_TRIES = 12
+SETTLED_MM = {"bone": 12.0, "lung": 7.0}
+"""How far around a point its host is looked at, by family: see :func:`settled`."""
 LATTICE = 26
 SLICES = 7
 CONTRAST_HU = {"unenhanced": 0.0, "arterial": 55.0, "portal venous": 65.0, "delayed": 45.0}
@@ -104,6 +106,29 @@ def suits(draw: Draw, possible: Possible, parts: frozenset[str]) -> bool:
     """Whether a place with these body parts is one for the drawn lesion."""
     claims = {possible.family[part] for part in parts if part in possible.family} & ORGANS
     return draw.place in parts and claims <= {draw.family}
+
+
+def settled(body: Body, point: Points, family: str) -> Points:
+    """Return the middle, in the axial plane, of the host around a point; elsewhere the point itself.
+
+    A lesion that its host cuts off has its marks further inside than its centre. Where every
+    lesion of the host starts a little inside, one that is not cut is found at the same places.
+    """
+    if family not in SETTLED_MM:
+        return point
+    reach = SETTLED_MM[family]
+    side = 2 * int(reach) + 1
+    low = point - (reach, reach, 0.0)
+    canvas = Canvas(Geometry((side, side, 1), (1.0, 1.0, 1.0), (low[0], low[1], low[2])))
+    body.paint(canvas)
+    x, y, _ = canvas.coordinates()
+    near = np.hypot(x - np.float32(point[0]), y - np.float32(point[1]))[0] <= reach
+    host = np.where(near, np.asarray(room_in(family, canvas.hu))[0], 0).astype(np.float32)
+    rows, columns = np.nonzero(main_part(host) > 0.5)
+    if len(rows) == 0:
+        return point
+    middle = [0.5 * (columns.min() + columns.max()), 0.5 * (rows.min() + rows.max()), 0.0]
+    return np.asarray(low + middle)
 
 
 def grow(
@@ -296,6 +321,8 @@ def implied(
         found.add("tiny")
     if (
         1.5 < long_mm / max(short_mm, 1.0) < 2.2
+        # A round one that is cut at a border is no oval.
+        and 1.4 < looks.elongation < 2.3
         and looks.lobe_depth < 0.13
         and looks.pattern == "body"
         and not looks.spicules
@@ -314,4 +341,4 @@ def implied(
     )
 
 
-__all__ = ["Body", "Grown", "contrast_of", "grow", "known", "reach_mm", "site", "suits"]
+__all__ = ["Body", "Grown", "contrast_of", "grow", "known", "reach_mm", "settled", "site", "suits"]

@@ -160,7 +160,7 @@ def paint(canvas: Canvas, lesion: ClinicLesion) -> Field | None:
     if region is None:
         return None
     shape = Shape(lesion, canvas, region)
-    room = _room(looks.room, canvas.hu[region])
+    room = room_in(looks.room, canvas.hu[region])
     edge = looks.edge_mm + 0.4 * canvas.edge_mm
     body = coverage(shape.distance, edge) * room
     texture = _noise(canvas, lesion, region, looks.texture_mm, _TEXTURE)
@@ -183,7 +183,7 @@ def paint(canvas: Canvas, lesion: ClinicLesion) -> Field | None:
     return mask
 
 
-def _room(kind: str, hu: Field) -> Field | np.float32:
+def room_in(kind: str, hu: Field) -> Field | np.float32:
     """Return the share of each voxel in which a lesion may lie, from what has been painted there."""
     if kind == "any":
         return np.float32(1.0)
@@ -291,12 +291,12 @@ def _paint_parts(canvas: Canvas, lesion: ClinicLesion, region: Region, shape: Sh
         spread /= np.linalg.norm(spread, axis=1, keepdims=True)
         away = (1.0 + looks.lobe_depth) * max(lesion.semi_axes_mm) * rng.uniform(1.05, 1.3, looks.satellites)
         where = np.array(lesion.centroid) + spread * np.minimum(away + size, 1.5 * away)[:, None]
-        room = None if looks.room == "any" else np.asarray(_room(looks.room, canvas.hu))
+        room = None if looks.room == "any" else np.asarray(room_in(looks.room, canvas.hu))
         paint_balls(canvas, where, size, looks.fill_hu, within=room, edge_mm=1.2)
 
 
 def _air(canvas: Canvas) -> Field:
-    return np.asarray(_room("lung", canvas.hu), dtype=np.float32)
+    return np.asarray(room_in("lung", canvas.hu), dtype=np.float32)
 
 
 def _rays(lesion: ClinicLesion) -> Cones:

@@ -12,14 +12,14 @@ import numpy as np
 from lesionscope.errors import UsageError
 from lesionscope.phantom.canvas import Canvas
 from lesionscope.phantom.clinic.frequencies import Draw, Frequencies, load_frequencies
-from lesionscope.phantom.clinic.growing import Body, Grown, grow, sayable, site, suits
+from lesionscope.phantom.clinic.growing import Body, Grown, grow, sayable, settled, site, suits
 from lesionscope.phantom.clinic.lesions import ClinicLesion
 from lesionscope.phantom.clinic.marks import Mark, drawn
 from lesionscope.phantom.clinic.painting import paint as paint_lesion
 from lesionscope.phantom.clinic.painting import reach_mm
 from lesionscope.phantom.scanner import Scanner
 
-VERSION = 1
+VERSION = 2
 """Part of every cache's key: raise it whenever the same seed gives another patient or picture."""
 SPLITS = {"train": 0, "validation": 100_000_000, "test": 200_000_000}
 """First seed of each split; a patient is a seed, so splits never share one."""
@@ -157,6 +157,11 @@ class ClinicPatient:
             if others and rng.random() < SAME_SLICE:
                 moved = point.copy()
                 moved[2] = others[int(rng.integers(len(others)))].lesion.centroid[2] + rng.uniform(-1, 1)
+                there = self.body.body_parts_at(moved)
+                if suits(labels, possible, there):
+                    point, parts = moved, there
+            moved = settled(self.body, point, labels.family)
+            if moved is not point:
                 there = self.body.body_parts_at(moved)
                 if suits(labels, possible, there):
                     point, parts = moved, there

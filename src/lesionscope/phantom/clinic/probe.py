@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lesionscope.phantom.clinic.blocks import BlockBody
 from lesionscope.phantom.clinic.frequencies import load_frequencies
-from lesionscope.phantom.clinic.growing import Body, contrast_of
+from lesionscope.phantom.clinic.growing import Body
 from lesionscope.phantom.clinic.patches import patch
 from lesionscope.phantom.clinic.patients import ClinicPatient, whole_body
 from lesionscope.phantom.pool import ordered
@@ -32,8 +32,6 @@ FEWEST = 25
 FOLDS = 5
 LIMIT = 0.6
 """A label told from its surroundings more surely than this leaks."""
-ENHANCEMENT = frozenset({"enhancing", "nonenhancing"})
-"""Asked of scans with contrast medium alone: in a plain scan they are true of no lesion."""
 TISSUES_HU = (-1100, -950, -500, -150, -50, 20, 80, 150, 300, 3100)
 
 
@@ -44,8 +42,7 @@ class Seen:
     patient: int
     place: str
     family: str
-    contrast: bool
-    direct: frozenset[str]
+    labels: frozenset[str]
     features: Features
 
 
@@ -72,10 +69,7 @@ def _work(job: tuple[int, Callable[[int], Body]]) -> list[Seen]:
     result = []
     for lesion, mark in zip(patient.lesions, patient.marks, strict=True):
         seen = patch(patient, mark, size=CROP, offsets_mm=(0.0,), lesions=())
-        contrast = contrast_of(lesion.phase) > 0
-        result.append(
-            Seen(seed, lesion.place, lesion.family, contrast, lesion.direct, statistics(seen.hu[0]))
-        )
+        result.append(Seen(seed, lesion.place, lesion.family, lesion.labels, statistics(seen.hu[0])))
     return result
 
 
@@ -148,8 +142,8 @@ def probe(seen: Sequence[Seen]) -> dict[str, dict[str, float]]:
         for family, chances in possible.chances.items():
             if name not in chances:
                 continue
-            here = [one for one in seen if one.family == family and (one.contrast or name not in ENHANCEMENT)]
-            truth = np.array([name in possible.graph.expand(one.direct) for one in here])
+            here = [one for one in seen if one.family == family]
+            truth = np.array([name in one.labels for one in here])
             fold = np.array([one.patient % FOLDS for one in here])
             if len(here) < FOLDS * 4 or truth.sum() < FOLDS:
                 continue
