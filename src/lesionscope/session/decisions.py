@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 Verdict = Literal["accepted", "rejected", "uncertain", "added"]
@@ -62,3 +63,8 @@ def standing(decisions: Iterable[Decision]) -> dict[tuple[str, str, str], Decisi
         latest.pop(key, None)
         latest[key] = decision
     return latest
+
+
+def now() -> str:
+    """Return the time as the log keeps it: ISO 8601, UTC, milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

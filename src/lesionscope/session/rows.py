@@ -15,7 +15,7 @@ from lesionscope.inference.reading import Reading
 from lesionscope.lesions.deeplesion import Slices
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.session import codec, schema
-from lesionscope.session.decisions import Decision
+from lesionscope.session.decisions import Decision, now
 from lesionscope.session.history import Entry
 from lesionscope.session.mined import Mention, MinedLesion, Study
 
@@ -24,7 +24,7 @@ def write_step(connection: Connection, entry: Entry) -> None:
     """Append a step to the log, with what it decides or imports."""
     written = connection.execute(
         insert(schema.edits).values(
-            at=schema.now(),
+            at=now(),
             kind=entry.kind,
             lesion_id=entry.lesion_id,
             before=_lesion_text(entry.before),
@@ -46,7 +46,7 @@ def write_reading(connection: Connection, reading: Reading) -> None:
     """Append a reading."""
     connection.execute(
         insert(schema.readings).values(
-            at=schema.now(),
+            at=now(),
             id=reading.id,
             lesion_id=reading.lesion_id,
             task=reading.task,

@@ -15,7 +15,6 @@ from __future__ import annotations
 import sqlite3
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import (
@@ -34,6 +33,7 @@ from sqlalchemy import (
 )
 
 from lesionscope.errors import InputError
+from lesionscope.session.decisions import now
 
 VERSION = 3
 APPLICATION_ID = 0x4C53_4331
@@ -191,11 +191,6 @@ def upgrade(connection: Connection, version: int) -> None:
         connection.exec_driver_sql("ALTER TABLE readings ADD COLUMN task TEXT NOT NULL DEFAULT 'pathology'")
     metadata.create_all(connection, tables=REVIEW_TABLES)
     connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
-
-
-def now() -> str:
-    """Return the time as the log keeps it: ISO 8601, UTC."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _create(connection: Connection, series_uid: str | None) -> None:
