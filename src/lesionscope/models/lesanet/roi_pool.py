@@ -90,9 +90,12 @@ class _BoxPool(torch.autograd.Function):  # type: ignore[misc]  # torch is opaqu
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         n, c, height, width = ctx.shape
         (places,) = ctx.saved_tensors
-        whole = grad.new_zeros(n, c, height * width)
-        whole.scatter_add_(2, places.flatten(2), grad.flatten(2))
-        return whole.view(ctx.shape), None
+        # Channels last, as the maps are where speed counts: gradients of two layouts are slow to add.
+        whole = grad.new_zeros(n * height * width * c)
+        lesions = torch.arange(n, device=grad.device)[:, None, None] * (height * width)
+        flat = (places.flatten(2) + lesions) * c + torch.arange(c, device=grad.device)[:, None]
+        whole.index_add_(0, flat.flatten(), grad.flatten())
+        return whole.view(n, height, width, c).permute(0, 3, 1, 2), None
 
 
 class _GraphRoiPool(torch.autograd.Function):  # type: ignore[misc]  # torch is opaque to mypy here
