@@ -9,9 +9,8 @@ on :attr:`StudyView.canvases`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
 from psygnal import Signal
@@ -22,7 +21,6 @@ from lesionscope.ct.volume import CTVolume
 from lesionscope.ct.windows import Window, default_window
 from lesionscope.lesions.lesion import Point
 from lesionscope.viewer import banner as words
-from lesionscope.viewer import slab as slabs
 from lesionscope.viewer import status
 from lesionscope.viewer.banner import Banner
 from lesionscope.viewer.canvas import Canvas, qt_viewer_of, weak_call
@@ -32,6 +30,7 @@ from lesionscope.viewer.guard import ImageGuard
 from lesionscope.viewer.help import HelpWindow
 from lesionscope.viewer.image import IMAGE_NAME, SHOWN_KEY, image_layer, layer_of
 from lesionscope.viewer.keys import Key, KeyBinder, merged
+from lesionscope.viewer.linked_planes import LinkedPlanes
 from lesionscope.viewer.panes import PlanePanes, WindowWatch
 from lesionscope.viewer.planes import AXIAL, BY_AXIS, CORONAL, SAGITTAL
 from lesionscope.viewer.rack import Rack
@@ -42,7 +41,7 @@ from lesionscope.viewer.windowing import Windowing, data_range
 PANES_NAME = "Other planes"
 
 
-class StudyView:
+class StudyView(LinkedPlanes):
     """Shows one CT volume at a time in a napari viewer.
 
     Parameters
@@ -56,12 +55,8 @@ class StudyView:
         The viewer has no window.
     """
 
-    cursor_moved = Signal(tuple)
-    """Emitted with the LPS point (mm) after the cursor moved."""
     window_changed = Signal(object)
     """Emitted with the :class:`~lesionscope.ct.windows.Window` after it changed."""
-    view_changed = Signal()
-    """Emitted after slab, cine, crosshair or inversion changed."""
     canvases_changed = Signal(tuple)
     """Emitted with the canvases after the coronal and sagittal ones came or went."""
     study_changed = Signal(object)
@@ -70,15 +65,11 @@ class StudyView:
     """Emitted once, after everything was taken down."""
 
     def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
         self.viewer = viewer
         self._volume: CTVolume | None = None
         self._shown: CTVolume | None = None
-        self._grid: Grid | None = None
-        self._cursor: Point = (0.0, 0.0, 0.0)
-        self._busy = False
         self._is_closed = False
-        self._crosshair = True
-        self._slab = Slab()
         self.navigating = True
         """Whether a plain left drag moves the crosshair; off while a tool has the button."""
         self._main_qt = qt_viewer_of(viewer)
@@ -91,8 +82,7 @@ class StudyView:
         self._rack = Rack(self, self._binder, self.readout)
         self._panes: PlanePanes | None = None
         self._axial = self._rack.add(AXIAL, viewer, self._main_qt, full=True)
-        self._canvases: tuple[Canvas, ...] = (self._axial,)
-        self._active = self._axial
+        self._canvases, self._active = (self._axial,), self._axial
         self.cine = Cine(self._cine_step, self._main_qt)
         self.cine.changed.connect(self._view_was_changed)
         self._help: HelpWindow | None = None
@@ -113,19 +103,9 @@ class StudyView:
         return self._shown
 
     @property
-    def canvases(self) -> tuple[Canvas, ...]:
-        """Axial, and coronal and sagittal while their dock is open."""
-        return self._canvases
-
-    @property
     def axial(self) -> Canvas:
         """The viewer's own canvas."""
         return self._axial
-
-    @property
-    def active_canvas(self) -> Canvas:
-        """The canvas that keys act on: the one the pointer was on last."""
-        return self._active
 
     @property
     def main_window(self) -> QMainWindow:
@@ -138,13 +118,6 @@ class StudyView:
     def is_closed(self) -> bool:
         """Whether :meth:`close` was called."""
         return self._is_closed
-
-    def canvas(self, name: str) -> Canvas:
-        """Return the canvas ``"axial"``, ``"coronal"`` or ``"sagittal"``; ``KeyError`` where closed."""
-        for canvas in self._canvases:
-            if canvas.name == name:
-                return canvas
-        raise KeyError(name)
 
     def banner(self, canvas: Canvas) -> Banner:
         """Return the strip above a canvas."""
@@ -194,55 +167,6 @@ class StudyView:
             self._rack.banners[canvas].clear()
         self.study_changed.emit(None)
 
-    # -- the cursor -----------------------------------------------------------------------
-
-    @property
-    def cursor_lps(self) -> Point:
-        """The point that all canvases show, LPS mm."""
-        return self._cursor
-
-    def go_to(self, lps: Sequence[float]) -> None:
-        """Show the slices through a point (LPS mm) on every canvas; kept inside the volume."""
-        if self._grid is None:
-            return
-        self._set_cursor(self._grid.inside((float(lps[0]), float(lps[1]), float(lps[2]))))
-        for canvas in self._canvases:
-            canvas.reveal(self._cursor)
-
-    def scroll(self, steps: int, canvas: Canvas | None = None) -> bool:
-        """Move by slices, up the patient's axis where positive; answers whether anything moved."""
-        if self._grid is None:
-            return False
-        target = canvas or self._active
-        axis = 2 - target.axis
-        number, count = self.slice_of(target)
-        wanted = min(max(number - 1 + steps, 0), count - 1)
-        if wanted == number - 1:
-            return False
-        cursor = list(self._cursor)
-        cursor[axis] = self._grid.position(axis, wanted)
-        self._set_cursor((cursor[0], cursor[1], cursor[2]))
-        return True
-
-    def slice_of(self, canvas: Canvas) -> tuple[int, int]:
-        """Return the number of the slice that a canvas shows, from 1, and how many there are."""
-        if self._grid is None:
-            return (0, 0)
-        axis = 2 - canvas.axis
-        return (self._grid.nearest(axis, self._cursor[axis]) + 1, self._grid.size[axis])
-
-    @property
-    def crosshair(self) -> bool:
-        """Whether the crosshair is drawn."""
-        return self._crosshair
-
-    @crosshair.setter
-    def crosshair(self, visible: bool) -> None:
-        self._crosshair = visible
-        for canvas in self._canvases:
-            canvas.set_cross(self._cursor if self._shown else None, visible)
-        self.view_changed.emit()
-
     # -- how it is shown ------------------------------------------------------------------
 
     @property
@@ -262,17 +186,6 @@ class StudyView:
     def toggle_invert(self) -> None:
         """Swap black and white."""
         self.windowing.set_inverted(not self.inverted)
-        self._view_was_changed()
-
-    @property
-    def slab(self) -> Slab:
-        """Slab mode and thickness."""
-        return self._slab
-
-    def set_slab(self, slab: Slab) -> None:
-        """Show slabs, on every canvas."""
-        self._slab = slab
-        self._apply_slab()
         self._view_was_changed()
 
     def reset_views(self) -> None:
@@ -296,11 +209,6 @@ class StudyView:
         if self._help is None:
             self._help = HelpWindow(self.main_window)
         self._help.open_with(self._binder.keys)
-
-    def activate(self, canvas: Canvas) -> None:
-        """Let keys act on a canvas from now on."""
-        if canvas in self._canvases:
-            self._active = canvas
 
     def pointer_moved(self, canvas: Canvas, lps: Point) -> None:
         """Show in the status bar what lies under the pointer."""
@@ -370,49 +278,6 @@ class StudyView:
         self.windowing.link(image)
         canvas.hang()
 
-    def _set_cursor(self, lps: Point) -> None:
-        if self._grid is None:
-            return
-        self._cursor = lps
-        self._busy = True
-        try:
-            for canvas in self._canvases:
-                # The slice's own centre, so that slabs round alike wherever the cursor is.
-                canvas.set_slice(self._slice_centre(canvas))
-                canvas.set_cross(lps, self._crosshair)
-        finally:
-            self._busy = False
-        self._describe()
-        self.cursor_moved.emit(lps)
-
-    def _slice_centre(self, canvas: Canvas) -> float:
-        assert self._grid is not None
-        axis = 2 - canvas.axis
-        return self._grid.position(axis, self._grid.nearest(axis, self._cursor[axis]))
-
-    def _dims_moved(self) -> None:
-        """Follow a slice that was chosen elsewhere, on napari's slider for example."""
-        if self._busy or self._grid is None:
-            return
-        cursor = list(self._cursor)
-        for canvas in self._canvases:
-            if not np.isclose(canvas.slice_position_mm, self._slice_centre(canvas)):
-                cursor[2 - canvas.axis] = canvas.slice_position_mm
-        if tuple(cursor) != self._cursor:
-            self._set_cursor(self._grid.inside((cursor[0], cursor[1], cursor[2])))
-
-    def _order_changed(self) -> None:
-        if not self._busy:
-            self._set_cursor(self._cursor)
-            self._apply_slab()
-
-    def _apply_slab(self) -> None:
-        if self._grid is None:
-            return
-        for canvas in self._canvases:
-            slabs.apply(self._slab, canvas, self._grid.spacing[2 - canvas.axis])
-        self._describe()
-
     def _describe(self) -> None:
         if self._grid is None:
             return
@@ -435,10 +300,6 @@ class StudyView:
     def _window_was_set(self, window: Window) -> None:
         self._describe()
         self.window_changed.emit(window)
-
-    def _view_was_changed(self, *_: object) -> None:
-        self._describe()
-        self.view_changed.emit()
 
     def _cine_step(self, direction: int) -> bool:
         return self.scroll(direction, self._active)
