@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -17,7 +16,7 @@ from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import InputError, LesionscopeError
 from lesionscope.inference.scope import impossible
 from lesionscope.lesions.cases import Case, read_cases
-from lesionscope.lesions.deeplesion import TABLE, read_dl_info
+from lesionscope.lesions.deeplesion import TABLE, read_dl_info, read_sentences
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.ontology.lesanet_files import read_label_file
 from lesionscope.retrieval.keys import key, patient_key, site_secret, study_key
@@ -37,7 +36,8 @@ def deeplesion_lesions(root: Path, split: str, say: Say) -> tuple[Iterator[Unrea
     rows = read_dl_info(root / TABLE)
     released = read_label_file(root / LABEL_FILE)
     listed = released.splits[{"validation": "val"}.get(split, split)]
-    sentences = _sentences(root / REPORTS)
+    reports = root / REPORTS
+    sentences = read_sentences(reports) if reports.is_file() else {}
     numbers = [
         (number, relevant)
         for number, relevant in zip(listed.lesions, listed.relevant, strict=True)
@@ -61,7 +61,7 @@ def deeplesion_lesions(root: Path, split: str, say: Say) -> tuple[Iterator[Unrea
                 hu=hu,
                 patch_box=box,
                 labels=tuple(sorted(graph.expand(names))),
-                sentence=sentences.get(number, ""),
+                sentence=sentences.get(number, ("", ""))[1],
                 patient_key=key(secret, "patient", f"deeplesion/{row.patient}"),
                 study_key=key(secret, "study", f"deeplesion/{row.patient}/{row.study}"),
                 origin=Origin(f"deeplesion:{row.file_name}"),
@@ -114,13 +114,3 @@ def _lesion(case: Case, volume: CTVolume, secret: bytes) -> UnreadLesion:
         long_mm=None if lesion.long is None else lesion.long.length_mm,
         short_mm=None if lesion.short is None else lesion.short.length_mm,
     )
-
-
-def _sentences(path: Path) -> dict[int, str]:
-    if not path.is_file():
-        return {}
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return {int(row["lesion_idx"]): str(row["text"]) for row in rows}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} can't be read as sentences of lesions ({error}).") from error

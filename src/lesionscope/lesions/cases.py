@@ -13,7 +13,7 @@ import io
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lesionscope.errors import InputError
@@ -28,6 +28,7 @@ class Case:
     """One row.
 
     ``id`` is the row's own, or its number from 1. ``problem`` says why it can't be read, or is "".
+    ``more`` holds the further columns that were asked for, "" where the table has none.
     """
 
     line: int
@@ -38,10 +39,13 @@ class Case:
     labels: tuple[str, ...] = ()
     sentence: str = ""
     problem: str = ""
+    more: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_cases(path: str | Path) -> tuple[Case, ...]:
+def read_cases(path: str | Path, *, more: tuple[str, ...] = ()) -> tuple[Case, ...]:
     """Read a table of lesions; a row that can't be used has a ``problem``, and the others stand.
+
+    ``more`` names columns that it may have besides.
 
     Raises
     ------
@@ -60,12 +64,13 @@ def read_cases(path: str | Path) -> tuple[Case, ...]:
         reader.fieldnames = names
         if "path" not in names or not {"click", "long"} & set(names):
             raise InputError(f"{path} lists no lesions: it needs a column 'path', and 'click' or 'long'.")
-        if strange := [name for name in names if name not in COLUMNS]:
-            raise InputError(f"{path} has a column '{strange[0]}': the columns are {', '.join(COLUMNS)}.")
+        known = COLUMNS + more
+        if strange := [name for name in names if name not in known]:
+            raise InputError(f"{path} has a column '{strange[0]}': the columns are {', '.join(known)}.")
         cases: list[Case] = []
         lines: dict[str, int] = {}
         for number, cells in enumerate(reader, start=1):
-            case = _case(cells, number, reader.line_num, path.parent)
+            case = _case(cells, number, reader.line_num, path.parent, more)
             if case.id in lines:
                 problem = f"its id was given already, on line {lines[case.id]}"
                 case = Case(case.line, f"{case.id} (line {case.line})", case.path, problem=problem)
@@ -78,7 +83,9 @@ def read_cases(path: str | Path) -> tuple[Case, ...]:
     return tuple(cases)
 
 
-def _case(cells: Mapping[str, str | None], number: int, line: int, folder: Path) -> Case:
+def _case(
+    cells: Mapping[str, str | None], number: int, line: int, folder: Path, more: tuple[str, ...]
+) -> Case:
     said = {name: (cells.get(name) or "").strip() for name in COLUMNS}
     name, path = said["id"] or str(number), folder / said["path"]
     if None in cells:
@@ -95,7 +102,8 @@ def _case(cells: Mapping[str, str | None], number: int, line: int, folder: Path)
     if "long" not in marks and ("click" not in marks or "short" in marks):
         return Case(line, name, path, problem="it needs a 'click', or a 'long' diameter")
     labels = tuple(filter(None, (label.strip() for label in said["labels"].split(";"))))
-    return Case(line, name, path, said["series"] or None, marks, labels, said["sentence"])
+    further = {column: (cells.get(column) or "").strip() for column in more}
+    return Case(line, name, path, said["series"] or None, marks, labels, said["sentence"], more=further)
 
 
 def _numbers(text: str) -> tuple[float, ...]:

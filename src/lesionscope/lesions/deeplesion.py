@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -173,6 +174,29 @@ def write_dl_info(path: str | Path, rows: Iterable[DeepLesionRow]) -> Path:
     table.writerow(COLUMNS)
     table.writerows(_cells(row) for row in rows)
     return write_atomically(path, text.getvalue())
+
+
+def read_sentences(path: str | Path) -> dict[int, tuple[str, str]]:
+    """Read reports' sentences: JSON lines of ``lesion_idx`` (a row, from 0), ``text``, and perhaps ``id``.
+
+    Returns
+    -------
+    dict
+        Row to (id, text); the id is the row's number where none is given.
+
+    Raises
+    ------
+    InputError
+        The file can't be read, or a line isn't one.
+    """
+    try:
+        lines = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+        return {
+            int(line["lesion_idx"]): (str(line.get("id", line["lesion_idx"])), str(line["text"]))
+            for line in lines
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path} can't be read as sentences of lesions ({error}).") from error
 
 
 def read_slice(path: str | Path) -> NDArray[np.int16]:

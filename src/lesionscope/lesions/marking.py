@@ -61,8 +61,12 @@ def box_around(points: ArrayLike, padding: float | Sequence[float] = DEFAULT_PAD
 
 
 def new_identity() -> tuple[str, str]:
-    """Return a lesion id (UUID) and its DICOM tracking UID (``2.25.`` form, PS3.5 B.2)."""
-    identity = uuid.uuid4()
+    """Return a new lesion id (UUID) and its DICOM tracking UID."""
+    return identity_of(uuid.uuid4())
+
+
+def identity_of(identity: uuid.UUID) -> tuple[str, str]:
+    """Return the lesion id and the DICOM tracking UID (``2.25.`` form, PS3.5 B.2) that a UUID gives."""
     return str(identity), f"2.25.{identity.int}"
 
 
