@@ -27,12 +27,12 @@ from lesionscope.ontology.label_graph import LabelGraph, load_labels
 from lesionscope.progress import CancelToken, Progress, silent
 
 from ..engine.half import halve
+from ..engine.parallel import joined
 from .calibrate import METHOD, PlattScaling, calibration_error, fit_platt
 from .dataset import load_split
 from .labels import ancestor_matrix
 from .metrics import Floats, decide, per_class, tuned_thresholds
 from .package_writer import onnx_section, write_package
-from .parallel import joined
 from .recipe import LesaNetRecipe
 from .scoring import groups_of
 from .trainer import Trained, Trainer, infer, textures

@@ -21,12 +21,14 @@ from torch import Tensor, nn
 from lesionscope.errors import InputError
 from lesionscope.models.lesanet.lesion_embedding import LesionEmbedding
 from lesionscope.models.lesanet.network import LesaNet, build
+from lesionscope.models.lesanet.output import LesaNetOutput
 from lesionscope.models.lesanet.texture import patch_texture
 from lesionscope.ontology.label_graph import LabelGraph
 from lesionscope.progress import CancelToken, Progress, silent
 
 from ..engine import checkpoints
 from ..engine.devices import cpu_threads, pick_device
+from ..engine.parallel import Processes
 from ..engine.schedule import learning_rate, order_of_epoch
 from .dataset import Lesions
 from .labels import Targets, ancestor_matrix, scored_targets, training_targets
@@ -34,7 +36,6 @@ from .lesion_graph import coarse_parts, descriptions
 from .memory import keep_freed_memory
 from .metrics import decide, per_class, tuned_thresholds
 from .objective import Draws, Objective
-from .parallel import Processes
 from .recipe import LesaNetRecipe
 
 Network = LesaNet | LesionEmbedding
@@ -187,7 +188,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["rate"]
         patches, boxes = self.train.inputs(self.processes.share(rows), self.device)
-        output = self.processes.gathered(self.model(patches, boxes))
+        output = LesaNetOutput(*self.processes.gathered(self.model(patches, boxes)))
         terms = self.objective(output, *self._learnt(rows), draws)
         loss = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(loss):

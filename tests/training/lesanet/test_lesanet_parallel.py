@@ -13,8 +13,8 @@ import pytest
 import torch
 from lesion_fakes import discs, tiny_recipe
 from lesionscope.training.engine.checkpoints import LOG
+from lesionscope.training.engine.parallel import AllReduceBatchNorm, Processes, joined
 from lesionscope.training.lesanet.dataset import Lesions
-from lesionscope.training.lesanet.parallel import AllReduceBatchNorm, Processes, joined
 from lesionscope.training.lesanet.trainer import Trainer
 from torch import nn
 

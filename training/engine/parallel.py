@@ -1,7 +1,7 @@
 """Several processes that train as one (``torchrun``): the same losses as a single process.
 
 Each process takes its share of a batch through the network; outputs are then gathered, so that every
-process draws the same triplets and hard examples from the whole batch and computes the same loss.
+process sees the whole batch's (draws the same hard examples from it, say) and computes the same loss.
 Gradients flow through a process's own share alone and are summed over processes. Batch normalisation
 takes its statistics from the whole batch too: torch's SyncBatchNorm on CUDA, and on a CPU, which that can't
 do, :class:`AllReduceBatchNorm`.
@@ -10,7 +10,7 @@ do, :class:`AllReduceBatchNorm`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,9 +20,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, distributed, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
-
-from lesionscope.models.lesanet.output import LesaNetOutput
 
 PATIENCE = timedelta(hours=3)
 """How long processes wait for the first to make the data."""
@@ -39,11 +38,9 @@ class Processes:
         """Return this process's part of a batch."""
         return np.array_split(rows, self.count)[self.rank]
 
-    def gathered(self, own: LesaNetOutput) -> LesaNetOutput:
-        """Put all processes' outputs together, as many from each; gradients reach this one's own part."""
-        if self.count == 1:
-            return own
-        return LesaNetOutput(*map(self._gathered, own))
+    def gathered(self, own: Iterable[Tensor]) -> Iterable[Tensor]:
+        """Put all processes' parts of each output together; gradients reach this one's own part alone."""
+        return own if self.count == 1 else map(self._gathered, own)
 
     def _gathered(self, own: Tensor) -> Tensor:
         parts = [torch.empty_like(own) for _ in range(self.count)]
@@ -67,7 +64,7 @@ class Processes:
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
             return cast(nn.Module, DistributedDataParallel(network, [device.index]))
         for module in network.modules():
-            if type(module) is nn.BatchNorm2d:
+            if type(module) in (nn.BatchNorm2d, nn.BatchNorm3d):
                 module.__class__ = AllReduceBatchNorm
         return cast(nn.Module, DistributedDataParallel(network))
 
@@ -114,20 +111,26 @@ class _Sum(torch.autograd.Function):  # type: ignore[misc]  # torch is opaque to
         return total
 
 
-class AllReduceBatchNorm(nn.BatchNorm2d):  # type: ignore[misc]  # torch is opaque to mypy here
-    """Batch normalisation over the lesions of all processes, on any device."""
+class AllReduceBatchNorm(_BatchNorm):  # type: ignore[misc]  # torch is opaque to mypy here
+    """Batch normalisation over the cases of all processes, on any device."""
+
+    def _check_input_dim(self, x: Tensor) -> None:
+        """Take any number of axes after the channels."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise ``(n, c, h, w)``."""
+        """Normalise ``(n, c, …)``."""
         if not self.training:
-            return super().forward(x)
+            normalised: Tensor = super().forward(x)
+            return normalised
+        space = (-1, *(1,) * (x.ndim - 2))
+        axes = (0, *range(2, x.ndim))
         count = _Sum.apply(x.new_tensor([x.numel() / x.shape[1]]))
-        mean = _Sum.apply(x.sum(dim=(0, 2, 3))) / count
-        centred = x - mean[:, None, None]
-        variance = _Sum.apply(centred.square().sum(dim=(0, 2, 3))) / count
+        mean = _Sum.apply(x.sum(dim=axes)) / count
+        centred = x - mean.view(space)
+        variance = _Sum.apply(centred.square().sum(dim=axes)) / count
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return centred * scale[:, None, None] + self.bias[:, None, None]
+        return centred * scale.view(space) + self.bias.view(space)
