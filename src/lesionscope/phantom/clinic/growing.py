@@ -26,8 +26,7 @@ ORGANS = frozenset(
 )
 """Families that claim a place for themselves: no lesion of another family grows there."""
 PLACE_TRIES = 12
-SETTLED_MM = {"bone": 12.0, "lung": 7.0}
-"""How far around a point its host is looked at, by family: see :func:`settled`."""
+BONE_REACH_MM = 12.0
 LATTICE = 26
 SLICES = 7
 CONTRAST_HU = {"unenhanced": 0.0, "arterial": 55.0, "portal venous": 65.0, "delayed": 45.0}
@@ -108,23 +107,20 @@ def suits(draw: Draw, possible: Possible, parts: frozenset[str]) -> bool:
     return draw.place in parts and claims <= {draw.family}
 
 
-def settled(body: Body, point: Points, family: str) -> Points:
-    """Return the middle, in the axial plane, of the host around a point; elsewhere the point itself.
+def settled(body: Body, point: Points) -> Points:
+    """Return the middle of the bone around a point, in the axial plane.
 
-    A lesion that its host cuts off has its marks further inside than its centre. Where every
-    lesion of the host starts a little inside, one that is not cut is found at the same places.
+    A lesion that its bone cuts off has its marks around the bone's middle. Where every lesion of
+    bone starts there, one that breaks out of it is found at the same places.
     """
-    if family not in SETTLED_MM:
-        return point
-    reach = SETTLED_MM[family]
-    side = 2 * int(reach) + 1
-    low = point - (reach, reach, 0.0)
+    side = 2 * int(BONE_REACH_MM) + 1
+    low = point - (BONE_REACH_MM, BONE_REACH_MM, 0.0)
     canvas = Canvas(Geometry((side, side, 1), (1.0, 1.0, 1.0), (low[0], low[1], low[2])))
     body.paint(canvas)
     x, y, _ = canvas.coordinates()
-    near = np.hypot(x - np.float32(point[0]), y - np.float32(point[1]))[0] <= reach
-    host = np.where(near, np.asarray(room_in(family, canvas.hu))[0], 0).astype(np.float32)
-    rows, columns = np.nonzero(main_part(host) > 0.5)
+    near = np.hypot(x - np.float32(point[0]), y - np.float32(point[1]))[0] <= BONE_REACH_MM
+    bone = np.where(near, np.asarray(room_in("bone", canvas.hu))[0], 0).astype(np.float32)
+    rows, columns = np.nonzero(main_part(bone) > 0.5)
     if len(rows) == 0:
         return point
     middle = [0.5 * (columns.min() + columns.max()), 0.5 * (rows.min() + rows.max()), 0.0]

@@ -160,8 +160,8 @@ class ClinicPatient:
                 there = self.body.body_parts_at(moved)
                 if suits(labels, possible, there):
                     point, parts = moved, there
-            moved = settled(self.body, point, labels.family)
-            if moved is not point:
+            if labels.family == "bone":
+                moved = settled(self.body, point)
                 there = self.body.body_parts_at(moved)
                 if suits(labels, possible, there):
                     point, parts = moved, there
