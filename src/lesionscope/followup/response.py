@@ -2,8 +2,9 @@
 
 Source: Eisenhauer et al., *New response evaluation criteria in solid tumours: revised RECIST
 guideline (version 1.1)*, Eur J Cancer 45 (2009) 228–247; sections are quoted as ``§``; and the
-EORTC's *RECIST 1.1 questions and clarifications*, quoted as Q&A. All sizes are millimetres. What the guideline leaves to the reader (whether non-targets have
-progressed unequivocally, whether a lesion is new or was only overlooked) is an input here.
+EORTC's *RECIST 1.1 questions and clarifications*, quoted as Q&A. All sizes are millimetres. What
+the guideline leaves to the reader (whether non-targets have progressed unequivocally, whether a
+lesion is new or was only overlooked) is an input here.
 """
 
 from __future__ import annotations

@@ -53,8 +53,9 @@ def why_not_target(candidate: Candidate) -> str | None:
     if candidate.slice_mm > THICK_SLICE_MM:
         least = max(least, 2 * candidate.slice_mm)
     if size < least - ROUNDING_MM:
-        what = "a node's short axis" if candidate.node else "a lesion's long axis"
-        return f"{candidate.name} measures {size:.1f} mm: RECIST 1.1 asks {what} to be {least:g} mm or more here."
+        return (
+            f"{candidate.name} measures {size:.1f} mm: a target's {axis} axis is {least:g} mm or more here."
+        )
     return None
 
 
