@@ -1,4 +1,4 @@
-"""The command line: ``lesionscope info | read | mine | models | bank | train | evaluate | phantom | …``.
+"""The command line: ``lesionscope info | read | mine | models | bank | review | train | phantom | …``.
 
 No logic here: arguments in, a layer called, an exit status out. Layers are loaded
 only when their command runs, so that ``--help`` and ``read`` start fast.
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lesionscope import __version__
-from lesionscope.commands.arguments import add_bank, add_marks
+from lesionscope.commands.arguments import add_bank, add_marks, add_review
 from lesionscope.errors import LesionscopeError
 
 STOPPED = 130
@@ -90,6 +90,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_import_lesanet(kinds.add_parser("import-lesanet", help=IMPORT_LESANET, parents=[common]))
 
     add_bank(command("bank", "bank:run", "Build, ask or show a bank of known lesions."))
+
+    add_review(command("review", "review:run", "Review mined labels: into a project, and out of it."))
 
     train = command("train", "training:train", "Train a recipe; it resumes where it was stopped.")
     _add_recipe(train)

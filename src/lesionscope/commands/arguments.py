@@ -115,3 +115,55 @@ def add_bank(bank: argparse.ArgumentParser) -> None:
     query.add_argument("--device", **device)
     show = kinds.add_parser("show", help="check a bank, and print what it holds as JSON", allow_abbrev=False)
     show.add_argument("bank", metavar="BANK", help="a bank's name, or the path of its folder")
+
+
+def add_review(review: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``lesionscope review``."""
+    kinds = review.add_subparsers(metavar="import|export|kappa", required=True, dest="review_command")
+    take_in = kinds.add_parser(
+        "import", help="take lesions with mined labels into a project, new or not", allow_abbrev=False
+    )
+    take_in.add_argument("project", metavar="PROJECT", type=Path, help="the project's file")
+    take_in.add_argument(
+        "--from", dest="source", type=Path, metavar="DIR", help="a folder in DeepLesion's layout"
+    )
+    take_in.add_argument(
+        "--list",
+        type=Path,
+        metavar="FILE",
+        help="a table: path, click or long and short, patient, labels or sentence, perhaps id, series, "
+        "uncertain, split, sentence_id",
+    )
+    take_in.add_argument("--labels", type=Path, metavar="FILE", help="LesaNet's label file (the one in DIR)")
+    take_in.add_argument(
+        "--sentences",
+        type=Path,
+        metavar="FILE",
+        help="JSON lines of lesion_idx and text (reports.jsonl in DIR)",
+    )
+    take_in.add_argument(
+        "--split",
+        nargs="+",
+        choices=("train", "validation", "test"),
+        default=["train", "validation", "test"],
+        help="which lesions of DIR (all)",
+    )
+    take_in.add_argument("--limit", type=int, metavar="N", help="so many lesions at most")
+    export = kinds.add_parser(
+        "export", help="write the labels for training, and the decisions as a table", allow_abbrev=False
+    )
+    export.add_argument("project", metavar="PROJECT", type=Path, help="the project's file")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE", help="the label file (JSON)")
+    kappa = kinds.add_parser(
+        "kappa",
+        help="how two readers agree, as JSON on stdout; projects are taken together",
+        allow_abbrev=False,
+    )
+    kappa.add_argument(
+        "projects", metavar="PROJECT", type=Path, nargs="+", help="one project, or one a reader"
+    )
+    kappa.add_argument("--readers", metavar="A,B", help="which two, where there are more")
+    for chosen in (export, kappa):
+        chosen.add_argument(
+            "--adjudicator", metavar="NAME", help="the reader who decides where others don't agree"
+        )

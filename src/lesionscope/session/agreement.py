@@ -9,7 +9,8 @@ from math import nan
 from typing import Literal
 
 from lesionscope.ontology.label_graph import LabelGraph
-from lesionscope.session.review import sight
+from lesionscope.session.decisions import Decision
+from lesionscope.session.review import Sight, sight
 from lesionscope.session.state import SessionState
 
 Rating = Literal["yes", "uncertain", "no"]
@@ -51,6 +52,20 @@ class Agreement:
     disagreements: tuple[Disagreement, ...]
 
 
+def together(states: Sequence[SessionState]) -> SessionState:
+    """Return the lesions and decisions of several projects, such as one of each reader, as of one."""
+    decided: dict[str, tuple[Decision, ...]] = {}
+    for state in states:
+        for lesion_id, decisions in state.decided.items():
+            decided[lesion_id] = decided.get(lesion_id, ()) + decisions
+    return SessionState(
+        decisions=tuple(decision for state in states for decision in state.decisions),
+        decided=decided,
+        mined={one.id: one for state in states for one in state.mined.values()},
+        studies={one.id: one for state in states for one in state.studies.values()},
+    )
+
+
 def readers(state: SessionState) -> tuple[str, ...]:
     """Return who decided anything, in the order of their first decision."""
     return tuple(dict.fromkeys(decision.reader for decision in state.decisions))
@@ -66,6 +81,11 @@ def ratings(
     seen = sight(state, lesion_id, reader, blinded=True)
     if not seen.saved:
         return None
+    return said(seen, graph)
+
+
+def said(seen: Sight, graph: LabelGraph) -> Mapping[str, Rating]:
+    """Return what a reader's decisions say of labels, those that accepted ones imply included."""
     found: dict[str, Rating] = {}
     for label, decision in seen.own.items():
         found[label] = "yes" if decision.holds else "uncertain" if decision.verdict == "uncertain" else "no"
