@@ -1,0 +1,1 @@
+"""Chest projections of phantoms: anatomy as chords along y, fourteen findings, a detector."""
