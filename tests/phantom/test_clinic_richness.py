@@ -24,7 +24,7 @@ def test_reports_say_about_four_labels_of_a_training_lesion_and_more_are_true():
                 mined.append(len(core & set(miner.mine(written.text).labels)))
                 said.append(len(core & graph.expand(written.labels("relevant", "uncertain"))))
                 true.append(len(patient.lesions[mark.lesion].labels))
-    assert 3.9 < np.mean(mined) < 4.5
-    # Rules take over some of what is said of others; of the lesion itself a little less is said.
-    assert 3.7 < np.mean(said) <= np.mean(mined)
+    assert 4.05 < np.mean(said) < 4.35
+    # Rules take over some of what is said of others, and find what parts of it make together.
+    assert np.mean(said) <= np.mean(mined) < 4.6
     assert np.mean(true) > np.mean(mined) + 1

@@ -33,7 +33,7 @@ def sentence(seed: int, split: Any = "train") -> tuple[tuple[label_sets.LabelSet
 
 @pytest.fixture(scope="module")
 def many() -> dict[str, list[tuple[tuple[label_sets.LabelSet, ...], ReportSentence]]]:
-    return {split: [sentence(i, split) for i in range(700)] for split in SPLITS}
+    return {split: [sentence(i, split) for i in range(1000)] for split in SPLITS}
 
 
 @settings(max_examples=150, deadline=None)
@@ -168,9 +168,10 @@ def test_reports_say_about_four_labels_and_the_truth_is_richer(many: Any) -> Non
         annotated.append(len(GRAPH.expand(written.labels("relevant", "uncertain")) & core))
         mined.append(len(core.intersection(miner.mine(written.text).labels)))
         truth.append(len(patient[0].labels))
-    assert 3.75 < np.mean(annotated) < 4.5
-    assert 3.9 < np.mean(mined) < 4.7
-    assert np.mean(truth) > np.mean(annotated) + 1
+    assert 4.0 < np.mean(annotated) < 4.6
+    assert 4.3 < np.mean(mined) < 4.9
+    # These lesions are sparser than the clinic's, of which 2.4 more labels are true than said.
+    assert np.mean(truth) > np.mean(annotated) + 0.8
 
 
 def test_sentences_hold_what_reports_hold(many: Any) -> None:

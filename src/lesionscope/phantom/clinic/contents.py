@@ -12,16 +12,29 @@ from .phrases import ALTERNATIVES, NODE, Content, Phrases
 from .wording import Term
 
 BODY_PART, TYPE, ATTRIBUTE = "body part", "type", "attribute"
-SAY_LOOK = 0.56
-"""How often an attribute that is true is said; at most three are."""
 SAY_TYPE_AS_LOOK = 0.25
-SAY_PLACE = 0.76
 SAY_PLACE_OF_NODE = 0.1
 """A lymph node's name often says its place."""
-COARSER_PLACE = 0.25
-"""How often a place is said more coarsely than it is known."""
-COARSER_HEAD = 0.2
 MOST_LOOKS = 3
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How much is said of a lesion.
+
+    ``look`` and ``place``: how often an attribute that is true and the place are said;
+    ``coarser_place``, ``coarser_head``: how often they are said more coarsely than they are known.
+    """
+
+    look: float
+    place: float
+    coarser_place: float
+    coarser_head: float
+
+
+OF_INTEREST = Detail(0.7, 0.82, 0.2, 0.16)
+IN_PASSING = Detail(0.36, 0.5, 0.4, 0.35)
+"""Reports say less of the lesions that they mention beside the one they are about."""
 
 
 class Reported(Protocol):
@@ -66,14 +79,14 @@ def is_node(label: str) -> bool:
     return label.endswith(NODE)
 
 
-def choose(lesion: Reported, index: int, phrases: Phrases) -> Content:
+def choose(lesion: Reported, index: int, phrases: Phrases, detail: Detail) -> Content:
     """Choose what is said of a lesion."""
     terms = phrases.wording.terms
     direct = [terms[name] for name in sorted(lesion.direct) if name in terms]
     known = [terms[name] for name in sorted(lesion.labels) if name in terms]
-    head = _head(direct, known, phrases)
-    looks = _looks(direct, head, phrases)
-    place = _place(direct, known, head, phrases)
+    head = _head(direct, known, phrases, detail)
+    looks = _looks(direct, head, phrases, detail)
+    place = _place(direct, known, head, phrases, detail)
     if head is None and not looks and place is None:
         place = next(
             (term.label for term in direct if term.kind == BODY_PART and not is_node(term.label)), None
@@ -87,9 +100,9 @@ def choose(lesion: Reported, index: int, phrases: Phrases) -> Content:
     )
 
 
-def _head(direct: Sequence[Term], known: Sequence[Term], phrases: Phrases) -> str | None:
+def _head(direct: Sequence[Term], known: Sequence[Term], phrases: Phrases, detail: Detail) -> str | None:
     nodes = [t.label for t in direct if is_node(t.label) and t.label != NODE]
-    coarse = phrases.chance(COARSER_HEAD)
+    coarse = phrases.chance(detail.coarser_head)
     types = [t.label for t in (known if coarse else direct) if t.kind == TYPE and t.nouns]
     if any(is_node(term.label) for term in direct):
         if nodes and not (coarse or ("lymphadenopathy" in types and phrases.chance(0.25))):
@@ -100,12 +113,12 @@ def _head(direct: Sequence[Term], known: Sequence[Term], phrases: Phrases) -> st
     return phrases.pick(types) if types and not phrases.chance(0.08) else None
 
 
-def _looks(direct: Sequence[Term], head: str | None, phrases: Phrases) -> tuple[str, ...]:
+def _looks(direct: Sequence[Term], head: str | None, phrases: Phrases, detail: Detail) -> tuple[str, ...]:
     said = []
     for term in direct:
         if term.label == head:
             continue
-        share = SAY_LOOK if term.kind == ATTRIBUTE else SAY_TYPE_AS_LOOK
+        share = detail.look if term.kind == ATTRIBUTE else SAY_TYPE_AS_LOOK
         if term.kind != BODY_PART and (term.adjectives or term.nouns) and phrases.chance(share):
             if term.kind == TYPE and not term.adjectives:
                 continue
@@ -114,11 +127,13 @@ def _looks(direct: Sequence[Term], head: str | None, phrases: Phrases) -> tuple[
     return tuple(said[:MOST_LOOKS])
 
 
-def _place(direct: Sequence[Term], known: Sequence[Term], head: str | None, phrases: Phrases) -> str | None:
+def _place(
+    direct: Sequence[Term], known: Sequence[Term], head: str | None, phrases: Phrases, detail: Detail
+) -> str | None:
     node = head is not None and is_node(head) and head != NODE
-    if not phrases.chance(SAY_PLACE_OF_NODE if node else SAY_PLACE):
+    if not phrases.chance(SAY_PLACE_OF_NODE if node else detail.place):
         return None
-    among = known if phrases.chance(COARSER_PLACE) else direct
+    among = known if phrases.chance(detail.coarser_place) else direct
     places = [t.label for t in among if t.kind == BODY_PART and t.nouns and not is_node(t.label)]
     return phrases.pick(places) if places else None
 

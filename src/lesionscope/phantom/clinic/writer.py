@@ -10,6 +10,8 @@ import numpy as np
 
 from .commonplaces import FINDINGS, LACKED, LANDMARKS, SUSPECTED
 from .contents import (
+    IN_PASSING,
+    OF_INTEREST,
     Reported,
     Slices,
     alternative,
@@ -26,9 +28,9 @@ from .wording import SLOT, Split, slots, wording
 TARGET, OTHER = "BOOKMARK", "OTHER_BMK"
 SHARES = {
     "measured": 0.12,  # bookmarks are sizes and slice numbers, not the prepared words
-    "two": 0.36,
+    "two": 0.34,
     "before": 0.06,
-    "extra": 0.13,
+    "extra": 0.12,
     "denial": 0.15,
     "history": 0.07,
     "doubt": 0.1,
@@ -101,7 +103,7 @@ class Writer:
 
     def _content(self, lesion: Reported, index: int) -> Content:
         phrases = self.phrases
-        content = choose(lesion, index, phrases)
+        content = choose(lesion, index, phrases, IN_PASSING if index else OF_INTEREST)
         self._heads.add(content.head)
         if content.head is not None:
             other = alternative(content.head, phrases)
@@ -363,7 +365,7 @@ class Writer:
         """Say another finding that has no bookmark: irrelevant to all."""
         phrases = self.phrases
         if self.others:
-            content = choose(self.others[-1], 0, phrases)
+            content = choose(self.others[-1], 0, phrases, IN_PASSING)
         else:
             head = phrases.pick([n for n in FINDINGS if n not in self.true] or ["implant"])
             content = Content(0, head, place=self._part())
