@@ -95,6 +95,7 @@ def _row(content: Content, lesion: Mapping[str, Any]) -> Row:
         **_findings(lesion),
         "warnings": " ".join(lesion["warnings"]),
         "stale": lesion["stale"],
+        **_response(content, lesion),
     }
     answer = lesion.get("pathology")
     if answer is not None:
@@ -119,6 +120,23 @@ def _row(content: Content, lesion: Mapping[str, Any]) -> Row:
         "package_sha256": made.get("package_sha256"),
         "software": content["software"],
     }
+    return row
+
+
+def _response(content: Content, lesion: Mapping[str, Any]) -> Row:
+    """Return what a lesion adds to the sum at each visit, and the response there."""
+    table = content.get("response")
+    if table is None:
+        return {}
+    row: Row = {}
+    followed = next((one for one in table["lesions"] if one["id"] == lesion["tracking_uid"]), None)
+    row["recist_role"] = followed and followed["role"]
+    for number, visit in enumerate(table["visits"], start=1):
+        size = followed and followed["sizes"][number - 1]
+        row[f"recist_visit{number}_date"] = date(visit["date"])
+        row[f"recist_visit{number}_mm"] = size and size["recist_mm"]
+        row[f"recist_visit{number}_sum_mm"] = visit["sum_mm"]
+        row[f"recist_visit{number}_response"] = visit["overall"]
     return row
 
 

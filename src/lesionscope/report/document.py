@@ -15,12 +15,14 @@ from typing import Any
 from lesionscope import __version__
 from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.volume import Source
+from lesionscope.followup.response import ResponseTable
 from lesionscope.inference.reading import LabelAnswer, PathologyAnswer, Provenance, Reading, Refusal
 from lesionscope.lesions.lesion import Diameter, Lesion
 from lesionscope.lesions.marking import warnings
 from lesionscope.models.card import Card
 from lesionscope.models.label_package import LabelCard
 from lesionscope.report import wording
+from lesionscope.report.response_rows import response_entry
 from lesionscope.report.reviewed import Finding, Review, findings_of, summary
 from lesionscope.report.sentence import lesion_sentence
 from lesionscope.session.state import SessionState
@@ -41,6 +43,7 @@ def lesion_report(
     cards: Iterable[AnyCard] = (),
     patient: bool = True,
     review: Review = EVERYTHING,
+    response: ResponseTable | None = None,
 ) -> Content:
     """Say what is known of some lesions of one series.
 
@@ -61,11 +64,13 @@ def lesion_report(
         Whether to name the patient; leave out where the output may be logged.
     review
         What readers decided on labels, and whether undecided answers go in.
+    response
+        Sums and response of several visits, where there are any.
 
     Returns
     -------
     dict
-        ``{"notice", "created", "software", "study", "models", "review", "lesions": […]}``.
+        ``{"notice", "created", "software", "study", "models", "review", "response", "lesions": […]}``.
     """
     rows = [(lesion, answers[0], answers[1] if len(answers) > 1 else None) for lesion, *answers in items]
     known = list(cards)
@@ -89,6 +94,7 @@ def lesion_report(
         "study": None if source is None else study_entry(source, patient=patient),
         "models": [card_entry(card) for card in known],
         "review": summary(lesions, review, unreviewed_scores=trees),
+        **({} if response is None else {"response": response_entry(response)}),
         "lesions": lesions,
     }
 
@@ -101,12 +107,21 @@ def session_report(
     cards: Iterable[AnyCard] = (),
     patient: bool = True,
     review: Review = EVERYTHING,
+    response: ResponseTable | None = None,
 ) -> Content:
     """Say what a session holds; see :func:`lesion_report`."""
     items = [
         (lesion, state.reading(lesion.id), state.reading(lesion.id, "labels")) for lesion in state.lesions
     ]
-    return lesion_report(items, geometry=geometry, source=source, cards=cards, patient=patient, review=review)
+    return lesion_report(
+        items,
+        geometry=geometry,
+        source=source,
+        cards=cards,
+        patient=patient,
+        review=review,
+        response=response,
+    )
 
 
 def lesion_entry(

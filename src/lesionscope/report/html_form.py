@@ -17,6 +17,7 @@ from lesionscope.files import write_atomically
 from lesionscope.report import wording
 from lesionscope.report.document import Content
 from lesionscope.report.key_image import KeyImage
+from lesionscope.report.response_rows import response_rows
 from lesionscope.report.text import date, moment, person, showable
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def text(content: Content, images: Mapping[str, KeyImage] | None = None) -> str:
         study=study,
         patient=study.get("patient"),
         lesions=[_shown(entry, pictures.get(entry["id"])) for entry in content["lesions"]],
+        response=response_rows(content["response"]) if "response" in content else [],
         reviewed=reviewed(content["review"]),
         words=wording,
     )
