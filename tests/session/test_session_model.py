@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -22,11 +23,28 @@ from hypothesis.stateful import (
 from lesionscope.inference.reading import Reading
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.lesions.marking import lesion_from_click, moved
-from lesionscope.session.commands import AddLesion, AddReading, RemoveLesion, ReplaceLesion
+from lesionscope.session.commands import (
+    AddLesion,
+    AddMined,
+    AddReading,
+    Decide,
+    RemoveLesion,
+    ReplaceLesion,
+)
+from lesionscope.session.decisions import Decision
+from lesionscope.session.mined import MinedLesion
 from lesionscope.session.store import Session
 
 SERIES = "1.2.826.0.1.3680043.8.498.1"
 places = st.tuples(*[st.integers(-2, 2)] * 3)
+
+
+class World(NamedTuple):
+    """What a snapshot holds."""
+
+    lesions: dict[str, Lesion]
+    decisions: list[Decision]
+    mined: list[MinedLesion]
 
 
 class ReadingSession(RuleBasedStateMachine):
@@ -35,12 +53,12 @@ class ReadingSession(RuleBasedStateMachine):
     marked = Bundle("marked")
     waiting = Bundle("waiting")
 
-    def __init__(self, reading_of: Callable[[Lesion], Reading]) -> None:
+    def __init__(self, reading_of: Callable[[Lesion], Reading], mined_of: Callable[[int], AddMined]) -> None:
         super().__init__()
-        self.reading_of = reading_of
+        self.reading_of, self.mined_of = reading_of, mined_of
         self.folder = Path(tempfile.mkdtemp())
         self.session = self.open()
-        self.snapshots: list[dict[str, Lesion]] = [{}]
+        self.snapshots: list[World] = [World({}, [], [])]
         self.position = 0
         self.given = 0
         self.kept: list[Reading] = []
@@ -50,10 +68,15 @@ class ReadingSession(RuleBasedStateMachine):
 
     @property
     def now(self) -> dict[str, Lesion]:
+        return self.world.lesions
+
+    @property
+    def world(self) -> World:
         return self.snapshots[self.position]
 
-    def step(self, lesions: dict[str, Lesion]) -> None:
-        self.snapshots[self.position + 1 :] = [lesions]
+    def step(self, lesions: dict[str, Lesion] | None = None, **others: list[Any]) -> None:
+        kept = {} if lesions is None else {"lesions": lesions}
+        self.snapshots[self.position + 1 :] = [self.world._replace(**kept, **others)]
         self.position += 1
 
     @rule(target=marked, place=places)
@@ -78,6 +101,44 @@ class ReadingSession(RuleBasedStateMachine):
         if lesion_id in self.now:
             self.session.apply(RemoveLesion(lesion_id))
             self.step({key: lesion for key, lesion in self.now.items() if key != lesion_id})
+
+    @rule(count=st.integers(1, 3))
+    def take_in(self, count: int) -> None:
+        start = max((int(one.id.partition("-")[2]) + 1 for one in self.world.mined), default=0)
+        made = self.mined_of(start + count)
+        self.session.apply(made)  # the first ones may be there already
+        self.step(mined=list(made.lesions))
+
+    @rule(
+        choices=st.lists(
+            st.tuples(
+                st.integers(0, 9),
+                st.sampled_from(["nodule", "mass", "lung"]),
+                st.sampled_from(["accepted", "rejected", "uncertain", "added"]),
+                st.sampled_from(["Ann", "Bob"]),
+                st.sampled_from([float("nan"), 1.25]),
+            ),
+            min_size=1,
+            max_size=4,
+            unique_by=lambda choice: choice[:2] + choice[3:4],
+        )
+    )
+    def decide(self, choices: list[tuple[int, str, Any, str, float]]) -> None:
+        there = [*self.now, *(one.id for one in self.world.mined)]
+        if not there:
+            return
+        made = {}
+        for n, label, verdict, reader, seconds in choices:
+            at = f"2024-05-06T07:08:09.{len(self.world.decisions):03d}+00:00"
+            one = Decision(
+                there[n % len(there)], label, verdict, reader, at, "mined", seen=(label,), seconds=seconds
+            )
+            made[(one.lesion_id, label, reader)] = one
+        self.session.apply(Decide(tuple(made.values())))
+        standing = {(d.lesion_id, d.label, d.reader): d.verdict for d in self.world.decisions}
+        news = [one for key, one in made.items() if standing.get(key) != one.verdict]
+        if news:
+            self.step(decisions=[*self.world.decisions, *news])
 
     @rule(target=waiting, lesion_id=marked)
     def start_reading(self, lesion_id: str) -> Reading | None:
@@ -112,6 +173,14 @@ class ReadingSession(RuleBasedStateMachine):
         assert [lesion.number for lesion in state.lesions] == sorted(
             lesion.number for lesion in self.now.values()
         )
+        world = self.world
+        # As text: two NaN are the same then.
+        assert list(map(repr, state.decisions)) == list(map(repr, world.decisions))
+        assert [one for ones in state.decided.values() for one in ones] == sorted(
+            state.decisions, key=lambda one: list(state.decided).index(one.lesion_id)
+        )
+        assert list(state.mined.values()) == world.mined
+        assert {one.study for one in world.mined} == set(state.studies)
         assert state.can_undo == (self.position > 0)
         assert state.can_redo == (self.position < len(self.snapshots) - 1)
         for key, lesion in self.now.items():
@@ -127,9 +196,11 @@ class ReadingSession(RuleBasedStateMachine):
         shutil.rmtree(self.folder)
 
 
-def test_random_reading_sessions(reading_of: Callable[[Lesion], Reading]) -> None:
+def test_random_reading_sessions(
+    reading_of: Callable[[Lesion], Reading], mined_of: Callable[[int], AddMined]
+) -> None:
     run_state_machine_as_test(
-        lambda: ReadingSession(reading_of),
+        lambda: ReadingSession(reading_of, mined_of),
         settings=settings(
             max_examples=40,
             stateful_step_count=40,
