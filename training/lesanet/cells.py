@@ -1,12 +1,14 @@
 """A table's cells (row × seed), on phantoms: one after another, a JSON file each, made once.
 
 Each row has the same search: of a few learning rates the one with the best F1 on validation lesions after a
-short run with another seed.
+short run on half the lesions, with another seed.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +18,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscope.errors import InputError
 from lesionscope.files import write_atomically
 from lesionscope.ontology.label_graph import load_labels
+from lesionscope.phantom.clinic.patients import VERSION
 from lesionscope.progress import Progress, silent
 
 from .. import recipes
+from ..engine.precision import FLOAT32
 from .bootstrap import patient_weights
 from .dataset import Lesions, load_split
 from .labels import ancestor_matrix
@@ -30,7 +35,8 @@ from .scoring import KINDS, NAMES, draws_of, groups_of, sets_of
 from .trainer import Trainer, infer
 
 RATES = (0.02, 0.05, 0.1)
-SEARCH_SEED, SEARCH_EPOCHS = 1000, 4
+SEARCH_SEED, SEARCH_EPOCHS, SEARCH_SHARE = 1000, 3, 0.5
+"""The search's seed, its epochs, and its share of the training and validation lesions."""
 RESAMPLES = 200
 RARE = 0.05
 """Labels of fewer of the training lesions than this are rare: the paper's 1,000 of 19,213."""
@@ -48,7 +54,13 @@ class Settings:
     test: int = 2400
     epochs: int = 15
     cache: str = ""
-    threads: int = 2
+    threads: int = 1
+    precision: str = FLOAT32
+
+    def said(self) -> dict[str, Any]:
+        """Return what a cell says of how it was made; all cells of a table say the same."""
+        own = dataclasses.asdict(self)
+        return {name: own[name] for name in own if name not in ("cache", "threads")} | {"phantom": VERSION}
 
     def recipe(self, row: str, seed: int, rate: float, epochs: int) -> LesaNetRecipe:
         """Return a row's recipe."""
@@ -64,6 +76,7 @@ class Settings:
             "epochs": epochs,
             "seed": seed,
             "threads": self.threads,
+            "precision": self.precision,
         }
         loaded = recipes.load(row, changes)
         assert isinstance(loaded, LesaNetRecipe)
@@ -102,18 +115,20 @@ class Table:
             found = {}
             for rate in rates:
                 recipe = self.settings.recipe(row, SEARCH_SEED, rate, SEARCH_EPOCHS)
-                trained = self._trainer(recipe, f"{row}-search-{rate}").fit(self.progress)
+                trained = self._trainer(recipe, f"{row}-search-{rate}", SEARCH_SHARE).fit(self.progress)
                 found[rate] = max(entry["validation"]["f1"] for entry in trained.history)
             content = {"row": row, "validation_f1": found, "rate": max(found, key=found.__getitem__)}
+            content |= {"epochs": SEARCH_EPOCHS, "share": SEARCH_SHARE, "settings": self.settings.said()}
             write_atomically(path, json.dumps(content, indent=1) + "\n")
-        return float(json.loads(path.read_text(encoding="utf-8"))["rate"])
+            for rate in rates:
+                shutil.rmtree(self.runs / f"{row}-search-{rate}", ignore_errors=True)
+        return float(self._made(path)["rate"])
 
     def cell(self, row: str, seed: int, rates: Sequence[float] = RATES) -> dict[str, Any]:
         """Make a cell, or read it where it is made."""
         path = self.folder / f"{row}-seed{seed}.json"
         if path.exists():
-            made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return made
+            return self._made(path)
         recipe = self.settings.recipe(row, seed, self.rate(row, rates), self.settings.epochs)
         started = time.monotonic()
         trainer = self._trainer(recipe, f"{row}-seed{seed}")
@@ -122,18 +137,44 @@ class Table:
             "row": row,
             "seed": seed,
             "rate": recipe.optimisation.lr,
-            "settings": {"width": self.settings.width, "train": self.settings.train}
-            | {"epochs": self.settings.epochs, "test": self.settings.test},
+            "settings": self.settings.said(),
+            "device": trainer.device.type,
+            "threads": self.settings.threads,
             "seconds": round(time.monotonic() - started, 1),
             "best_epoch": trained.epoch,
             "epochs": list(trained.history),
             "draws": self._draws(trainer),
         }
         write_atomically(path, json.dumps(content) + "\n")
+        shutil.rmtree(self.runs / f"{row}-seed{seed}", ignore_errors=True)
         return content
 
-    def _trainer(self, recipe: LesaNetRecipe, name: str) -> Trainer:
-        train, validation = self.lesions("train"), self.lesions("validation")
+    def _made(self, path: Path) -> dict[str, Any]:
+        """Read a file of the table.
+
+        Raises
+        ------
+        InputError
+            It was made in another way than what is made now.
+        """
+        made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if made["settings"] != (wanted := self.settings.said()):
+            apart = ", ".join(
+                f"{name} {made['settings'].get(name)} and not {value}"
+                for name, value in wanted.items()
+                if made["settings"].get(name) != value
+            )
+            raise InputError(
+                f"{path} was made in another way ({apart}), and a table's cells are all made alike: "
+                "give another --folder, or delete it to have it made again."
+            )
+        return made
+
+    def _trainer(self, recipe: LesaNetRecipe, name: str, share: float = 1.0) -> Trainer:
+        train, validation = (
+            lesions[np.arange(round(share * len(lesions)))] if share < 1 else lesions
+            for lesions in (self.lesions("train"), self.lesions("validation"))
+        )
         return Trainer(recipe, self.graph, train, validation, self.runs / name)
 
     def _draws(self, trainer: Trainer) -> dict[str, Any]:

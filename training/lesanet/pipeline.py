@@ -99,6 +99,7 @@ def _package(
 ) -> None:
     """Calibrate, set thresholds and write ``package`` and ``metrics.json``."""
     network = halve(trained.network.cpu())
+    network.backbone.bfloat16 = False  # as it will be used
     rows, targets = trainer.validation_rows, trainer.validation_targets
     answers = infer(network, trainer.validation, rows, progress=progress, cancel=cancel)
     ancestors = ancestor_matrix(graph) & recipe.labels.expansion

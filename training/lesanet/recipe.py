@@ -10,6 +10,7 @@ from lesionscope.errors import InputError
 from lesionscope.models.familiarity import DistanceRule
 from lesionscope.models.lesanet.spec import LesaNetSpec
 
+from ..engine.precision import FLOAT32, PRECISIONS
 from .rhem import GAMMA, SAMPLES
 from .triplets import MARGIN, THRESHOLD, TRIPLETS
 
@@ -184,6 +185,8 @@ class LesaNetRecipe:
         CPU threads of torch; 0 = torch's own choice.
     device
         ``auto`` (CUDA where there is one), ``cpu``, ``cuda:0``…
+    precision
+        ``float32``, or ``bfloat16`` for the convolutions where the device has it.
     """
 
     name: str
@@ -201,8 +204,11 @@ class LesaNetRecipe:
     seed: int = 123
     threads: int = 2
     device: str = "auto"
+    precision: str = FLOAT32
 
     def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}")
         if self.epochs < 1 or self.batch < 3 or self.threads < 0 or self.calibration_penalty < 0:
             raise ValueError(
                 "epochs must be at least 1, batch at least 3, threads and calibration_penalty not negative"
@@ -215,7 +221,7 @@ class LesaNetRecipe:
     def fixing(self) -> dict[str, Any]:
         """Return the part that fixes the trained weights; a run resumes only if it is unchanged."""
         values = self.as_dict()
-        keys = ("data", "labels", "network", "losses", "optimisation", "epochs", "batch", "seed")
+        keys = ("data", "labels", "network", "losses", "optimisation", "epochs", "batch", "seed", "precision")
         fixed = {key: values[key] for key in keys}
         fixed["data"] = {k: v for k, v in fixed["data"].items() if k not in ("cache", "workers", "test")}
         return fixed

@@ -29,6 +29,7 @@ from lesionscope.progress import CancelToken, Progress, silent
 from ..engine import checkpoints
 from ..engine.devices import cpu_threads, pick_device
 from ..engine.parallel import Processes
+from ..engine.precision import BFLOAT16, check_precision
 from ..engine.schedule import learning_rate, order_of_epoch
 from .dataset import Lesions
 from .labels import Targets, ancestor_matrix, scored_targets, training_targets
@@ -130,7 +131,9 @@ class Trainer:
         )
         keep_freed_memory()
         self.device = pick_device(recipe.device)
+        check_precision(recipe.precision, self.device)
         self.network: Network = initialise(recipe).to(self.device).to(memory_format=torch.channels_last)
+        self.network.backbone.bfloat16 = recipe.precision == BFLOAT16
         self.model = processes.wrapped(self.network, self.device)
         self.best = copy.deepcopy(self.network.state_dict())
         self.optimiser = optimiser_of(recipe, self.network)

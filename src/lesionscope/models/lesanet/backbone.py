@@ -29,11 +29,18 @@ class MultiscaleVGG(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy
     ----------
     spec
         Its width, and its rule for boxes.
+
+    Attributes
+    ----------
+    bfloat16
+        Whether convolutions compute in bfloat16, for training where that is quicker; not by default. Features
+        are float32 in any case.
     """
 
     def __init__(self, spec: LesaNetSpec) -> None:
         super().__init__()
         self.roi = spec.roi
+        self.bfloat16 = False
         channels = SLICES
         for block, (width, layers) in enumerate(zip(spec.channels, LAYERS, strict=True), 1):
             for layer in range(1, layers + 1):
@@ -52,6 +59,12 @@ class MultiscaleVGG(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy
         boxes
             The lesions' boxes x0, y0, x1, y1 in patch pixels ``(n, 4)``.
         """
+        if not self.bfloat16:
+            return self._features(patches, boxes)
+        with torch.autocast(patches.device.type, torch.bfloat16):
+            return self._features(patches, boxes).float()
+
+    def _features(self, patches: Tensor, boxes: Tensor) -> Tensor:
         features = []
         x = patches
         for block in range(1, BLOCKS + 1):
