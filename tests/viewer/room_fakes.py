@@ -104,6 +104,7 @@ class FakeReader:
         self.started = threading.Event()
         self.release: threading.Event | None = None
         self.closed = False
+        self.prepared = 0
 
     def __call__(self) -> tuple[FakeReader, None]:
         """Be one's own maker."""
@@ -129,6 +130,9 @@ class FakeReader:
             step += 1
             time.sleep(0.005)
         return reading(lesion, volume.source.uid, self.answer_with(lesion, override_scope))
+
+    def prepare(self) -> None:
+        self.prepared += 1
 
     def close(self) -> None:
         self.closed = True

@@ -10,13 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lesionscope.ct.crops import crop, patient_axes
 from lesionscope.ct.geometry import Geometry
-from lesionscope.ct.volume import CTVolume
+from lesionscope.ct.volume import CTVolume, Source
 from lesionscope.inference.click_extent import Mask, mask_of
 from lesionscope.inference.click_rays import ANGLES, RADIUS_MM, TOLERANCES_HU, along_rays, outlines
 from lesionscope.lesions.lesion import Diameter, Lesion, Point
@@ -162,6 +163,15 @@ def propose(volume: CTVolume, click_lps: ArrayLike, *, cancel: CancelToken | Non
         expected,
         timings,
     )
+
+
+@cache
+def practise() -> None:
+    """Propose once on a made-up ball, so that all that a proposal loads is there when a person clicks."""
+    z, y, x = np.ogrid[-4:5, -32:33, -32:33]
+    hu = np.where(x * x + y * y + (2 * z) ** 2 < 100, 40, -800).astype(np.int16)
+    geometry = Geometry((65, 65, 9), (1.0, 1.0, 2.0), (-32.0, -32.0, -8.0))
+    propose(CTVolume(hu, geometry, Source("practice")), (0.0, 0.0, 0.0))
 
 
 def on_slice(geometry: Geometry, lps: ArrayLike) -> Point:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from lesionscope.config import Config
 from lesionscope.ct.volume import CTVolume, Source
 from lesionscope.errors import InputError
@@ -54,6 +56,12 @@ class LabelReader:
             progress=progress,
             override_scope=override_scope,
         )
+
+    def prepare(self) -> None:
+        """Load all that a reading needs, so that the first one is fast."""
+        self.predictor.prepare()
+        if self.bank is not None:
+            self.bank.query(np.ones(self.bank.dimension), 1)
 
     def close(self) -> None:
         """Let go of the network and of the bank."""

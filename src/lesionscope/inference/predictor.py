@@ -63,10 +63,10 @@ class Predictor:
         return self._runner.model
 
     def prepare(self) -> None:
-        """Check the package's files and load the network and the bank, so that the first reading is fast."""
-        self._runner.ready()
-        width = self.package.bank().shape[1]
-        self.package.familiarity(np.zeros(width, dtype=np.float32))
+        """Check the package's files and load all that a reading needs, so that the first one is fast."""
+        network = self._runner.ready()
+        shape = self.package.card.preprocessing.shape
+        self._answer(network.run(np.zeros((1, 1, *shape), dtype=np.float32)))
 
     def close(self) -> None:
         """Let go of the network; a reading that is under way ends as it would have."""

@@ -33,6 +33,9 @@ class Reader(Protocol):
     ) -> Reading:
         """Read one lesion."""
 
+    def prepare(self) -> None:
+        """Load all that a reading needs."""
+
     def close(self) -> None:
         """Let go of the network."""
 
@@ -149,8 +152,15 @@ class Desk:
         self._jobs[key] = job
 
     def prepare(self) -> None:
-        """Load the model ahead of the first lesion, so that its name and card are known."""
-        self._worker.submit(lambda _cancel, _progress: self.ready(), done=lambda _: self._tell_package())
+        """Load the model ahead of the first lesion, so that its card is known and it answers at once."""
+
+        def task(_cancel: CancelToken, _progress: Progress) -> None:
+            reader = self.ready()
+            if reader is not None:
+                reader.prepare()
+
+        # What is wrong with a model is said where a lesion is read.
+        self._worker.submit(task, done=lambda _: self._tell_package())
 
     def cancel(self, lesion_id: str) -> None:
         """Stop reading a lesion; its status says so at once."""

@@ -31,6 +31,7 @@ from lesionscope.viewer.propose import Propose, Proposed, Proposer
 from lesionscope.viewer.readings import Readings
 from lesionscope.viewer.room_rules import changed_lesions, neighbour, reaches
 from lesionscope.viewer.room_state import RoomState, Tool
+from lesionscope.viewer.warm import Warm
 from lesionscope.viewer.workers import Worker
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ Which = Literal["long", "short"]
 READ_AFTER_MS = 500
 """Quiet time after the last edit before a lesion is read again by itself: long
 enough to draw the short diameter after the long one, or to drag both end points."""
+PREPARE_AFTER_MS = 200
+"""A study is drawn first: imports on another thread hold up the window's own."""
 SHORTEST_MM = 1.0
 KEPT = ("package", "label_package", "labels_missing", "known", "window")
 """Parts of the state that another study leaves alone."""
@@ -62,6 +65,8 @@ class Room(HeldState):
         stopped or fails. Return reads again at any time.
     propose
         Proposes diameters for a click; nothing is proposed without it.
+    warm
+        Called on the worker's thread with each study, so that its first click is as fast as the next.
     """
 
     def __init__(
@@ -72,11 +77,13 @@ class Room(HeldState):
         session_path: Callable[[str], Path] = default_path,
         auto_read: bool = True,
         propose: Propose | None = None,
+        warm: Warm | None = None,
     ) -> None:
         super().__init__()
         self._session: Session | None = None
         self._session_path = session_path
         self._auto_read = auto_read
+        self._warm = warm
         self._due: set[str] = set()
         self.worker = Worker("lesionscope-room")
         self.readings = Readings(
@@ -89,6 +96,10 @@ class Room(HeldState):
         self._timer.setSingleShot(True)
         self._timer.setInterval(READ_AFTER_MS)
         self._timer.timeout.connect(self._read_due)
+        self._shown_timer = QTimer()
+        self._shown_timer.setSingleShot(True)
+        self._shown_timer.setInterval(PREPARE_AFTER_MS)
+        self._shown_timer.timeout.connect(self._prepare)
 
     def _set(self, **changes: Any) -> None:
         super()._set(**changes)
@@ -109,7 +120,14 @@ class Room(HeldState):
         session = self._session.state if self._session is not None else None
         selected = session.lesions[-1].id if session is not None and session.lesions else None
         self._show(RoomState(volume=volume, session=session, session_note=note, selected=selected))
+        self._shown_timer.start()
+
+    def _prepare(self) -> None:
+        """Load what the first click needs, so that it is as fast as the next."""
         self.readings.prepare()
+        volume, warm = self._state.volume, self._warm
+        if volume is not None and warm is not None:
+            self.worker.submit(lambda cancel, _: warm(volume, cancel))
 
     def leave(self) -> None:
         """Let go of the study: its session closes, its readings stop."""
@@ -123,6 +141,7 @@ class Room(HeldState):
 
     def _end_study(self) -> None:
         self._timer.stop()
+        self._shown_timer.stop()
         self._due.clear()
         self.readings.clear()
         if self._session is not None:
@@ -134,6 +153,7 @@ class Room(HeldState):
         if self._closed:
             return
         self._timer.stop()
+        self._shown_timer.stop()
         self._closed = True
         if self.worker.close():
             self.readings.close()

@@ -11,6 +11,7 @@ from lesionscope.viewer.desk import default_labels
 from lesionscope.viewer.propose import default_propose
 from lesionscope.viewer.room import Room
 from lesionscope.viewer.stage import Stage
+from lesionscope.viewer.warm import warm_up
 
 _rooms: weakref.WeakKeyDictionary[Any, Room] = weakref.WeakKeyDictionary()
 _stages: weakref.WeakKeyDictionary[Room, Stage] = weakref.WeakKeyDictionary()
@@ -24,13 +25,14 @@ def room_for(viewer: Any, **options: Any) -> Room:
     viewer
         A :class:`napari.Viewer`, also as the proxy that napari hands to plugins.
     options
-        Of :class:`Room`; taken only by the call that makes it. Clicks get proposals unless they
-        say otherwise.
+        Of :class:`Room`; taken only by the call that makes it. Clicks get proposals, and studies are
+        warmed up, unless they say otherwise.
     """
     viewer = getattr(viewer, "__wrapped__", viewer)
     room = _rooms.get(viewer)
     if room is None or room.closed:
-        room = Room(**{"propose": default_propose, "make_labels": default_labels, **options})
+        usual = {"propose": default_propose, "make_labels": default_labels, "warm": warm_up}
+        room = Room(**{**usual, **options})
         _rooms[viewer] = room
         _stages[room] = Stage(room, viewer, partial(_forget, weakref.ref(viewer), weakref.ref(room)))
     return room
