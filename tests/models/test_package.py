@@ -143,7 +143,7 @@ def test_weights_that_do_not_fit_are_refused(copy):
 
 @pytest.mark.parametrize(
     "section",
-    [{"kind": "dense"}, {"stem": "vgg"}, {"embedding": ["block9"]}, {"growth": "many"}, {"extra": 1}],
+    [{"kind": "flat"}, {"stem": "vgg"}, {"embedding": ["block9"]}, {"growth": "many"}, {"extra": 1}],
 )
 def test_a_network_section_is_read_strictly(section):
     with pytest.raises(InputError):

@@ -122,6 +122,7 @@ class AllReduceBatchNorm(_BatchNorm):  # type: ignore[misc]  # torch is opaque t
         if not self.training:
             normalised: Tensor = super().forward(x)
             return normalised
+        kept, x = x.dtype, x if x.dtype == torch.float64 else x.float()
         space = (-1, *(1,) * (x.ndim - 2))
         axes = (0, *range(2, x.ndim))
         count = _Sum.apply(x.new_tensor([x.numel() / x.shape[1]]))
@@ -133,4 +134,4 @@ class AllReduceBatchNorm(_BatchNorm):  # type: ignore[misc]  # torch is opaque t
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return centred * scale.view(space) + self.bias.view(space)
+        return (centred * scale.view(space) + self.bias.view(space)).to(kept)

@@ -30,10 +30,12 @@ from .losses import IGNORE
 METHOD = "prior correction, then vector scaling by head"
 
 
-def class_frequencies(targets: NDArray[np.int64], width: int) -> Floats:
-    """Share of each class among a head's known targets, ``(width,)``."""
-    known = targets[targets != IGNORE]
-    return np.bincount(known, minlength=width) / max(len(known), 1)
+def class_frequencies(targets: NDArray[np.int64], width: int, weights: ArrayLike | None = None) -> Floats:
+    """Share of each class among a head's known targets ``(n,)``, cases weighted where given; ``(width,)``."""
+    known = targets != IGNORE
+    w = np.ones(len(targets)) if weights is None else np.asarray(weights, dtype=np.float64)
+    counts = np.bincount(targets[known], w[known], minlength=width)
+    return np.asarray(counts / max(float(counts.sum()), 1e-12))
 
 
 def prior_shift(weights: ArrayLike | None, training: ArrayLike, population: ArrayLike) -> Floats:

@@ -16,6 +16,7 @@ from lesionscope.models.card import Preprocessing
 from lesionscope.ontology.tree import PathologyTree
 from lesionscope.progress import CancelToken, Progress, silent
 
+from . import cohort
 from .augment import Augmentation, augment
 from .manifest import read_cubes, read_manifest, subsets
 from .recipe import Data, RadPathRecipe
@@ -25,7 +26,7 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True, eq=False)
 class Cubes:
-    """Cubes of HU, int16 ``(n, 64, 64, 64)`` (z, y, x) at 1 mm, and their classes.
+    """Cubes of HU, int16 ``(n, s, s, s)`` (z, y, x) over 64 mm (s = 64 at 1 mm), and their classes.
 
     ``leaf`` ``(n,)`` indexes ``tree.leaves``. ``columns`` holds what the source
     knows beside (a phantom's latent parameters), one ``(n,)`` array a name;
@@ -70,6 +71,8 @@ def load_split(
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
     if recipe.data.source == "phantom":
         return _phantom(recipe.data, tree, split, progress, cancel)
+    if recipe.data.source == "cohort":
+        return _cohort(recipe, tree, split, progress, cancel)
     return _manifest(recipe, tree, split, progress, cancel)
 
 
@@ -85,22 +88,45 @@ def _phantom(
 ) -> Cubes:
     from lesionscope.phantom.radpath import cubes
 
-    def watched(done: int, total: int, label: str) -> None:
-        if cancel is not None:
-            cancel.check()
-        progress(done, total, label)
-
     made = cubes(
         split,
         getattr(data, split),
         frequencies=data.frequencies,
         workers=data.workers,
         cache=cache_folder(data),
-        progress=watched,
+        progress=_watched(progress, cancel),
     )
     index = {tag: i for i, tag in enumerate(tree.leaves)}
     leaf = np.array([index[tag] for tag in made.leaf], dtype=np.int64)
     return Cubes(tree, made.hu, leaf, {**made.scanner, **made.latents}, made.seeds)
+
+
+def _watched(progress: Progress, cancel: CancelToken | None) -> Progress:
+    """Return a progress that can be cancelled."""
+
+    def watched(done: int, total: int, label: str) -> None:
+        if cancel is not None:
+            cancel.check()
+        progress(done, total, label)
+
+    return watched
+
+
+def _cohort(
+    recipe: RadPathRecipe, tree: PathologyTree, split: str, progress: Progress, cancel: CancelToken | None
+) -> Cubes:
+    everybody = cohort.members(tree)
+    hu = cohort.cubes(
+        everybody,
+        recipe.preprocessing.spacing_mm,
+        cache_folder(recipe.data),
+        recipe.data.workers,
+        _watched(progress, cancel),
+    )
+    wanted = getattr(recipe.data, f"{split}_subsets")
+    mine = [index for index, member in enumerate(everybody) if member.subset in wanted]
+    leaf = np.array([tree.leaves.index(everybody[index].leaf) for index in mine], dtype=np.int64)
+    return Cubes(tree, hu[mine], leaf, {}, np.array([everybody[index].seed for index in mine]))
 
 
 def _manifest(

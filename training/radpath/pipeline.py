@@ -14,13 +14,15 @@ import numpy as np
 from lesionscope.files import write_atomically
 from lesionscope.models.card import CalibrationCard, Card, FamiliarityCard
 from lesionscope.models.familiarity import Bank, prepare
-from lesionscope.models.package import ModelPackage
+from lesionscope.models.package import ModelPackage, open_package
 from lesionscope.models.pathology_net import PathologyNet
 from lesionscope.models.probabilities import VectorScaling, calibrated, tree_scores
+from lesionscope.models.systems import LEAVES, answered_tree, learnt_tree
 from lesionscope.ontology.tree import PathologyTree, load_tree
 from lesionscope.progress import CancelToken, Progress, silent
 
 from ..engine.half import halve
+from ..engine.parallel import joined
 from .augment import Augmentation
 from .calibrate import METHOD, calibrate, class_frequencies
 from .dataset import Cubes, load_split
@@ -54,13 +56,37 @@ def train(
     """Train a recipe in ``out`` (or go on there) and write ``out/package``.
 
     Leaves ``checkpoint.pt``, ``log.jsonl``, ``metrics.json`` (validation figures)
-    and ``package/``. The test split isn't touched: see ``evaluate.py``.
+    and ``package/``. The test split isn't touched: see ``evaluate.py``. Started by
+    ``torchrun``, several processes train as one.
     """
     started = time.monotonic()
-    tree = load_tree()
-    training = load_split(recipe, tree, "train", progress=progress, cancel=cancel)
-    validation = load_split(recipe, tree, "validation", progress=progress, cancel=cancel)
-    trained = Trainer(recipe, tree, training, validation, out).fit(progress, cancel)
+    tree = answered_tree(recipe.network.kind, load_tree(recipe.data.tree or None))
+    with joined(recipe.device) as processes:
+        with processes.first_alone():
+            training = load_split(recipe, tree, "train", progress=progress, cancel=cancel)
+            validation = load_split(recipe, tree, "validation", progress=progress, cancel=cancel)
+        trainer = Trainer(recipe, tree, training, validation, out, processes)
+        trained = trainer.fit(progress if processes.rank == 0 else silent, cancel)
+        with processes.first_alone():
+            if processes.rank == 0:
+                _package(recipe, tree, training, validation, trained, out, started, progress, cancel)
+    return TrainingResult(
+        out, open_package(out / PACKAGE), json.loads((out / METRICS).read_text(encoding="utf-8"))
+    )
+
+
+def _package(
+    recipe: RadPathRecipe,
+    tree: PathologyTree,
+    training: Cubes,
+    validation: Cubes,
+    trained: Trained,
+    out: Path,
+    started: float,
+    progress: Progress,
+    cancel: CancelToken | None,
+) -> None:
+    """Calibrate the trained network and write its package and figures."""
     network = halve(trained.network.cpu())
     answers = infer(network, tree, validation, recipe.preprocessing, progress=progress, cancel=cancel)
     scaling = _calibrate(recipe, tree, training, validation, answers)
@@ -70,7 +96,7 @@ def train(
     def card(sha256: dict[str, str]) -> Card:
         return _card(recipe, tree, network, training, validation, scaling, familiarity, figures, sha256)
 
-    package = write_package(out / PACKAGE, network, tree, bank, card)
+    write_package(out / PACKAGE, network, tree, bank, card)
     metrics = {
         "recipe": recipe.as_dict(),
         "seconds": round(time.monotonic() - started, 1),
@@ -78,21 +104,24 @@ def train(
         "validation": figures,
     }
     write_atomically(out / METRICS, json.dumps(metrics, indent=1, allow_nan=False) + "\n")
-    return TrainingResult(out, package, metrics)
 
 
 def _calibrate(
     recipe: RadPathRecipe, tree: PathologyTree, training: Cubes, validation: Cubes, answers: Answers
 ) -> dict[str, VectorScaling]:
     """Fit calibration on the validation split, whose class frequencies are the population's."""
+    learnt = learnt_tree(recipe.network.kind, tree)
     seen, held_out = head_targets(tree, training.leaf), head_targets(tree, validation.leaf)
-    weights = class_weights(tree, seen) if recipe.class_weights else None
+    weights = class_weights(learnt, head_targets(learnt, training.leaf)) if recipe.class_weights else None
+    of_case = None
+    if weights is not None and learnt.heads != tree.heads:  # one weight a leaf, whatever the head
+        of_case, weights = weights[LEAVES].numpy()[training.leaf], None
     return calibrate(
         tree,
         answers.logits,
         held_out,
         weights=None if weights is None else {name: w.numpy() for name, w in weights.items()},
-        training={head.name: class_frequencies(seen[head.name], head.width) for head in tree.heads},
+        training={head.name: class_frequencies(seen[head.name], head.width, of_case) for head in tree.heads},
         population={head.name: class_frequencies(held_out[head.name], head.width) for head in tree.heads},
         penalty=recipe.calibration_penalty,
     )
@@ -163,13 +192,7 @@ def _card(
 ) -> Card:
     """Write down what the package is."""
     words = recipe.package
-    phantom = recipe.data.source == "phantom"
-    frequencies = "equally many of each leaf" if recipe.data.frequencies == "balanced" else "as in Table 1"
-    population = (
-        f"simulated lung lesions, {frequencies}"
-        if phantom
-        else "lesions with the manifest's class frequencies"
-    )
+    population = _population(recipe)
     return Card(
         name=words.name,
         version=words.version,
@@ -186,7 +209,7 @@ def _card(
         calibration=CalibrationCard(METHOD, population, scaling),
         familiarity=familiarity,
         training_data={
-            "source": "phantoms" if phantom else "a manifest of CT volumes",
+            "source": "a manifest of CT volumes" if recipe.data.source == "manifest" else "phantoms",
             "population": population,
             "train": training.counts(),
             "validation": validation.counts(),
@@ -198,3 +221,11 @@ def _card(
         licence=words.licence,
         sha256=sha256,
     )
+
+
+def _population(recipe: RadPathRecipe) -> str:
+    """Say which cases probabilities hold for."""
+    if recipe.data.source == "manifest":
+        return "lesions with the manifest's class frequencies"
+    balanced = recipe.data.source == "phantom" and recipe.data.frequencies == "balanced"
+    return f"simulated lung lesions, {'equally many of each leaf' if balanced else 'as in Table 1'}"

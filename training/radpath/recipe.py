@@ -11,6 +11,7 @@ from lesionscope.models.card import Preprocessing
 from lesionscope.models.familiarity import DistanceRule
 from lesionscope.models.pathology_net import NetworkSpec
 
+from ..engine.precision import PRECISIONS
 from .augment import Augmentation
 
 
@@ -20,11 +21,14 @@ class Data:
 
     ``source: phantom`` renders ``train`` + ``validation`` + ``test`` cubes whose
     patients differ, with Table 1's class frequencies (``table1``) or equally many
-    of each leaf (``balanced``). ``source: manifest`` reads volumes listed in a CSV
-    file (see ``manifest.py``) and tells the splits apart by subset 0–4.
+    of each leaf (``balanced``). ``source: cohort`` renders phantoms with Table 1's very
+    counts (see ``cohort.py``), ``source: manifest`` reads volumes listed in a CSV file (see
+    ``manifest.py``); both tell the splits apart by subset 0–4. ``tree`` is the path of
+    another class tree than Pulmonary-RadPath's, for a manifest.
     """
 
     source: str = "phantom"
+    tree: str = ""
     train: int = 3300
     validation: int = 660
     test: int = 2200
@@ -37,8 +41,10 @@ class Data:
     workers: int = 2
 
     def __post_init__(self) -> None:
-        if self.source not in ("phantom", "manifest"):
-            raise ValueError("source must be phantom or manifest")
+        if self.source not in ("phantom", "cohort", "manifest"):
+            raise ValueError("source must be phantom, cohort or manifest")
+        if self.tree and self.source != "manifest":
+            raise ValueError("phantoms have Pulmonary-RadPath's classes: give 'tree' with source: manifest")
         if self.source == "manifest" and not self.manifest:
             raise ValueError("source: manifest needs the path of a CSV file in 'manifest'")
         if self.frequencies not in ("balanced", "table1"):
@@ -131,6 +137,8 @@ class RadPathRecipe:
         Of initialisation, order and augmentation.
     threads
         CPU threads of torch; 0 = torch's own choice.
+    precision
+        ``float32``, or ``bfloat16`` for convolutions where the processor is fast at it.
     device
         ``auto`` (CUDA where there is one), ``cpu``, ``cuda:0``…
     """
@@ -151,8 +159,11 @@ class RadPathRecipe:
     seed: int = 0
     threads: int = 2
     device: str = "auto"
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be {' or '.join(PRECISIONS)}")
         if self.epochs < 1 or self.batch < 2 or self.threads < 0:
             raise ValueError("epochs must be at least 1, batch at least 2, threads not negative")
         if self.calibration_penalty < 0:
@@ -166,7 +177,7 @@ class RadPathRecipe:
         """Return the part that fixes the trained weights; a run resumes only if it is unchanged."""
         keys = ("data", "network", "augmentation", "optimisation", "preprocessing", "epochs")
         values = self.as_dict()
-        fixed = {key: values[key] for key in (*keys, "batch", "class_weights", "seed")}
+        fixed = {key: values[key] for key in (*keys, "batch", "class_weights", "seed", "precision")}
         fixed["network"] = {k: v for k, v in fixed["network"].items() if k != "embedding"}
         fixed["data"] = {k: v for k, v in fixed["data"].items() if k not in ("cache", "workers", "test")}
         return fixed
@@ -180,6 +191,10 @@ def check(recipe: RadPathRecipe) -> RadPathRecipe:
     InputError
         With a sentence.
     """
-    if recipe.preprocessing.shape != (48, 48, 48):
-        raise InputError(f"The recipe '{recipe.name}' asks for another crop than the 48³ of the network.")
+    sides = set(recipe.preprocessing.shape)
+    if len(sides) != 1 or not sides <= {32, 48}:
+        raise InputError(
+            f"The recipe '{recipe.name}' asks for a crop of {recipe.preprocessing.shape}; networks here take "
+            "cubes of 48 voxels, or of 32 for quick comparisons."
+        )
     return recipe

@@ -2,7 +2,8 @@
 
 An epoch's order and augmentation follow from the seed and its number alone, so a
 run that was killed goes on from its last whole epoch and ends with the same
-weights as one that was not (same machine, same number of threads).
+weights as one that was not (same machine, same number of threads and processes).
+Started by ``torchrun``, several processes share each batch and train as one.
 """
 
 from __future__ import annotations
@@ -22,17 +23,22 @@ from lesionscope.errors import InputError
 from lesionscope.models.card import Preprocessing
 from lesionscope.models.pathology_net import PathologyNet
 from lesionscope.models.probabilities import Floats, tree_scores
+from lesionscope.models.systems import answered_tree, learnt_tree
 from lesionscope.ontology.tree import PathologyTree
 from lesionscope.progress import CancelToken, Progress, silent
 
 from ..engine import checkpoints
 from ..engine.devices import cpu_threads, pick_device
+from ..engine.parallel import Processes
+from ..engine.precision import check_precision, half_where_asked
 from ..engine.schedule import learning_rate, order_of_epoch
 from .augment import NONE, Augmentation
 from .dataset import Cubes, batch
 from .losses import class_weights, head_targets, hierarchy_loss
 from .metrics import expected_calibration_error, leaf_auc
 from .recipe import RadPathRecipe
+
+ALONE = Processes()
 
 
 def initialise(tree: PathologyTree, recipe: RadPathRecipe) -> PathologyNet:
@@ -50,6 +56,19 @@ class Trained:
     history: tuple[dict[str, Any], ...]
 
 
+class _Learner(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
+    """What training asks of a network: logits of what it learns, in float32, without an embedding."""
+
+    def __init__(self, network: PathologyNet, precision: str) -> None:
+        super().__init__()
+        self.network, self.precision = network, precision
+
+    def forward(self, cubes: Tensor) -> dict[str, Tensor]:
+        with half_where_asked(self.precision, cubes.device):
+            logits = self.network.learnt(cubes)
+        return {name: z.float() for name, z in logits.items()}
+
+
 class Trainer:
     """One run of a recipe in a folder; :meth:`fit` starts or goes on.
 
@@ -61,19 +80,32 @@ class Trainer:
         Cubes; the validation split is scored after each epoch, never learnt from.
     out
         Folder for ``checkpoint.pt`` and ``log.jsonl``.
+    processes
+        Those that train together; the first writes the files.
     """
 
     def __init__(
-        self, recipe: RadPathRecipe, tree: PathologyTree, train: Cubes, validation: Cubes, out: Path
+        self,
+        recipe: RadPathRecipe,
+        tree: PathologyTree,
+        train: Cubes,
+        validation: Cubes,
+        out: Path,
+        processes: Processes = ALONE,
     ) -> None:
-        self.recipe, self.tree, self.out = recipe, tree, out
+        self.recipe, self.out, self.processes = recipe, out, processes
+        self.tree = answered_tree(recipe.network.kind, tree)
+        self.learnt = learnt_tree(recipe.network.kind, tree)
         self.train, self.validation = train, validation
         if len(train) < recipe.batch:
             raise InputError(
                 f"The training split has {len(train)} cases, fewer than one batch of {recipe.batch}; "
                 "add cases or make the batch smaller."
             )
+        if recipe.batch % processes.count:
+            raise InputError(f"A batch of {recipe.batch} can't be shared by {processes.count} processes.")
         self.device = pick_device(recipe.device)
+        check_precision(recipe.precision, self.device)
         self.network = _placed(initialise(tree, recipe), self.device)
         self.averaged = copy.deepcopy(self.network) if recipe.optimisation.ema else None
         self.optimiser = torch.optim.AdamW(
@@ -81,8 +113,8 @@ class Trainer:
             lr=recipe.optimisation.lr,
             weight_decay=recipe.optimisation.weight_decay,
         )
-        self.targets = head_targets(tree, train.leaf)
-        weights = class_weights(tree, self.targets) if recipe.class_weights else None
+        self.targets = head_targets(self.learnt, train.leaf)
+        weights = class_weights(self.learnt, self.targets) if recipe.class_weights else None
         self.weights = None if weights is None else {k: v.to(self.device) for k, v in weights.items()}
         self.steps = len(train) // recipe.batch  # the last, smaller batch is dropped
         self.epoch = 0
@@ -92,16 +124,18 @@ class Trainer:
         """Train to the recipe's last epoch, from the folder's checkpoint where there is one."""
         with cpu_threads(self.recipe.threads):
             self.resume()
+            self.model = self.processes.wrapped(_Learner(self.network, self.recipe.precision), self.device)
             for _ in range(self.epoch, self.recipe.epochs):
                 self._run_epoch(progress, cancel)
-                self.save()
+                if self.processes.rank == 0:
+                    self.save()
         return Trained(self._answering(), tuple(self.history))
 
     def _run_epoch(self, progress: Progress, cancel: CancelToken | None) -> None:
         recipe, started = self.recipe, time.perf_counter()
         order = order_of_epoch(len(self.train), recipe.seed, self.epoch)
-        self.network.train()
-        totals: dict[str, float] = dict.fromkeys([head.name for head in self.tree.heads], 0.0)
+        self.model.train()
+        totals: dict[str, float] = dict.fromkeys([head.name for head in self.learnt.heads], 0.0)
         for step in range(self.steps):
             if cancel is not None:
                 cancel.check()
@@ -132,8 +166,10 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         key = (recipe.seed, 2, self.epoch)
-        cubes = batch(self.train, indices, recipe.augmentation, recipe.preprocessing, key)
-        logits = self.network.logits(_to_device(cubes, self.device))
+        own = self.processes.share(indices)
+        cubes = batch(self.train, own, recipe.augmentation, recipe.preprocessing, key)
+        answered = self.model(_to_device(cubes, self.device))
+        logits = dict(zip(answered, self.processes.gathered(answered.values()), strict=True))
         targets = {k: torch.from_numpy(v[indices]).to(self.device) for k, v in self.targets.items()}
         loss, by_head = hierarchy_loss(logits, targets, self.weights)
         if not torch.isfinite(loss):
@@ -142,7 +178,7 @@ class Trainer:
                 f"(--set optimisation.lr={recipe.optimisation.lr / 3:.2g}) and start in a new folder."
             )
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        (loss * self.processes.count).backward()  # gradients are averaged over processes
         self.optimiser.step()
         if self.averaged is not None:
             _average(self.averaged, self.network, min(recipe.optimisation.ema, (1 + step) / (10 + step)))
@@ -160,16 +196,12 @@ class Trainer:
         )
         targets = head_targets(self.tree, self.validation.leaf)
         scores = tree_scores(self.tree, answers.logits)
-        loss, _ = hierarchy_loss(
-            {k: torch.from_numpy(v) for k, v in answers.logits.items()},
-            {k: torch.from_numpy(v) for k, v in targets.items()},
-            None if self.weights is None else {k: v.cpu().double() for k, v in self.weights.items()},
-        )
-        leaves = leaf_auc(self.tree, scores, self.validation.tags)
+        leaves = scores.leaves()
+        true = leaves[np.arange(len(leaves)), self.validation.leaf]
         top = self.tree.heads[0].name
         return {
-            "loss": round(float(loss), 5),
-            "mAUC@L": round(leaves.unweighted, 5),
+            "nll@L": round(float(-np.log(np.maximum(true, 1e-12)).mean()), 5),
+            "mAUC@L": round(leaf_auc(self.tree, scores, self.validation.tags).unweighted, 5),
             f"ece_{top}": round(
                 expected_calibration_error(
                     scores.conditional[:, [scores.column(t) for t in self.tree.heads[0].nodes]],

@@ -9,7 +9,7 @@ lesion (the last one's means are the features that the heads read).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,15 @@ import torch
 from torch import Tensor, nn
 
 from lesionscope.errors import InputError
+from lesionscope.models.dense_hierarchy import HIDDEN
 from lesionscope.models.densenet3d import BLOCKS, BOTTLENECK, GROWTH, STAGES, STEMS, DenseNet3d
-from lesionscope.models.leaky_dense import HIDDEN, LeakyDenseHierarchy
+from lesionscope.models.leaf_node import LeafNode
 from lesionscope.models.package import ModelPackage
+from lesionscope.models.systems import LEAVES, SYSTEMS, build
 from lesionscope.models.texture import WIDTH as TEXTURE_WIDTH
 from lesionscope.models.texture import lung_texture
 from lesionscope.ontology.tree import PathologyTree
 
-SYSTEMS: Mapping[str, Callable[[PathologyTree, int, int], nn.Module]] = {
-    "leaky-dense": LeakyDenseHierarchy,
-}
-"""Hierarchical systems by name (paper 000, Figure 2): ``build(tree, in_features, hidden)``."""
 TEXTURE = "texture"
 """Name of the embedding's group that the network has no part in."""
 
@@ -112,7 +110,7 @@ class PathologyNet(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy 
         self.backbone = DenseNet3d(
             spec.stem, growth=spec.growth, blocks=spec.blocks, bottleneck=spec.bottleneck
         )
-        self.hierarchy = SYSTEMS[spec.kind](tree, self.backbone.width, spec.hidden)
+        self.hierarchy = build(spec.kind, tree, self.backbone.width, spec.hidden)
         channels = self.backbone.stage_channels
         self.embedding_groups = tuple(
             TEXTURE_WIDTH if group == TEXTURE else 2 * channels[group] for group in spec.embedding
@@ -127,9 +125,12 @@ class PathologyNet(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy 
         ]
         return self.hierarchy(pooled), torch.cat(parts, dim=1)
 
-    def logits(self, cube: Tensor) -> dict[str, Tensor]:
-        """Return logits by head only, as training needs them."""
-        logits: dict[str, Tensor] = self.hierarchy(self.backbone(cube))
+    def learnt(self, cube: Tensor) -> dict[str, Tensor]:
+        """Return logits of what the system learns, by head of its :func:`~.systems.learnt_tree`."""
+        pooled = self.backbone(cube)
+        if isinstance(self.hierarchy, LeafNode):
+            return {LEAVES: self.hierarchy.leaves(pooled)}
+        logits: dict[str, Tensor] = self.hierarchy(pooled)
         return logits
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lesionscope.models.leaky_dense import LeakyDenseHierarchy
+from lesionscope.models.dense_hierarchy import DenseHierarchy
 from lesionscope.ontology.tree import load_tree, tree_from_dict
 
 DEEP = {
@@ -24,14 +24,14 @@ DEEP = {
 
 
 def test_widths_for_pulmonary_radpath():
-    head = LeakyDenseHierarchy(load_tree(), 144)
+    head = DenseHierarchy(load_tree(), 144)
     widths = {n: (h.hidden.in_features, h.logits.out_features) for n, h in head.heads.items()}
     assert widths == {"H1": (144, 3), "H2": (208, 6), "H3": (208, 5), "H4": (272, 3)}
 
 
 def test_forward_equals_the_equations_written_out():
     torch.manual_seed(0)
-    head = LeakyDenseHierarchy(tree_from_dict(DEEP), 5, hidden=3).double()
+    head = DenseHierarchy(tree_from_dict(DEEP), 5, hidden=3).double()
     g = torch.randn(4, 5, dtype=torch.float64)
     top, mid, low = (head.heads[n] for n in ("top", "mid", "low"))
 
@@ -52,7 +52,7 @@ def test_forward_equals_the_equations_written_out():
 
 
 def test_a_childs_loss_reaches_its_ancestors_but_not_its_cousins():
-    head = LeakyDenseHierarchy(load_tree(), 8)
+    head = DenseHierarchy(load_tree(), 8)
     head(torch.randn(3, 8))["H4"].square().sum().backward()
     reached = {n for n, h in head.heads.items() if h.hidden.weight.grad is not None}
     assert reached == {"H1", "H2", "H4"}
@@ -61,5 +61,5 @@ def test_a_childs_loss_reaches_its_ancestors_but_not_its_cousins():
 @pytest.mark.parametrize("leaky", [[], ["H2", "H3", "H4"]])
 def test_the_leak_is_one_more_output(leaky):
     tree = tree_from_dict(load_tree().as_dict() | {"leaky": leaky})
-    z = LeakyDenseHierarchy(tree, 8)(torch.randn(1, 8))
+    z = DenseHierarchy(tree, 8)(torch.randn(1, 8))
     assert [z[h].shape[1] for h in ("H1", "H2", "H3", "H4")] == [3, *(c + bool(leaky) for c in (5, 4, 2))]

@@ -1,4 +1,4 @@
-"""Leaky Dense Hierarchy (paper 000, §2.2 "Dense Hierarchy" and "Leaky Node", Figure 2f).
+"""Dense Hierarchy, leaky or not (paper 000, §2.2 "Dense Hierarchy", Figure 2e and 2f).
 
 "Directed connections are made between any parent and child hierarchy, where
 features from the parent hierarchy are passed down to the next level and
@@ -9,9 +9,6 @@ of head h, the top one first:
     x_h = g ⊕ f_{a₁} ⊕ … ⊕ f_{a_m},  a ∈ A(h)        (C + 64·|A(h)|)
     f_h = ReLU(W_h x_h + b_h)                         (64, a choice: methods are silent)
     z_h = V_h f_h + c_h                               (the head's nodes, the leak last)
-
-A *leaky node* is "a fall-back class when a certain training sample does not
-belong to any nodes in this hierarchy": one more logit in each leaky head.
 """
 
 from __future__ import annotations
@@ -41,11 +38,11 @@ class HierarchyHead(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy
         return features, self.logits(features)
 
 
-class LeakyDenseHierarchy(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
+class DenseHierarchy(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
     """Heads of any class tree, each fed with its ancestors' features.
 
-    For Pulmonary-RadPath and C = 144: H1 144 → 3; H2 and H3 208 → 6 and 5 (leak
-    included); H4 272 → 3.
+    For Pulmonary-RadPath with leaks and C = 144: H1 144 → 3; H2 and H3 208 → 6 and 5
+    (leak included); H4 272 → 3.
 
     Parameters
     ----------
