@@ -25,8 +25,9 @@ def complaints(path: Path) -> list[str]:
     said = [run("dciodvfy", *option, path) for option in ((), ("-new",))]
     lines = "\n".join(one.stdout + one.stderr for one in said).splitlines()
     assert sum(not line.startswith(("Error", "Warning")) for line in lines) >= 2, lines
+    ours = ("Unrecognized defined term", "<99LESIONSCOPE>")
     return [
         line
         for line in lines
-        if line.startswith(("Error", "Warning")) and "Unrecognized defined term = <99LESIONSCOPE>" not in line
+        if line.startswith(("Error", "Warning")) and not all(part in line for part in ours)
     ]

@@ -30,7 +30,8 @@ from lesionscope.report.document import Content, lesion_report
 from lesionscope.report.reviewed import Review
 
 ORIGIN = (-51.0, -51.0, -40.0)
-TILT = (1.0, 0.0, 0.0, 0.0, 1.0, math.sin(0.35), 0.0, 0.0, math.cos(0.35))
+TILT = (1.0, 0.0, 0.0, 0.0, math.cos(0.35), 0.0, 0.0, math.sin(0.35), 1.0)
+"""A tilted gantry: slices turned about x, the table moving along z."""
 
 
 @pytest.fixture

@@ -96,14 +96,6 @@ def dicom_head(
     return ds
 
 
-def new_instance(ds: Any, number: int) -> None:
-    """Make a copy of a dataset an instance of its own in the same series."""
-    from pydicom.uid import generate_uid
-
-    ds.SOPInstanceUID, ds.InstanceNumber = generate_uid(prefix=None), number
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
-
-
 def encoded(ds: Any) -> bytes:
     """Return a dataset as a DICOM file's bytes (PS3.10)."""
     from pydicom import dcmwrite
