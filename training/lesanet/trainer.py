@@ -217,7 +217,7 @@ class Trainer:
 
     def _validate(self) -> dict[str, float]:
         rows = self.processes.share(self.validation_rows)
-        own = infer(self.network, self.validation, rows, device=self.device)
+        own = infer(self.network, self.validation, rows)
         scores = self.processes.collected(own.refined).astype(np.float64)
         truth = self.validation_targets
         ancestors = ancestor_matrix(self.graph) & self.recipe.labels.expansion
@@ -275,13 +275,13 @@ def infer(
     lesions: Lesions,
     rows: NDArray[np.int64] | None = None,
     *,
-    device: torch.device | None = None,
     batch_size: int = 128,
     progress: Progress = silent,
     cancel: CancelToken | None = None,
 ) -> Answers:
-    """Answer for lesions; ``rows`` are their numbers, all by default."""
+    """Answer for lesions on the network's device; ``rows`` are their numbers, all by default."""
     network.eval()
+    device = next(network.parameters()).device
     chosen = np.arange(len(lesions)) if rows is None else rows
     parts: list[list[NDArray[np.float32]]] = [[], [], []]
     with torch.inference_mode():
@@ -289,7 +289,7 @@ def infer(
             if cancel is not None:
                 cancel.check()
             some = chosen[start : start + batch_size]
-            output = network(*lesions.inputs(some, device or torch.device("cpu")))
+            output = network(*lesions.inputs(some, device))
             for part, tensor in zip(parts, output, strict=False):
                 part.append(tensor.float().cpu().numpy())
             progress(start + len(some), len(chosen), "Scoring")
