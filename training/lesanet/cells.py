@@ -25,8 +25,8 @@ from lesionscope.phantom.clinic.patients import VERSION
 from lesionscope.progress import Progress, silent
 
 from .. import recipes
+from ..engine.bootstrap import patient_weights
 from ..engine.precision import FLOAT32
-from .bootstrap import patient_weights
 from .dataset import Lesions, load_split
 from .labels import ancestor_matrix
 from .metrics import gains, tuned_thresholds

@@ -19,7 +19,7 @@ from lesionscope.models.package import CARD
 from lesionscope.ontology.label_graph import LabelGraph, load_labels
 from lesionscope.progress import CancelToken, Progress, silent
 
-from .bootstrap import interval, patient_weights
+from ..engine.bootstrap import interval, patient_weights
 from .calibrate import PlattScaling, calibration_error
 from .dataset import Lesions, load_split
 from .labels import ancestor_matrix, training_targets

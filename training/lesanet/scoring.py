@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from lesionscope.ontology.label_graph import LabelGraph
 
-from .bootstrap import RESAMPLES, interval, mean_over, patient_weights, resampled
+from ..engine.bootstrap import RESAMPLES, interval, mean_over, patient_weights
+from .bootstrap import resampled
 from .dataset import Lesions
 from .labels import Targets, complete_targets, scored_targets
 from .metrics import decide, per_class

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple
 from typing import Any
 
 import numpy as np
 
-from .claims import Cell, judge
+from ..engine.claims import Cell, as_table
+from .claims import judge
 from .published import ACG_AT_5, TABLE_1, TITLES
 from .scoring import COMPLETE, MINED, NAMES
 
@@ -18,13 +18,7 @@ HEAD = "| row | " + " | ".join(f"{name} (paper)" for name in (*NAMES, "ACG@5")) 
 def report(cells: Sequence[Cell]) -> str:
     """Return both test sets' tables and the claims, in Markdown."""
     parts = [_table(cells, test_set) for test_set in (MINED, COMPLETE)]
-    lines = ["| claim | test set | verdict | difference | 95 % interval | seeds |", "|" + "---|" * 6]
-    for verdict in judge(cells):
-        said, test_set, what, apart, interval, seeds = astuple(verdict)
-        span = "" if interval is None else f"{interval[0]:+.4f} … {interval[1]:+.4f}"
-        difference = "" if apart is None else f"{apart:+.4f}"
-        lines.append(f"| {said} | {test_set} | {what} | {difference} | {span} | {seeds} |")
-    return "\n\n".join([*parts, "\n".join(lines)])
+    return "\n\n".join([*parts, as_table(judge(cells))])
 
 
 def _table(cells: Sequence[Cell], test_set: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from lesionscope.training.lesanet.bootstrap import interval, mean_over, patient_weights, resampled
+from lesionscope.training.engine.bootstrap import interval, mean_over, patient_weights
+from lesionscope.training.engine.claims import HELD, MISSING, REVERSED, UNDECIDED, Claim, Quantity
+from lesionscope.training.lesanet.bootstrap import resampled
 from lesionscope.training.lesanet.calibrate import calibration_error, fit_platt
-from lesionscope.training.lesanet.claims import HELD, MISSING, REVERSED, UNDECIDED, Claim, Quantity, judge
+from lesionscope.training.lesanet.claims import judge
 from lesionscope.training.lesanet.labels import Targets
 from lesionscope.training.lesanet.metrics import per_class
 from lesionscope.training.lesanet.scoring import COMPLETE, MINED
