@@ -41,10 +41,12 @@ def members(tree: PathologyTree, seed: int = 0) -> tuple[Member, ...]:
 
     rng = np.random.default_rng([seed, 5])
     placed: list[tuple[str, int]] = []
+    dealt = 0
     for tag in tree.leaves:
         node = tree.by_tag[tag]
         held_out = np.full(node.test, SUBSETS - 1)
-        others = (np.arange(node.train_dev) + len(placed)) % (SUBSETS - 1)  # not always from subset 0
+        others = (np.arange(node.train_dev) + dealt) % (SUBSETS - 1)
+        dealt += node.train_dev
         placed += [(tag, int(subset)) for subset in rng.permutation(np.concatenate([others, held_out]))]
     patients = seeds("train", len(placed), FIRST_SEED)
     return tuple(Member(patient, *what) for patient, what in zip(patients, placed, strict=True))

@@ -1,0 +1,173 @@
+"""Table 2's cells (system × seed), on phantoms with Table 1's counts: a JSON file each, made once.
+
+A cell's figures come with their values in resamples of the test lesions (bootstrap,
+stratified by leaf). The resamples are the same in every cell, so differences between
+cells are paired.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscope.errors import InputError
+from lesionscope.files import write_atomically
+from lesionscope.models.probabilities import TreeScores, tree_scores
+from lesionscope.ontology.tree import PathologyTree, load_tree
+from lesionscope.phantom.radpath import VERSION
+from lesionscope.progress import Progress, silent
+
+from .. import recipes
+from ..engine.precision import FLOAT32
+from .confusion import confusions
+from .dataset import Cubes, load_split
+from .metrics import MeanAuc, head_auc, leaf_auc, stratified_resamples, summary
+from .published import LEAVES
+from .recipe import RadPathRecipe
+from .trainer import Trainer, infer
+
+RECIPE = "radpath-table2"
+RESAMPLES = 400
+MEANS = ("weighted", "unweighted")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all cells share, beside their recipe."""
+
+    epochs: int = 12
+    cache: str = ""
+    threads: int = 1
+    precision: str = FLOAT32
+    changes: tuple[str, ...] = ()
+    """To the recipe, such as ``batch=8``."""
+
+    def said(self) -> dict[str, Any]:
+        """Return what a cell says of how it was made; all cells of a table say the same."""
+        own = dataclasses.asdict(self)
+        kept = {name: own[name] for name in own if name not in ("cache", "threads", "changes")}
+        return kept | {"changes": list(self.changes), "recipe": RECIPE, "phantom": VERSION}
+
+    def recipe(self, row: str, seed: int) -> RadPathRecipe:
+        """Return a cell's recipe."""
+        loaded = recipes.load(
+            RECIPE,
+            [
+                *self.changes,
+                f"network.kind={row}",
+                f"seed={seed}",
+                f"epochs={self.epochs}",
+                f"data.cache={json.dumps(self.cache)}",
+                f"threads={self.threads}",
+                f"precision={self.precision}",
+            ],
+        )
+        assert isinstance(loaded, RadPathRecipe)
+        return loaded
+
+
+class Table:
+    """Cells in a folder, made one after another from lesions that are read once.
+
+    Parameters
+    ----------
+    folder
+        Where the cells' JSON files lie.
+    runs
+        Where the checkpoint of an unfinished cell lies.
+    settings
+        What all cells share.
+    """
+
+    def __init__(self, folder: Path, runs: Path, settings: Settings, progress: Progress = silent) -> None:
+        self.folder, self.runs, self.settings, self.progress = folder, runs, settings, progress
+        self.tree = load_tree()
+        self._cubes: dict[str, Cubes] = {}
+
+    def cubes(self, split: str) -> Cubes:
+        """Return a split's lesions, the same for all rows."""
+        if split not in self._cubes:
+            recipe = self.settings.recipe("leaf-node", 0)
+            self._cubes[split] = load_split(recipe, self.tree, split, progress=self.progress)
+        return self._cubes[split]
+
+    def cell(self, row: str, seed: int) -> dict[str, Any]:
+        """Make a cell, or read it where it is made.
+
+        Raises
+        ------
+        InputError
+            It was made in another way than what is made now.
+        """
+        path = self.folder / f"{row}-seed{seed}.json"
+        if path.exists():
+            return self._made(path)
+        recipe, started = self.settings.recipe(row, seed), time.monotonic()
+        run = self.runs / f"{row}-seed{seed}"
+        trainer = Trainer(recipe, self.tree, self.cubes("train"), self.cubes("validation"), run)
+        trained = trainer.fit(self.progress)
+        tree, network = trainer.tree, trained.network
+        validation, test = (
+            tree_scores(tree, infer(network, tree, self.cubes(split), recipe.preprocessing).logits)
+            for split in ("validation", "test")
+        )
+        content = {
+            "row": row,
+            "seed": seed,
+            "settings": self.settings.said(),
+            "device": trainer.device.type,
+            "threads": self.settings.threads,
+            "seconds": round(time.monotonic() - started, 1),
+            "epochs": list(trained.history),
+            "validation": summary(tree, validation, self.cubes("validation").tags),
+            "test": summary(tree, test, self.cubes("test").tags),
+            "confusion": confusions(tree, test, self.cubes("test").leaf),
+            "draws": draws(tree, test, self.cubes("test").leaf),
+        }
+        write_atomically(path, json.dumps(content) + "\n")
+        shutil.rmtree(run, ignore_errors=True)
+        return content
+
+    def _made(self, path: Path) -> dict[str, Any]:
+        made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if made["settings"] != self.settings.said():
+            raise InputError(
+                f"{path} was made with {made['settings']}, and a table's cells are all made alike: give "
+                "another --folder, or delete it to have it made again."
+            )
+        return made
+
+
+def draws(
+    tree: PathologyTree, scores: TreeScores, leaf: NDArray[np.int64], count: int = RESAMPLES
+) -> dict[str, dict[str, list[float]]]:
+    """Return Table 2's figures by kind of mean and column: the value itself, then one a resample."""
+    found: dict[str, dict[str, list[float]]] = {mean: {} for mean in MEANS}
+    tags = np.array(tree.leaves)
+    for take in [np.arange(len(leaf)), *stratified_resamples(leaf, count)]:
+        part = dataclasses.replace(
+            scores, conditional=scores.conditional[take], probability=scores.probability[take], leak={}
+        )
+        for column, figure in columns(tree, part, tags[leaf[take]]).items():
+            for mean in MEANS:
+                found[mean].setdefault(column, []).append(round(getattr(figure, mean), 5))
+    return found
+
+
+def columns(tree: PathologyTree, scores: TreeScores, truth: NDArray[np.str_]) -> dict[str, MeanAuc]:
+    """Return Table 2's columns: each head within itself, and the leaves over all cases."""
+    within = {head.name: head_auc(tree, scores, truth, head, "within-head") for head in tree.heads}
+    return within | {LEAVES: leaf_auc(tree, scores, truth)}
+
+
+def read_cells(folder: Path) -> list[dict[str, Any]]:
+    """Return all cells that are made."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*-seed*.json"))]
