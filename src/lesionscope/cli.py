@@ -139,7 +139,7 @@ def _add_read(read: argparse.ArgumentParser) -> None:
         "--format",
         default="json",
         metavar="LIST",
-        help="any of json,html,csv,seg,nifti with commas between (json)",
+        help="any of json,sr,sc,fhir,html,pdf,csv,seg,nifti with commas between (json)",
     )
     read.add_argument("--out", required=True, metavar="DIR|-", help="a folder, or - for JSON on stdout")
 

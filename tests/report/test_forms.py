@@ -8,6 +8,7 @@ import io
 import json
 import math
 import os
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ class Page(HTMLParser):
 
 
 def test_json_is_the_content(content: Content, tmp_path: Path) -> None:
-    path = forms.write(content, "json", tmp_path)
+    (path,) = forms.write(forms.Report(content), "json", tmp_path)
     assert path == tmp_path / "report.json"
     assert json.loads(path.read_text(encoding="ascii")) == content
 
@@ -112,7 +113,7 @@ def test_no_text_makes_a_formula_or_breaks_the_table(text: str) -> None:
 
 
 def test_csv_opens_in_a_spreadsheet(content: Content, tmp_path: Path) -> None:
-    assert forms.write(content, "csv", tmp_path).read_bytes().startswith(b"\xef\xbb\xbf")
+    assert forms.write(forms.Report(content), "csv", tmp_path)[0].read_bytes().startswith(b"\xef\xbb\xbf")
     empty = {**content, "lesions": []}
     assert csv_form.text(empty).strip() == "notice"
 
@@ -170,25 +171,52 @@ def test_the_wording_table_gives_whole_percents() -> None:
 
 
 def test_an_unknown_form_is_wrong_usage(content: Content, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="json, csv, html, not as 'pdf'"):
-        forms.write(content, "pdf", tmp_path)
+    with pytest.raises(UsageError, match="json, sr, sc, fhir, html, pdf, csv, not as 'docx'"):
+        forms.write(forms.Report(content), "docx", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+FREE = ("json", "csv", "html", "fhir", "pdf")
+"""Forms that need no scan."""
 
 
 def test_names_come_from_no_patient(content: Content, tmp_path: Path) -> None:
     stem = forms.new_stem(tmp_path)
-    names = [forms.write(content, form, tmp_path, stem=stem).name for form in forms.FORMS]
-    assert names == [f"{stem}.json", f"{stem}.csv", f"{stem}.html"]
+    report = forms.Report(content)
+    names = [path.name for form in FREE for path in forms.write(report, form, tmp_path, stem=stem)]
+    assert names == [f"{stem}.{end}" for end in ("json", "csv", "html", "fhir.json", "pdf")]
     assert forms.new_stem(tmp_path) != stem
     assert all(part.isdigit() or part == "report" for part in stem.split("-"))
+    (tmp_path / f"{forms.new_stem(tmp_path)}-sr.dcm").write_bytes(b"")
+    assert not (tmp_path / f"{forms.new_stem(tmp_path)}-sr.dcm").exists()
+
+
+def written(form: str, content: Content, scan: CTVolume, lesion: Lesion, folder: Path) -> Path:
+    one = {**content, "lesions": content["lesions"][:1]}
+    report = forms.Report(one, key_images(scan, [lesion]), [lesion], scan)
+    (path,) = forms.write(report, form, folder)
+    return path
+
+
+@pytest.fixture
+def dicom(volume: CTVolume) -> CTVolume:
+    """The volume as if it had come from files."""
+    uids = tuple(f"1.2.3.{k}" for k in range(volume.geometry.size[2]))
+    return replace(volume, source=replace(volume.source, sop_instance_uids=uids))
 
 
 @pytest.mark.parametrize("form", forms.FORMS)
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_a_full_disk_leaves_the_earlier_report(
-    form: str, call: str, content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    form: str,
+    call: str,
+    content: Content,
+    dicom: CTVolume,
+    measured: Lesion,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    path = forms.write(content, form, tmp_path)
+    path = written(form, content, dicom, measured, tmp_path)
     before = path.read_bytes()
 
     def full(*_: Any, **__: Any) -> None:
@@ -196,17 +224,25 @@ def test_a_full_disk_leaves_the_earlier_report(
 
     monkeypatch.setattr(*((os, "fsync") if call == "fsync" else (Path, "replace")), full)
     with pytest.raises(LesionscopeError, match=r"could not be written.*free some space"):
-        forms.write({**content, "lesions": []}, form, tmp_path)
+        written(form, {**content, "software": "another"}, dicom, measured, tmp_path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("form", forms.FORMS)
-def test_a_place_that_cannot_be_written_gets_a_sentence(form: str, content: Content, tmp_path: Path) -> None:
+def test_a_place_that_cannot_be_written_gets_a_sentence(
+    form: str, content: Content, dicom: CTVolume, measured: Lesion, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(LesionscopeError, match="choose another folder"):
-        forms.write(content, form, tmp_path / "file")
+        written(form, content, dicom, measured, tmp_path / "file")
     assert (tmp_path / "file").read_text() == "not a folder"
+
+
+def test_dicom_forms_without_a_scan_say_what_to_write(content: Content, tmp_path: Path) -> None:
+    for form in ("sr", "sc"):
+        with pytest.raises(UsageError, match="or write JSON"):
+            forms.write(forms.Report(content), form, tmp_path)
 
 
 def test_text_from_headers_is_made_showable() -> None:

@@ -12,9 +12,10 @@ from lesionscope.commands.output import terminal_progress
 from lesionscope.ct.scan import open_ct
 from lesionscope.errors import UsageError
 from lesionscope.report import json_form
+from lesionscope.report.forms import FORMS, WITH_IMAGES, Report, write
 
 STDOUT = "-"
-FORMATS = ("json", "html", "csv", *MASK_FORMS)
+FORMATS = (*FORMS, *MASK_FORMS)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,16 +39,18 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out == STDOUT:
         sys.stdout.write(json_form.text(content))
         return 0
-    from lesionscope.report.forms import write
     from lesionscope.report.key_image import key_images
 
     lesions = [one.lesion for one in clicked]
-    images = key_images(volume, lesions, notice=content["notice"]) if "html" in forms else None
+    pictured = WITH_IMAGES.intersection(forms)
+    images = key_images(volume, lesions, notice=content["notice"]) if pictured else {}
+    report = Report(content, images, lesions, volume)
     for form in forms:
         if form in MASK_FORMS:
             print(write_masks(clicked, volume, form, Path(arguments.out)))
-        else:
-            print(write(content, form, Path(arguments.out), images=images))
+            continue
+        for path in write(report, form, Path(arguments.out)):
+            print(path)
     return 0
 
 
@@ -58,5 +61,5 @@ def _forms(wanted: str, out: str) -> tuple[str, ...]:
     if unknown or not forms:
         raise UsageError(f"--format takes {', '.join(FORMATS)}, with commas between, not '{wanted}'.")
     if out == STDOUT and forms != ("json",):
-        raise UsageError("--out - prints JSON only: give a folder to write html or csv.")
+        raise UsageError("--out - prints JSON only: give a folder to write other forms.")
     return forms

@@ -16,7 +16,6 @@ from typing import Any
 from lesionscope.files import write_atomically
 from lesionscope.report import wording
 from lesionscope.report.document import Content
-from lesionscope.report.key_image import KeyImage
 from lesionscope.report.text import date, person, showable
 
 _STARTS_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
@@ -36,7 +35,7 @@ def text(content: Content) -> str:
     return stream.getvalue()
 
 
-def write(content: Content, path: str | Path, images: Mapping[str, KeyImage] | None = None) -> Path:
+def write(content: Content, path: str | Path) -> Path:
     """Write the CSV with a byte-order mark, without which Excel garbles other scripts."""
     return write_atomically(path, text(content).encode("utf-8-sig"))
 

@@ -23,7 +23,7 @@ from lesionscope.report.text import showable
 MANUFACTURER, MODEL = "Lesionscope", "napari-lesionscope"
 COPIED = (
     "AccessionNumber", "StudyID", "StudyTime", "ReferringPhysicianName", "IssuerOfPatientID", "PatientAge",
-    "InstitutionName",
+    "InstitutionName", "BodyPartExamined",
 )  # fmt: skip
 """Attributes of the study that a volume does not keep, copied as they are."""
 FILES_TRIED = 20

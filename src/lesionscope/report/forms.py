@@ -2,24 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import UsageError
-from lesionscope.report import csv_form, html_form, json_form
+from lesionscope.lesions.lesion import Lesion
+from lesionscope.report import csv_form, fhir_form, html_form, json_form
 from lesionscope.report.document import Content
 from lesionscope.report.key_image import KeyImage
 
-Writer = Callable[[Content, Path, Mapping[str, KeyImage] | None], Path]
+DEFAULT_STEM = "report"
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """All that a form may be written from.
+
+    Parameters
+    ----------
+    content
+        From :func:`lesionscope.report.document.lesion_report`.
+    images
+        Key images, lesion id → picture, for the forms that show them.
+    lesions, volume
+        Those of the content, in its order, and the scan they lie on: DICOM forms refer to its images.
+    """
+
+    content: Content
+    images: Mapping[str, KeyImage] = field(default_factory=dict)
+    lesions: Sequence[Lesion] = ()
+    volume: CTVolume | None = None
+
+    def scan(self) -> CTVolume:
+        """Return the scan.
+
+        Raises
+        ------
+        UsageError
+            There is none.
+        """
+        if self.volume is None:
+            raise UsageError("A DICOM report refers to a scan: open it, or write JSON, HTML, PDF or CSV.")
+        return self.volume
+
+
+Written = tuple[Path, ...]
+Writer = Callable[[Report, Path, str], Written]
+
+
+def _json(report: Report, folder: Path, stem: str) -> Written:
+    return (json_form.write(report.content, folder / f"{stem}.json"),)
+
+
+def _csv(report: Report, folder: Path, stem: str) -> Written:
+    return (csv_form.write(report.content, folder / f"{stem}.csv"),)
+
+
+def _html(report: Report, folder: Path, stem: str) -> Written:
+    return (html_form.write(report.content, folder / f"{stem}.html", report.images),)
+
+
+def _fhir(report: Report, folder: Path, stem: str) -> Written:
+    return (fhir_form.write(report.content, folder / f"{stem}.fhir.json", report.images),)
+
+
+def _pdf(report: Report, folder: Path, stem: str) -> Written:
+    from lesionscope.report import pdf_form
+
+    return (pdf_form.write(report.content, folder / f"{stem}.pdf", report.images),)
+
+
+def _sr(report: Report, folder: Path, stem: str) -> Written:
+    from lesionscope.report import sr_form
+
+    return (sr_form.write(report.content, report.lesions, report.scan(), folder / f"{stem}-sr.dcm"),)
+
+
+def _sc(report: Report, folder: Path, stem: str) -> Written:
+    from lesionscope.report import sc_form
+
+    return sc_form.write(report.content, report.lesions, report.scan(), report.images, folder, stem)
+
 
 FORMS: Mapping[str, Writer] = {
-    "json": json_form.write,
-    "csv": csv_form.write,
-    "html": html_form.write,
+    "json": _json,
+    "sr": _sr,
+    "sc": _sc,
+    "fhir": _fhir,
+    "html": _html,
+    "pdf": _pdf,
+    "csv": _csv,
 }
-"""Form → its writer ``(content, path, images)``; the name is the file's suffix too."""
-DEFAULT_STEM = "report"
+"""Form → what writes it into a folder under a stem, and returns the files."""
+WITH_IMAGES = frozenset(("sc", "fhir", "html", "pdf"))
+"""Forms that show key images."""
 
 
 def check(form: str) -> str:
@@ -37,45 +116,36 @@ def check(form: str) -> str:
     return form
 
 
-def write(
-    content: Content,
-    form: str,
-    folder: str | Path,
-    *,
-    images: Mapping[str, KeyImage] | None = None,
-    stem: str = DEFAULT_STEM,
-) -> Path:
-    """Write a report into a folder, whole or not at all.
+def write(report: Report, form: str, folder: str | Path, *, stem: str = DEFAULT_STEM) -> Written:
+    """Write a report into a folder, each file whole or not at all.
 
     Parameters
     ----------
-    content
-        From :func:`lesionscope.report.document.lesion_report`.
+    report
+        What is written.
     form
         A name in :data:`FORMS`.
     folder
         Where to; made where it is missing.
-    images
-        Key images, lesion id → picture, for the forms that show them.
     stem
-        The file's name without its suffix. A file of that name is replaced; use
-        :func:`new_stem` where earlier reports should stay. Never take it from
-        patient data or a UID.
+        The files' name without what follows for each form. Files of that name are replaced; use
+        :func:`new_stem` where earlier reports should stay. Never take it from patient data or a UID.
 
     Raises
     ------
     UsageError
-        No such form.
+        No such form, or one that refers to images which the scan has not.
     LesionscopeError
-        The disk is full, the folder read-only…; an earlier file is left whole.
+        The disk is full, the folder read-only…; earlier files are left whole.
     """
-    return FORMS[check(form)](content, Path(folder) / f"{stem}.{form}", images)
+    return FORMS[check(form)](report, Path(folder), stem)
 
 
 def new_stem(folder: str | Path) -> str:
     """Return a name by date and time that no report in the folder has yet."""
     base = f"{DEFAULT_STEM}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
-    taken = {path.stem for path in Path(folder).glob(f"{base}*")}
-    if base not in taken:
-        return base
-    return next(f"{base}-{n}" for n in range(2, len(taken) + 3) if f"{base}-{n}" not in taken)
+    taken = [path.name for path in Path(folder).glob(f"{base}*")]
+    names = (base, *(f"{base}-{n}" for n in range(2, len(taken) + 3)))
+    return next(
+        name for name in names if not any(file.startswith((f"{name}.", f"{name}-")) for file in taken)
+    )

@@ -105,14 +105,13 @@ def bars(answer: Mapping[str, Any]) -> Iterator[Bar]:
 
 
 def _shown(entry: Mapping[str, Any], picture: KeyImage | None) -> Shown:
-    lengths = [f"{mm:.1f}" for mm in (entry["long_mm"], entry["short_mm"]) if mm is not None]
     answer = entry.get("pathology") or {}
     labels = entry.get("labels") or {}
     groups = tuple(label_bars(entry))
     answered = "nodes" in answer
     return Shown(
         entry=entry,
-        size=f"{' × '.join(lengths)} mm" if lengths else "not measured",
+        size=size_text(entry),
         image="" if picture is None else base64.b64encode(picture.png).decode("ascii"),
         caption="" if picture is None else picture.caption,
         bars=tuple(bars(answer)) if answered else (),
@@ -121,6 +120,12 @@ def _shown(entry: Mapping[str, Any], picture: KeyImage | None) -> Shown:
         label_familiarity="" if labels.get("familiarity") is None else _p_value(labels["familiarity"]),
         unreviewed=answered or any(one["review"] == "unreviewed" for one in entry["findings"]),
     )
+
+
+def size_text(entry: Mapping[str, Any]) -> str:
+    """Write a lesion's diameters: ``18.0 × 12.0 mm``."""
+    lengths = [f"{mm:.1f}" for mm in (entry["long_mm"], entry["short_mm"]) if mm is not None]
+    return f"{' × '.join(lengths)} mm" if lengths else "not measured"
 
 
 def label_bars(entry: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Bar, ...]]]:

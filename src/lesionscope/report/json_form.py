@@ -10,7 +10,6 @@ from typing import Any
 
 from lesionscope.files import write_atomically
 from lesionscope.report.document import Content
-from lesionscope.report.key_image import KeyImage
 
 
 def text(content: Content) -> str:
@@ -21,8 +20,8 @@ def text(content: Content) -> str:
     return json.dumps(_finite(content), indent=1, allow_nan=False) + "\n"
 
 
-def write(content: Content, path: str | Path, images: Mapping[str, KeyImage] | None = None) -> Path:
-    """Write the JSON; it carries no key images. Raises as :func:`write_atomically`."""
+def write(content: Content, path: str | Path) -> Path:
+    """Write the JSON. Raises as :func:`write_atomically`."""
     return write_atomically(path, text(content))
 
 

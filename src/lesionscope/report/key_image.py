@@ -103,7 +103,7 @@ def key_image(volume: CTVolume, lesion: Lesion, *, notice: str, window: Window) 
     picture.alpha_composite(_marks(lesion, grid))
     picture.alpha_composite(_words(lesion, grid, notice, window))
     stream = io.BytesIO()
-    picture.convert("RGB").save(stream, "PNG", compress_level=3)
+    picture.convert("RGB").save(stream, "PNG", compress_level=1)
     caption = wording.KEY_IMAGE.format(
         z=lesion.centroid_lps_mm[2],
         window=f"{window.title} (centre {window.centre:g}, width {window.width:g} HU)",
@@ -164,7 +164,7 @@ def _marks(lesion: Lesion, grid: Geometry) -> Image.Image:
     for diameter, colour in ((lesion.long, LONG_COLOUR), (lesion.short, SHORT_COLOUR)):
         if diameter is not None:
             _diameter(draw, grid, diameter, colour, dashed=colour is SHORT_COLOUR)
-    return sheet.resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX)
+    return sheet.reduce(SMOOTHING)
 
 
 def _diameter(

@@ -57,6 +57,8 @@ def documents(
 ) -> list[tuple[int, Dataset]]:
     """Return the lesions' numbers, each with its image: one series."""
     head = dicom_head(volume, content, sop_class=SOP_CLASS, modality="OT", series_number=SERIES_NUMBER)
+    if "BodyPartExamined" not in head:
+        head.Laterality = ""  # asked of images whose body part is not known to be unpaired
     head.SeriesDescription = "Key images, not for clinical use"
     places = Places(volume)
     return [

@@ -62,6 +62,7 @@ def document(content: Content, lesions: Sequence[Lesion], volume: CTVolume) -> D
     from pydicom.dataset import Dataset
 
     ds = dicom_head(volume, content, sop_class=SOP_CLASS, modality="SR", series_number=SERIES_NUMBER)
+    ds.pop("BodyPartExamined", None)  # of images only
     ds.SeriesDescription = "Lesion report, not for clinical use"
     ds.ReferencedPerformedProcedureStepSequence = []
     ds.PerformedProcedureCodeSequence = []

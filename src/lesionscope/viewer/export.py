@@ -39,7 +39,7 @@ def export(
     folder
         Where to; made where it is missing.
     forms
-        Any of ``html``, ``json``, ``csv``.
+        Names of :data:`lesionscope.report.forms.FORMS`.
     stem
         Name of the files without suffix; by default one by date and time, so that
         earlier reports stay.
@@ -65,13 +65,14 @@ def export(
         from lesionscope.report.segmentation import write_masks
 
         content = session_report(session, geometry=volume.geometry, source=volume.source, cards=cards)
-        images = key_images(volume, session.lesions) if "html" in forms else None
+        images = key_images(volume, session.lesions) if report_forms.WITH_IMAGES.intersection(forms) else {}
+        report = report_forms.Report(content, images, session.lesions, volume)
         name = report_forms.new_stem(folder) if stem is None else stem
         written = []
         for number, form in enumerate(forms):
             cancel.check()
             progress(number, len(forms), form)
-            written.append(report_forms.write(content, form, folder, images=images, stem=name))
+            written += report_forms.write(report, form, folder, stem=name)
         masks = masks_of(session.lesions, state.proposed, volume.hu.shape)
         if masks:
             written.append(write_masks(masks, volume, folder, f"{name}-outlines"))

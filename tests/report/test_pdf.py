@@ -1,0 +1,91 @@
+"""The PDF: what it must say, the pictures in it, and text that stays text."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from test_document import labels_reading, reading_for
+from test_reviewed import decide
+
+from lesionscope.ct.volume import CTVolume
+from lesionscope.followup.response import Followed, Role, Size, assess
+from lesionscope.lesions.lesion import Lesion
+from lesionscope.models import registry
+from lesionscope.report import pdf_form, wording
+from lesionscope.report.document import Content, lesion_report
+from lesionscope.report.key_image import LONG_COLOUR, key_images, to_pixel
+from lesionscope.report.reviewed import Review
+
+
+def poppler(tool: str, *arguments: str | Path) -> bytes:
+    if shutil.which(tool) is None:
+        pytest.skip(f"{tool} isn't here: install Debian's poppler-utils")
+    return subprocess.run([tool, *map(str, arguments)], capture_output=True, check=True).stdout
+
+
+def words(data: bytes, folder: Path) -> str:
+    (folder / "report.pdf").write_bytes(data)
+    return " ".join(poppler("pdftotext", "-layout", folder / "report.pdf", "-").decode().split())
+
+
+def test_it_says_what_must_be_said(measured: Lesion, volume: CTVolume, tmp_path: Path) -> None:
+    card = registry.find().card
+    table = assess(
+        (Followed(measured.tracking_uid, "Lesion 1", "lung", False, Role.TARGET, (Size(long_mm=18.0),)),),
+        ("20240101",),
+    )
+    review = Review((decide(measured, "right lung", "accepted", "Doe, Jane"),))
+    content = lesion_report(
+        [(measured, reading_for(measured), labels_reading(measured))],
+        source=volume.source,
+        cards=[card],
+        review=review,
+        response=table,
+    )
+    said = words(pdf_form.pdf(content, key_images(volume, [measured])), tmp_path)
+    for part in (
+        wording.NOTICE,
+        wording.UNREVIEWED,
+        "1.8 × 1.2 cm lesion in the right lung.",
+        "accepted by Doe, Jane",
+        "1 decisions on labels by Doe, Jane",
+        wording.RESPONSE,
+        "Sum of targets 18.0 mm",
+        card.title,
+        f"Calibration: {card.calibration.method}"[:40],
+        content["software"],
+        "nodule and cyst",
+    ):
+        assert part in said, part
+
+
+def test_every_state_and_hostile_text_stays_text(content: Content, tmp_path: Path) -> None:
+    data = pdf_form.pdf(content)
+    for active in (b"/JavaScript", b"/JS", b"/Launch", b"/URI", b"/AA", b"/OpenAction /"):
+        assert active not in data
+    said = words(data, tmp_path)
+    assert "<script>alert('x')</script>" in said and said.count("comment") == 1250
+    assert wording.STALE.split(":")[0] in said and "lies in air" in said and wording.NOT_READ in said
+    assert "مريض" not in said or "\u202e" not in said
+    assert pdf_form.drawable("a\u202eb山\x00\ud800c\td") == "ab□\N{REPLACEMENT CHARACTER}c    d"
+
+
+def test_the_picture_has_its_marks(measured: Lesion, volume: CTVolume, tmp_path: Path) -> None:
+    content = lesion_report([(measured, None)], source=volume.source)
+    images = key_images(volume, [measured])
+    (tmp_path / "report.pdf").write_bytes(pdf_form.pdf(content, images))
+    poppler("pdfimages", "-j", tmp_path / "report.pdf", tmp_path / "image")
+    (file,) = tmp_path.glob("image*")
+    shown = np.asarray(Image.open(file).convert("RGB")).astype(int)
+    own = np.asarray(Image.open(io.BytesIO(images[measured.id].png))).astype(int)
+    assert shown.shape == own.shape and np.abs(shown - own).mean() < 3
+    assert measured.long is not None
+    column, row = (round(v) for v in to_pixel(measured, measured.long.end_lps_mm))
+    near = shown[row - 3 : row + 4, column - 3 : column + 4]
+    assert np.abs(near - LONG_COLOUR[:3]).sum(axis=-1).min() < 60
