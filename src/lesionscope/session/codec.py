@@ -16,6 +16,7 @@ from lesionscope.inference.reading import (
     LabelScore,
     NodeScore,
     PathologyAnswer,
+    PredictionSet,
     Provenance,
     Reading,
     Refusal,
@@ -112,12 +113,15 @@ def _pathology_to_dict(answer: PathologyAnswer | Refusal | None) -> dict[str, An
         {**asdict(node), "conditional": float(node.conditional), "probability": float(node.probability)}
         for node in answer.nodes
     ]
-    return {
+    values: dict[str, Any] = {
         "nodes": nodes,
         "leak": _numbers(answer.leak),
         "familiarity": float(answer.familiarity),
         "unfamiliar": bool(answer.unfamiliar),
     }
+    if answer.prediction_set is not None:
+        values["prediction_set"] = asdict(answer.prediction_set)
+    return values
 
 
 def _pathology_from_dict(answer: Any) -> PathologyAnswer | Refusal | None:
@@ -130,7 +134,14 @@ def _pathology_from_dict(answer: Any) -> PathologyAnswer | Refusal | None:
         leak=_numbers(answer["leak"]),
         familiarity=float(answer["familiarity"]),
         unfamiliar=bool(answer["unfamiliar"]),
+        prediction_set=_set_from_dict(answer.get("prediction_set")),
     )
+
+
+def _set_from_dict(data: Any) -> PredictionSet | None:
+    if data is None:
+        return None
+    return PredictionSet(float(data["level"]), tuple(data["nodes"]), tuple(data["names"]))
 
 
 def _labels_to_dict(answer: LabelAnswer | Refusal) -> dict[str, Any]:
