@@ -28,9 +28,10 @@ from .. import recipes
 from ..engine.bootstrap import patient_weights
 from ..engine.precision import FLOAT32
 from .dataset import Lesions, load_split
-from .labels import ancestor_matrix
+from .labels import ancestor_matrix, training_targets
 from .metrics import gains, tuned_thresholds
-from .recipe import LesaNetRecipe
+from .plans import ABOVE, recipe_of, searched_as
+from .recipe import Data, LabelRules, LesaNetRecipe
 from .scoring import KINDS, NAMES, draws_of, groups_of, sets_of
 from .trainer import Trainer, infer
 
@@ -46,13 +47,14 @@ KEPT = {"all": NAMES, "rare": ("recall", "f1")} | dict.fromkeys(KINDS, ("auc",))
 
 @dataclass(frozen=True)
 class Settings:
-    """What all cells share."""
+    """What all cells share; ``resplit``: a cell's patients are dealt anew, by its seed (Table 3)."""
 
     width: float = 0.125
     train: int = 6000
     validation: int = 2000
     test: int = 2400
     epochs: int = 15
+    resplit: bool = False
     cache: str = ""
     threads: int = 1
     precision: str = FLOAT32
@@ -64,11 +66,13 @@ class Settings:
 
     def recipe(self, row: str, seed: int, rate: float, epochs: int) -> LesaNetRecipe:
         """Return a row's recipe."""
-        changes = {
+        name, changes = recipe_of(row)
+        changes |= {
             "data.source": "phantom",
             "data.train": self.train,
             "data.validation": self.validation,
             "data.test": self.test,
+            "data.resplit": seed if self.resplit else 0,
             "data.cache": self.cache,
             "network.width": self.width,
             "optimisation.schedule": "one-cycle",
@@ -78,7 +82,7 @@ class Settings:
             "threads": self.threads,
             "precision": self.precision,
         }
-        loaded = recipes.load(row, changes)
+        loaded = recipes.load(name, changes)
         assert isinstance(loaded, LesaNetRecipe)
         return loaded
 
@@ -94,41 +98,51 @@ class Table:
         Where checkpoints of unfinished cells lie.
     settings
         What all cells share.
+    searches
+        Where the rows' searches lie: the folder itself, or that of another table with the same rows.
     """
 
-    def __init__(self, folder: Path, runs: Path, settings: Settings, progress: Progress = silent) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        runs: Path,
+        settings: Settings,
+        searches: Path | None = None,
+        progress: Progress = silent,
+    ) -> None:
         self.folder, self.runs, self.settings, self.progress = folder, runs, settings, progress
+        self.searches = folder if searches is None else searches
         self.graph = load_labels()
-        self._lesions: dict[str, Lesions] = {}
+        self._lesions: dict[str, tuple[Data, Lesions]] = {}
 
-    def lesions(self, split: str) -> Lesions:
-        """Return a split's lesions, the same for all rows."""
-        if split not in self._lesions:
-            data = self.settings.recipe("lesanet-paper", 0, RATES[0], 1).data
-            self._lesions[split] = load_split(data, self.graph, split, progress=self.progress)
-        return self._lesions[split]
+    def lesions(self, data: Data, split: str) -> Lesions:
+        """Return a split's lesions: read once, and again only where the patients were dealt anew."""
+        if split not in self._lesions or self._lesions[split][0] != data:
+            self._lesions[split] = (data, load_split(data, self.graph, split, progress=self.progress))
+        return self._lesions[split][1]
 
     def rate(self, row: str, rates: Sequence[float] = RATES) -> float:
         """Return a row's learning rate, searched for once."""
-        path = self.folder / f"{row}-search.json"
+        row, settings = searched_as(row), dataclasses.replace(self.settings, resplit=False)
+        path = self.searches / f"{row}-search.json"
         if not path.exists():
             found = {}
             for rate in rates:
-                recipe = self.settings.recipe(row, SEARCH_SEED, rate, SEARCH_EPOCHS)
+                recipe = settings.recipe(row, SEARCH_SEED, rate, SEARCH_EPOCHS)
                 trained = self._trainer(recipe, f"{row}-search-{rate}", SEARCH_SHARE).fit(self.progress)
                 found[rate] = max(entry["validation"]["f1"] for entry in trained.history)
             content = {"row": row, "validation_f1": found, "rate": max(found, key=found.__getitem__)}
-            content |= {"epochs": SEARCH_EPOCHS, "share": SEARCH_SHARE, "settings": self.settings.said()}
+            content |= {"epochs": SEARCH_EPOCHS, "share": SEARCH_SHARE, "settings": settings.said()}
             write_atomically(path, json.dumps(content, indent=1) + "\n")
             for rate in rates:
                 shutil.rmtree(self.runs / f"{row}-search-{rate}", ignore_errors=True)
-        return float(self._made(path)["rate"])
+        return float(_made(path, settings)["rate"])
 
     def cell(self, row: str, seed: int, rates: Sequence[float] = RATES) -> dict[str, Any]:
         """Make a cell, or read it where it is made."""
         path = self.folder / f"{row}-seed{seed}.json"
         if path.exists():
-            return self._made(path)
+            return _made(path, self.settings)
         recipe = self.settings.recipe(row, seed, self.rate(row, rates), self.settings.epochs)
         started = time.monotonic()
         trainer = self._trainer(recipe, f"{row}-seed{seed}")
@@ -149,56 +163,41 @@ class Table:
         shutil.rmtree(self.runs / f"{row}-seed{seed}", ignore_errors=True)
         return content
 
-    def _made(self, path: Path) -> dict[str, Any]:
-        """Read a file of the table.
-
-        Raises
-        ------
-        InputError
-            It was made in another way than what is made now.
-        """
-        made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if made["settings"] != (wanted := self.settings.said()):
-            apart = ", ".join(
-                f"{name} {made['settings'].get(name)} and not {value}"
-                for name, value in wanted.items()
-                if made["settings"].get(name) != value
-            )
-            raise InputError(
-                f"{path} was made in another way ({apart}), and a table's cells are all made alike: "
-                "give another --folder, or delete it to have it made again."
-            )
-        return made
-
     def _trainer(self, recipe: LesaNetRecipe, name: str, share: float = 1.0) -> Trainer:
         train, validation = (
             lesions[np.arange(round(share * len(lesions)))] if share < 1 else lesions
-            for lesions in (self.lesions("train"), self.lesions("validation"))
+            for lesions in (self.lesions(recipe.data, split) for split in ("train", "validation"))
         )
         return Trainer(recipe, self.graph, train, validation, self.runs / name)
 
     def _draws(self, trainer: Trainer) -> dict[str, Any]:
         """Score the test lesions: each figure's own value, then one a resample."""
-        network, recipe, test = trainer.network, trainer.recipe, self.lesions("test")
+        network, recipe = trainer.network, trainer.recipe
+        test = self.lesions(recipe.data, "test")
         ancestors = ancestor_matrix(self.graph) & recipe.labels.expansion
         tuned, truth = infer(network, trainer.validation, trainer.validation_rows), trainer.validation_targets
         thresholds = tuned_thresholds(truth.positive, tuned.refined.astype(float), ancestors, truth.known)
         answers = infer(network, test)
         bank = infer(network, trainer.train, trainer.rows).embedding
-        rare = trainer.targets.positive.mean(axis=0) < RARE
+        said = training_targets(trainer.train[trainer.rows].said, self.graph, LabelRules())
+        frequency = said.positive.sum(axis=0)
+        subsets = {f"above {count}": frequency > count for count in ABOVE}
+        kept = KEPT | dict.fromkeys(subsets, ("f1",))
         found: dict[str, Any] = {}
         for name, one in sets_of(test, self.graph).items():
             groups = {
                 group: mask
-                for group, mask in groups_of(self.graph, one.targets, rare).items()
-                if group in KEPT
+                for group, mask in (
+                    groups_of(self.graph, one.targets, frequency < RARE * len(said)) | subsets
+                ).items()
+                if group in kept
             }
             draws = draws_of(
                 answers.refined.astype(float), thresholds, one, test.patients, groups, ancestors, RESAMPLES
             )
             found[name] = {
                 group: {figure: _rounded(draws[group][figure]) for figure in figures}
-                for group, figures in KEPT.items()
+                for group, figures in kept.items()
             }
             shared = gains(answers.embedding[one.rows], one.targets.positive, bank, trainer.targets.positive)
             weights = patient_weights(test.patients[one.rows], RESAMPLES)
@@ -209,6 +208,26 @@ class Table:
 def read_cells(folder: Path) -> list[dict[str, Any]]:
     """Return all cells that are made."""
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*-seed*.json"))]
+
+
+def _made(path: Path, settings: Settings) -> dict[str, Any]:
+    """Read a file of a table.
+
+    Raises
+    ------
+    InputError
+        It was made in another way than others are made now.
+    """
+    made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    own, wanted = made["settings"], settings.said()
+    if own != wanted:
+        apart = [f"{name} {own.get(name)} and not {wanted[name]}" for name in wanted]
+        apart = [text for text, name in zip(apart, wanted, strict=True) if own.get(name) != wanted[name]]
+        raise InputError(
+            f"{path} was made in another way ({', '.join(apart)}), and a table's cells are all made alike: "
+            "give another --folder, or delete it to have it made again."
+        )
+    return made
 
 
 def _rounded(values: NDArray[np.float64]) -> list[float]:

@@ -33,8 +33,8 @@ class MultiscaleVGG(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy
     Attributes
     ----------
     bfloat16
-        Whether convolutions compute in bfloat16, for training where that is quicker; not by default. Features
-        are float32 in any case.
+        Whether convolutions compute in bfloat16, for training where that is quicker; not by default. What
+        follows the pooling is float32 in any case.
     """
 
     def __init__(self, spec: LesaNetSpec) -> None:
@@ -59,21 +59,25 @@ class MultiscaleVGG(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy
         boxes
             The lesions' boxes x0, y0, x1, y1 in patch pixels ``(n, 4)``.
         """
-        if not self.bfloat16:
-            return self._features(patches, boxes)
-        with torch.autocast(patches.device.type, torch.bfloat16):
-            return self._features(patches, boxes).float()
-
-    def _features(self, patches: Tensor, boxes: Tensor) -> Tensor:
         features = []
         x = patches
         for block in range(1, BLOCKS + 1):
-            x = functional.max_pool2d(x, 2) if block > 1 else x
-            for layer in range(1, LAYERS[block - 1] + 1):
-                x = self.get_submodule(f"conv{block}_{layer}")(x)
-                x = functional.relu(self.get_submodule(f"bn{block}_{layer}")(x), inplace=True)
+            if self.bfloat16:
+                with torch.autocast(x.device.type, torch.bfloat16):
+                    x = self._block(x, block)
+            else:
+                x = self._block(x, block)
             scale = 0.5 ** (block - 1)
             lesion = block <= LESION_BLOCKS
             pooled = roi_pool(x, boxes, scale, self.roi) if lesion else whole_pool(x, scale, self.roi)
-            features.append(self.get_submodule(f"fc_pool{block}")(pooled.flatten(1)))
+            project = self.get_submodule(f"fc_pool{block}")
+            features.append(project(pooled.flatten(1).to(project.weight.dtype)))
         return torch.cat(features, dim=1)
+
+    def _block(self, x: Tensor, block: int) -> Tensor:
+        """Return a block's maps after its last ReLU."""
+        x = functional.max_pool2d(x, 2) if block > 1 else x
+        for layer in range(1, LAYERS[block - 1] + 1):
+            x = self.get_submodule(f"conv{block}_{layer}")(x)
+            x = functional.relu(self.get_submodule(f"bn{block}_{layer}")(x), inplace=True)
+        return x
