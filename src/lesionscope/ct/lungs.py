@@ -135,7 +135,7 @@ def find_lungs(volume: CTVolume) -> LungRegion:
     coarse = coarse.transpose(order)
     coarse = coarse[tuple(slice(None, None, -1) if flip else slice(None) for flip in flips)]
     spacing = tuple(float(steps[axis] * strides[axis]) for axis in order)
-    body = _body(coarse, spacing)
+    body = find_body(coarse, spacing)
     aerated = _aerated_lungs(coarse, body, spacing)
     lungs = np.zeros_like(aerated)
     sides = _sides(aerated, spacing)
@@ -164,8 +164,16 @@ def _patient_order(geometry: Geometry) -> tuple[tuple[int, int, int], tuple[bool
     return (best[0], best[1], best[2]), (flips[0], flips[1], flips[2])
 
 
-def _body(hu: NDArray[np.float32], spacing: tuple[float, ...]) -> Mask:
-    """Tissue without table and clothes, filled in each axial slice: the lungs are inside."""
+def find_body(hu: NDArray[np.float32], spacing: tuple[float, ...]) -> Mask:
+    """Find tissue without table and clothes, filled in each axial slice: the lungs are inside.
+
+    Parameters
+    ----------
+    hu
+        ``(z, y, x)``, finite; a few millimetres a voxel.
+    spacing
+        Steps along z, y and x in mm.
+    """
     from scipy import ndimage
 
     tissue = hu > BODY_HU
