@@ -23,15 +23,14 @@ from lesionscope.errors import InputError
 from lesionscope.files import write_atomically
 from lesionscope.lesions.deeplesion import TABLE, DeepLesionRow, read_dl_info, read_slice
 from lesionscope.ontology.label_graph import LabelGraph
-from lesionscope.ontology.lesanet_files import ReleasedLabels, read_label_file
+from lesionscope.ontology.lesanet_files import read_label_file
 from lesionscope.phantom.pool import ordered
 from lesionscope.progress import CancelToken, Progress, silent
 
 from .dataset import Lesions, locations
-from .labels import Said, from_lists
+from .labels import listed, reviewed
 from .recipe import Data
 
-RELEASED = {"train": "train", "validation": "val", "test": "test"}
 VERSION = 1
 """Part of the cache's key: raise it whenever the same slice gives another patch."""
 
@@ -59,16 +58,13 @@ def read_deeplesion(
     """
     root = Path(data.folder)
     table = read_dl_info(root / TABLE)
-    labels = read_label_file(data.labels)
-    if strange := set(labels.terms) - set(graph.core):
-        raise InputError(
-            f"{data.labels} has labels that are not in the ontology: {', '.join(sorted(strange))}."
-        )
-    listed = labels.splits[RELEASED[split]]
-    if beyond := [number for number in listed.lesions if number >= len(table)]:
+    said = listed(data.labels, split, graph)
+    if beyond := [number for number in said if number >= len(table)]:
         raise InputError(f"{data.labels} speaks of lesion {beyond[0]}, but {root / TABLE} has {len(table)}.")
-    kept = [place for place, number in enumerate(listed.lesions) if not table[number].possibly_noisy]
-    numbers = [listed.lesions[place] for place in kept]
+    if data.reviewed and split != "test":
+        corrected = reviewed(data.reviewed, table, split, graph)
+        said |= {number: corrected[number] for number in said.keys() & corrected.keys()}
+    numbers = [number for number in said if not table[number].possibly_noisy]
     rows = [table[number] for number in numbers]
     hu, boxes = _patches(root, rows, numbers, cache, data.workers, progress, cancel)
     spacing = np.array([row.spacing_mm for row in rows])
@@ -79,18 +75,10 @@ def read_deeplesion(
         "kernel": np.full(len(rows), ""),
         **locations(np.array([row.location for row in rows])),
     }
-    said = tuple(_said(labels, split, place, graph) for place in kept)
     patients = np.array([row.patient for row in rows])
-    return Lesions(hu, boxes, said, _truth(data, graph, split, numbers), patients, columns)
-
-
-def _said(labels: ReleasedLabels, split: str, place: int, graph: LabelGraph) -> Said:
-    listed = labels.splits[RELEASED[split]]
-    relevant, uncertain, irrelevant = (
-        [labels.terms[number] for number in part[place]]
-        for part in (listed.relevant, listed.uncertain, listed.irrelevant)
+    return Lesions(
+        hu, boxes, tuple(said[n] for n in numbers), _truth(data, graph, split, numbers), patients, columns
     )
-    return from_lists(relevant, uncertain, irrelevant, graph)
 
 
 def _truth(data: Data, graph: LabelGraph, split: str, numbers: Sequence[int]) -> NDArray[np.bool_] | None:

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscope.errors import InputError
+from lesionscope.lesions.deeplesion import DeepLesionRow
 from lesionscope.mining.miner import MinedSentence, Miner
 from lesionscope.mining.relations import IRRELEVANT, RELEVANT, UNCERTAIN
 from lesionscope.ontology.label_graph import LabelGraph
+from lesionscope.ontology.lesanet_files import read_label_file
 
 from .recipe import LabelRules
 
 Truths = NDArray[np.bool_]
+RELEASED = {"train": "train", "validation": "val", "test": "test"}
+"""Our splits by the names that the release's label files have for them."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,53 @@ def from_lists(
     doubted = frozenset(uncertain) - names
     own = names - graph_above(names, graph)
     return Said(own, doubted, frozenset(irrelevant) - names - doubted)
+
+
+def listed(path: str | Path, split: str, graph: LabelGraph) -> dict[int, Said]:
+    """Read a split's labels from a file in the form of LesaNet's release, by the lesion's row.
+
+    Raises
+    ------
+    InputError
+        The file can't be read, or has a label that the ontology doesn't.
+    """
+    labels = read_label_file(path)
+    if strange := set(labels.terms) - set(graph.core):
+        raise InputError(f"{path} has labels that are not in the ontology: {', '.join(sorted(strange))}.")
+    here = labels.splits[RELEASED[split]]
+
+    def names(terms: Iterable[int]) -> list[str]:
+        return [labels.terms[term] for term in terms]
+
+    return {
+        number: from_lists(names(relevant), names(uncertain), names(irrelevant), graph)
+        for number, relevant, uncertain, irrelevant in zip(
+            here.lesions, here.relevant, here.uncertain, here.irrelevant, strict=True
+        )
+    }
+
+
+def reviewed(
+    path: str | Path, table: Sequence[DeepLesionRow], split: str, graph: LabelGraph
+) -> dict[int, Said]:
+    """Read what readers made of a split's labels (``lesionscope review export``), by the lesion's row.
+
+    Raises
+    ------
+    InputError
+        As :func:`listed`; or the file would have lesions of test patients learnt.
+    """
+    found = listed(path, split, graph)
+    tested = {row.patient for row in table if row.split == "test"}
+    for number in found:
+        if number >= len(table):
+            raise InputError(f"{path} speaks of lesion {number}, but the table has {len(table)}.")
+        if table[number].patient in tested:
+            raise InputError(
+                f"{path} gives lesion {number} to {split}, but its patient is one of the test patients, who "
+                "must not be learnt from: take it out of the file."
+            )
+    return found
 
 
 def graph_above(names: Iterable[str], graph: LabelGraph) -> frozenset[str]:

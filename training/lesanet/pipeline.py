@@ -196,7 +196,7 @@ def _card(
         training_data={
             "source": "lesions of the phantom clinic, labels mined from their reports"
             if phantom
-            else "DeepLesion, labels as LesaNet's authors mined them",
+            else f"lesions in DeepLesion's layout, {recipe.labels.source} labels",
             **counts,
             "epochs": recipe.epochs,
             "seed": recipe.seed,

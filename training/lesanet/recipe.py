@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from lesionscope.errors import InputError
 from lesionscope.models.familiarity import DistanceRule
@@ -25,6 +25,8 @@ class Data:
     clinic and mines their reports' sentences; what is true of them serves as the second, complete test set.
     ``source: deeplesion`` reads a folder with ``DL_info.csv`` and ``Images_png``, and the label lists of
     LesaNet's release; ``hand_labels`` may name a file of complete labels of test lesions in the same form.
+    ``reviewed`` names a label file that readers corrected (``lesionscope review export``), for
+    ``labels.source: reviewed``.
     ``resplit: k`` deals the patients of training and validation anew, the k-th of Table 3's ten ways; 0 keeps
     them.
     """
@@ -36,6 +38,7 @@ class Data:
     folder: str = ""
     labels: str = ""
     hand_labels: str = ""
+    reviewed: str = ""
     resplit: int = 0
     cache: str = ""
     workers: int = 2
@@ -55,6 +58,9 @@ class LabelRules:
 
     Parameters
     ----------
+    source
+        "mined", or "reviewed": training and validation lesions of ``data.reviewed`` have the labels that
+        readers left them. ``--set labels=reviewed`` is short for this.
     expansion
         Whether what a relevant label implies is a label too (§4.2).
     text_mining
@@ -65,10 +71,17 @@ class LabelRules:
         Keep only labels with more training lesions than this (Figure 5); the others are not learnt.
     """
 
+    SHORTHAND: ClassVar[str] = "source"
+
+    source: str = "mined"
     expansion: bool = True
     text_mining: bool = True
     uncertain: bool = True
     above: int = 0
+
+    def __post_init__(self) -> None:
+        if self.source not in ("mined", "reviewed"):
+            raise ValueError("source must be mined or reviewed")
 
 
 @dataclass(frozen=True)
@@ -223,7 +236,9 @@ class LesaNetRecipe:
         values = self.as_dict()
         keys = ("data", "labels", "network", "losses", "optimisation", "epochs", "batch", "seed", "precision")
         fixed = {key: values[key] for key in keys}
-        fixed["data"] = {k: v for k, v in fixed["data"].items() if k not in ("cache", "workers", "test")}
+        free = ("cache", "workers", "test", "reviewed")  # labels are compared as such, wherever they are from
+        fixed["data"] = {k: v for k, v in fixed["data"].items() if k not in free}
+        fixed["labels"] = {k: v for k, v in fixed["labels"].items() if k != "source"}
         return fixed
 
 
@@ -240,5 +255,16 @@ def check(recipe: LesaNetRecipe) -> LesaNetRecipe:
         raise InputError(
             f"The recipe '{recipe.name}' trains a lesion embedding, which knows no hard examples and no "
             "ranking: set losses.mining=none and losses.scores=wce."
+        )
+    reviewed = recipe.labels.source == "reviewed"
+    if reviewed and (recipe.data.source != "deeplesion" or not recipe.data.reviewed):
+        raise InputError(
+            f"The recipe '{recipe.name}' is to learn reviewed labels: set data.source=deeplesion, "
+            "data.folder, and data.reviewed to the file that `lesionscope review export` wrote."
+        )
+    if recipe.data.reviewed and not reviewed:
+        raise InputError(
+            f"The recipe '{recipe.name}' names reviewed labels but learns the mined ones: set "
+            "labels=reviewed, or leave data.reviewed out."
         )
     return recipe

@@ -49,7 +49,7 @@ def load(name_or_path: str | Path, overrides: Overrides = ()) -> Recipe:
     data = _read(path)
     kind, check = _task(data.pop("task", None), path)
     recipe = _build(kind, data, str(path), "", InputError)
-    changes = _pairs(overrides)
+    changes = [_spelt_out(kind, key, value) for key, value in _pairs(overrides)]
     for key, value in changes:
         data = _replaced(data, key.split("."), value)
     if changes:  # all at once: one change may need another
@@ -136,6 +136,12 @@ def _pairs(overrides: Overrides) -> list[tuple[str, object]]:
         except yaml.YAMLError as error:
             raise UsageError(f"--set {text}: the value can't be read.") from error
     return pairs
+
+
+def _spelt_out(kind: type, key: str, value: object) -> tuple[str, object]:
+    """Spell out a change that names a section alone: ``labels=reviewed`` is ``labels.source=reviewed``."""
+    short = getattr(typing.get_type_hints(kind).get(key), "SHORTHAND", None)
+    return (f"{key}.{short}", value) if short is not None and isinstance(value, str) else (key, value)
 
 
 def _replaced(data: Mapping[str, Any], path: list[str], value: object) -> dict[str, Any]:
