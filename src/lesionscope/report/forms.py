@@ -146,6 +146,9 @@ def new_stem(folder: str | Path) -> str:
     base = f"{DEFAULT_STEM}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
     taken = [path.name for path in Path(folder).glob(f"{base}*")]
     names = (base, *(f"{base}-{n}" for n in range(2, len(taken) + 3)))
-    return next(
-        name for name in names if not any(file.startswith((f"{name}.", f"{name}-")) for file in taken)
-    )
+    return next(name for name in names if not any(_is_of(name, file) for file in taken))
+
+
+def _is_of(stem: str, file: str) -> bool:
+    """Whether a file is one of a report's: ``-2`` behind a stem is another report's."""
+    return file.startswith((f"{stem}.", f"{stem}-sr.", f"{stem}-key-", f"{stem}-outlines."))

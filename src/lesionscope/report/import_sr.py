@@ -1,0 +1,316 @@
+"""Structured reports back into lesions: our own without loss, others' TID 1500 measurements as marks.
+
+Tolerant of what others write (retired code schemes, one line or two, image or patient coordinates), strict
+about where it belongs: a report on another scan is refused, and a measurement that can't be placed is named
+in a note rather than guessed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lesionscope.ct.volume import CTVolume
+from lesionscope.errors import InputError, UsageError
+from lesionscope.lesions.lesion import Diameter, Lesion, Point
+from lesionscope.lesions.marking import lesion_from_diameters
+from lesionscope.report import sr_codes as codes
+from lesionscope.report.dicom_head import series_uid_of
+from lesionscope.report.document import Content
+from lesionscope.session.decisions import Decision
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+LARGEST_BYTES = 64 * 2**20
+DEFLATED = "1.2.840.10008.1.2.1.99"
+DEEPEST = 40
+SAME_MM = 0.05
+"""As far as our own record may lie from the measurement beside it; further, and the measurement counts."""
+GROUP, RECORD = codes.GROUP.value, codes.RECORD.value
+LONG = frozenset((codes.LONG.value, "G-A185"))
+SHORT = frozenset((codes.SHORT.value, "G-A186"))
+LENGTH = frozenset((codes.LENGTH.value, "G-D7FE", "121206", "103339001"))
+TRACKING_UID = codes.TRACKING_UID.value
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What a report held.
+
+    Parameters
+    ----------
+    lesions
+        Its lesions, numbered as the report has them where it was ours.
+    content
+        Our own report's content, without the study it names; ``None`` where another program wrote it.
+    notes
+        What could not be taken over, a sentence each.
+    """
+
+    lesions: tuple[Lesion, ...]
+    content: Content | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """Return what readers let stand, as a session takes it."""
+        entries = () if self.content is None else self.content["lesions"]
+        return tuple(
+            Decision(
+                entry["id"],
+                one["label"],
+                one["review"],
+                one["reader"],
+                one["at"],
+                one["origin"],
+            )
+            for entry in entries
+            for one in entry["findings"]
+            if one["review"] != "unreviewed"
+        )
+
+
+def import_sr(path: str | Path, volume: CTVolume) -> Imported:
+    """Read a structured report on a volume.
+
+    Raises
+    ------
+    InputError
+        It can't be read, is no TID 1500 report, or refers to another scan.
+    """
+    path = Path(path)
+    with _damage_named(path):
+        return _imported(_read(path), path, volume)
+
+
+def _imported(ds: Dataset, path: Path, volume: CTVolume) -> Imported:
+    if _referenced(ds) and not _referenced(ds) & {*volume.source.sop_instance_uids, series_uid_of(volume)}:
+        raise InputError(f"{path} reports on another scan than the open one: open that scan first.")
+    lesions, entries, notes = [], [], []
+    for group in _groups(ds):
+        entry = _record(group, volume)
+        try:
+            lesion = _lesion(group, volume)
+            if entry is not None:
+                lesion, entry = _agreed(lesion, entry)
+        except (InputError, UsageError) as error:
+            notes.append(str(error))
+            continue
+        if lesion is not None:
+            lesions.append(lesion)
+            if entry is not None:
+                entries.append(entry)
+    rest = _own(ds)
+    whole = rest is not None and len(entries) == len(lesions)
+    return Imported(tuple(lesions), {**rest, "lesions": entries} if rest and whole else None, tuple(notes))
+
+
+def _read(path: Path) -> Dataset:
+    from pydicom import dcmread
+    from pydicom.filereader import read_file_meta_info
+
+    if path.stat().st_size > LARGEST_BYTES:
+        raise InputError(f"{path} is larger than any report: choose another file.")
+    if read_file_meta_info(path).get("TransferSyntaxUID") == DEFLATED:
+        raise InputError(f"{path} is deflated: write it again without compression.")
+    ds = dcmread(path)
+    if _value(ds, "Modality") != "SR" or "ContentSequence" not in ds:
+        raise InputError(f"{path} is no structured report: choose one.")
+    root = ds.get("ContentTemplateSequence")
+    if _code(ds) != codes.REPORT.value and not (root and root[0].get("TemplateIdentifier") == "1500"):
+        raise InputError(f"{path} is not a measurement report (TID 1500): choose one.")
+    return ds
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    """Turn what a damaged file does to pydicom, now or when a part is first looked at, into a sentence."""
+    from pydicom.errors import InvalidDicomError
+
+    try:
+        yield
+    except (OSError, InvalidDicomError) as error:
+        raise InputError(f"{path} could not be read as DICOM ({error}): choose another file.") from error
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, struct.error) as error:
+        raise InputError(f"{path} is damaged ({type(error).__name__}): ask for it again.") from error
+
+
+def _referenced(ds: Dataset) -> set[str]:
+    """Return the UIDs of the images and series that a report names as evidence."""
+    found = set()
+    for name in ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence"):
+        for study in ds.get(name) or ():
+            for series in study.get("ReferencedSeriesSequence") or ():
+                found.add(_value(series, "SeriesInstanceUID"))
+                for one in series.get("ReferencedSOPSequence") or ():
+                    found.add(_value(one, "ReferencedSOPInstanceUID"))
+    return found - {""}
+
+
+def _items(ds: Dataset, depth: int = 0) -> Iterator[Dataset]:
+    """Go through every content item, but no deeper than reports are."""
+    if depth > DEEPEST:
+        return
+    for item in ds.get("ContentSequence") or ():
+        yield item
+        yield from _items(item, depth + 1)
+
+
+def _groups(ds: Dataset) -> Iterator[Dataset]:
+    return (item for item in _items(ds) if _value(item, "ValueType") == "CONTAINER" and _code(item) == GROUP)
+
+
+def _own(ds: Dataset) -> dict[str, Any] | None:
+    """Return what our own report says of itself as a whole."""
+    for item in _items(ds):
+        if _code(item) == codes.EVALUATIONS.value:
+            for text in item.get("ContentSequence") or ():
+                if _code(text) == RECORD:
+                    return _json(text)
+    return None
+
+
+def _record(group: Dataset, volume: CTVolume) -> dict[str, Any] | None:
+    for item in group.get("ContentSequence") or ():
+        if _code(item) == RECORD:
+            return _json(item)
+    return None
+
+
+def _json(item: Dataset) -> dict[str, Any] | None:
+    try:
+        values = json.loads(str(item.get("TextValue")))
+    except (ValueError, RecursionError):
+        return None
+    return values if isinstance(values, dict) else None
+
+
+def _lesion(group: Dataset, volume: CTVolume) -> Lesion | None:
+    """Return the lesion that a group measures; ``None`` where it measures none."""
+    lines: dict[str, tuple[Diameter, float]] = {}
+    uid = ""
+    for item in group.get("ContentSequence") or ():
+        if _code(item) == TRACKING_UID:
+            uid = _value(item, "UID")
+        if _value(item, "ValueType") != "NUM":
+            continue
+        code = _code(item)
+        axis = "long" if code in LONG else "short" if code in SHORT else "length" if code in LENGTH else ""
+        if axis:
+            lines[axis] = _line(item, volume), _millimetres(item)
+    long = lines.get("long") or lines.get("length")
+    if long is None:
+        return None
+    for diameter, stated in lines.values():
+        if math.isfinite(stated) and abs(diameter.length_mm - stated) > max(1.0, 0.05 * stated):
+            raise InputError(
+                f"A measurement says {stated:.1f} mm where its line is {diameter.length_mm:.1f} mm long: "
+                "it was left out."
+            )
+    short = lines.get("short")
+    lesion = lesion_from_diameters(long[0], short[0] if short else None, geometry=volume.geometry)
+    return replace(lesion, tracking_uid=uid) if uid else lesion
+
+
+def _line(number: Dataset, volume: CTVolume) -> Diameter:
+    """Return the line that a measurement was inferred from, in the patient."""
+    for item in number.get("ContentSequence") or ():
+        kind, data = _value(item, "ValueType"), item.get("GraphicData")
+        if data is None or kind not in ("SCOORD", "SCOORD3D"):
+            continue
+        values = [float(v) for v in data]
+        width = 2 if kind == "SCOORD" else 3
+        if len(values) < 2 * width or not all(map(math.isfinite, values)):
+            continue
+        points = np.reshape(values[: len(values) // width * width], (-1, width))[[0, -1]]
+        if kind == "SCOORD":
+            points = volume.geometry.to_lps([(_slice(item, volume), y - 0.5, x - 0.5) for x, y in points])
+        start, end = (_point(point) for point in points)
+        if not (volume.geometry.contains(start) and volume.geometry.contains(end)):
+            raise InputError("A measurement lies outside the scan: it was left out.")
+        return Diameter(start, end)
+    raise InputError("A measurement has no place on an image: it was left out.")
+
+
+def _slice(item: Dataset, volume: CTVolume) -> int:
+    uids = volume.source.sop_instance_uids
+    for image in item.get("ContentSequence") or ():
+        for reference in image.get("ReferencedSOPSequence") or ():
+            uid = _value(reference, "ReferencedSOPInstanceUID")
+            if uid in uids and len(uids) == volume.geometry.size[2]:
+                return uids.index(uid)
+    raise InputError("A measurement lies on an image that the open scan does not have: it was left out.")
+
+
+def _millimetres(number: Dataset) -> float:
+    measured = number.get("MeasuredValueSequence")
+    if not measured:
+        return math.nan
+    unit = measured[0].get("MeasurementUnitsCodeSequence")
+    factor = {"mm": 1.0, "cm": 10.0}.get(_value(unit[0], "CodeValue") if unit else "mm", math.nan)
+    try:
+        return float(measured[0].NumericValue) * factor
+    except (AttributeError, TypeError, ValueError):
+        return math.nan
+
+
+def _agreed(lesion: Lesion | None, entry: Mapping[str, Any]) -> tuple[Lesion, dict[str, Any]]:
+    """Return the lesion of our own record, checked against what was measured beside it."""
+    try:
+        own = _from_entry(entry)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError("A lesion's record can't be read: it was left out.") from error
+    for mine, measured in ((own.long, lesion and lesion.long), (own.short, lesion and lesion.short)):
+        if (mine is None) != (measured is None) or (mine and measured and _apart(mine, measured) > SAME_MM):
+            raise InputError("A lesion's record and its measurement disagree: it was left out.")
+    return own, dict(entry)
+
+
+def _from_entry(entry: Mapping[str, Any]) -> Lesion:
+    x0, y0, z0, x1, y1, z1 = (float(v) for v in entry["box_lps_mm"])
+    numbers = [x0, y0, z0, x1, y1, z1, *map(float, entry["centroid_lps_mm"])]
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError("not finite")
+    return Lesion(
+        str(entry["id"]),
+        str(entry["tracking_uid"]),
+        _point(entry["centroid_lps_mm"]),
+        (x0, y0, z0, x1, y1, z1),
+        _diameter(entry["long_lps_mm"]),
+        _diameter(entry["short_lps_mm"]),
+        bool(entry["box_declared"]),
+        int(entry["number"]),
+    )
+
+
+def _diameter(ends: Sequence[float] | None) -> Diameter | None:
+    return None if ends is None else Diameter(_point(ends[:3]), _point(ends[3:]))
+
+
+def _apart(one: Diameter, other: Diameter) -> float:
+    ends = [np.array([d.start_lps_mm, d.end_lps_mm]) for d in (one, other)]
+    return float(np.abs(ends[0] - ends[1]).max())
+
+
+def _point(values: Any) -> Point:
+    x, y, z = (float(v) for v in values)
+    return x, y, z
+
+
+def _code(item: Dataset) -> str:
+    name = item.get("ConceptNameCodeSequence")
+    return _value(name[0], "CodeValue") if name else ""
+
+
+def _value(ds: Dataset, name: str) -> str:
+    value = ds.get(name)
+    return "" if value is None else str(value)

@@ -1,0 +1,178 @@
+"""Structured reports come back: ours whole, others' as lesions, damaged ones with a sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from test_sr import TILT, lesions_on, report, reviewed
+from test_sr import scan as scan
+
+from lesionscope.ct.volume import CTVolume, Source
+from lesionscope.errors import InputError
+from lesionscope.followup.response import Followed, Role, Size, assess
+from lesionscope.lesions.lesion import Lesion
+from lesionscope.report import sr_form
+from lesionscope.report.import_sr import import_sr
+from lesionscope.report.reviewed import Review
+
+
+@pytest.mark.parametrize("direction", [None, TILT], ids=["axial", "tilted"])
+@pytest.mark.parametrize("decided", [False, True], ids=["open", "reviewed"])
+def test_our_own_report_comes_back_without_loss(
+    scan: Callable[..., CTVolume], tmp_path: Path, direction: Any, decided: bool
+) -> None:
+    volume = scan() if direction is None else scan((128, 140, 60), direction)
+    lesions = lesions_on(volume)
+    review = reviewed(lesions) if decided else Review(sentences={lesions[0].id: "Mine, «as it is» 山."})
+    table = assess(
+        (Followed(lesions[0].tracking_uid, "1", "lung", False, Role.TARGET, (Size(long_mm=18.0),)),),
+        ("20240101",),
+    )
+    content = report(lesions, volume, review, response=table)
+    path = sr_form.write(content, lesions, volume, tmp_path / "sr.dcm")
+    back = import_sr(path, volume)
+    assert back.notes == () and back.lesions == tuple(lesions)
+    assert back.content is not None
+    kept = [json.loads(sr_form.record(entry)) for entry in content["lesions"]]
+    assert back.content == {**{k: v for k, v in content.items() if k != "study"}, "lesions": kept}
+    assert {(d.lesion_id, d.label) for d in back.decisions} == {
+        (d.lesion_id, d.label) for d in review.decisions if d.holds
+    }
+    assert all(d.reader == "Doe^Jane" for d in back.decisions)
+
+
+def test_a_record_that_disagrees_is_not_believed(scan: Callable[..., CTVolume], tmp_path: Path) -> None:
+    volume = scan()
+    lesions = lesions_on(volume)[:1]
+    ds = sr_form.document(report(lesions, volume), lesions, volume)
+    group = next(
+        g
+        for g in ds.ContentSequence
+        if "ContentSequence" in g and g.ConceptNameCodeSequence[0].CodeValue == "126010"
+    )
+    record = group.ContentSequence[0].ContentSequence[-1]
+    entry = json.loads(record.TextValue)
+    entry["long_lps_mm"][0] += 1.0
+    record.TextValue = json.dumps(entry)
+    ds.save_as(tmp_path / "sr.dcm", enforce_file_format=True)
+    back = import_sr(tmp_path / "sr.dcm", volume)
+    assert back.lesions == () and "disagree" in back.notes[0]
+
+
+def test_another_programs_measurements_become_lesions(scan: Callable[..., CTVolume], tmp_path: Path) -> None:
+    """highdicom writes a bidirectional and a length measurement, as others do."""
+    import highdicom as hd
+    from highdicom.sr import (
+        CodedConcept,
+        CoordinatesForMeasurement,
+        DeviceObserverIdentifyingAttributes,
+        Measurement,
+        MeasurementReport,
+        MeasurementsAndQualitativeEvaluations,
+        ObservationContext,
+        ObserverContext,
+        SourceImageForRegion,
+        TrackingIdentifier,
+    )
+    from pydicom.sr.codedict import codes
+
+    volume = scan()
+    images = sorted(
+        (pydicom.dcmread(p) for p in Path(volume.source.path).glob("*.dcm")),
+        key=lambda d: float(d.ImagePositionPatient[2]),
+    )
+    image = images[20]
+
+    def line(points: list[list[float]]) -> CoordinatesForMeasurement:
+        source = SourceImageForRegion(image.SOPClassUID, image.SOPInstanceUID)
+        return CoordinatesForMeasurement("POLYLINE", np.array(points) + 0.5, source)
+
+    def number(meaning: str, code: str, points: list[list[float]]) -> Measurement:
+        length = 0.8 * float(np.linalg.norm(np.subtract(*points)))
+        return Measurement(
+            CodedConcept(code, "SCT", meaning),
+            length,
+            codes.UCUM.Millimeter,
+            referenced_coordinates=[line(points)],
+        )
+
+    groups = [
+        MeasurementsAndQualitativeEvaluations(
+            tracking_identifier=TrackingIdentifier(uid=hd.UID("1.2.3.4"), identifier="one"),
+            measurements=[
+                number("Long Axis", "103339001", [[40, 60], [70, 60]]),
+                number("Short Axis", "103340004", [[55, 50], [55, 70]]),
+            ],
+        ),
+        MeasurementsAndQualitativeEvaluations(
+            tracking_identifier=TrackingIdentifier(uid=hd.UID("1.2.3.5"), identifier="two"),
+            measurements=[number("Length", "410668003", [[10, 20], [40, 60]])],
+        ),
+    ]
+    context = ObservationContext(
+        observer_device_context=ObserverContext(
+            codes.DCM.Device, DeviceObserverIdentifyingAttributes(uid=hd.UID())
+        )
+    )
+    content = MeasurementReport(context, CodedConcept("77477000", "SCT", "CT"), groups)
+    hd.sr.Comprehensive3DSR([image], content, hd.UID(), 9, hd.UID(), 1, "Other").save_as(
+        tmp_path / "other.dcm"
+    )
+    back = import_sr(tmp_path / "other.dcm", volume)
+    assert back.notes == () and back.content is None and back.decisions == ()
+    both, one = back.lesions
+    assert (both.tracking_uid, one.tracking_uid) == ("1.2.3.4", "1.2.3.5")
+    assert both.long is not None and both.short is not None and one.long is not None and one.short is None
+    assert both.long.start_lps_mm == pytest.approx(tuple(volume.geometry.to_lps((20, 60, 40))))
+    assert (both.long.length_mm, both.short.length_mm) == pytest.approx((24.0, 16.0))
+    assert one.long.length_mm == pytest.approx(40.0)
+
+
+def test_a_report_on_another_scan_is_refused(scan: Callable[..., CTVolume], tmp_path: Path) -> None:
+    volume = scan()
+    lesions = lesions_on(volume)
+    path = sr_form.write(report(lesions, volume), lesions, volume, tmp_path / "sr.dcm")
+    other = CTVolume(
+        volume.hu, volume.geometry, replace(volume.source, uid="9.9", sop_instance_uids=("9.8",) * 40)
+    )
+    with pytest.raises(InputError, match="another scan"):
+        import_sr(path, other)
+
+
+@pytest.mark.parametrize("damage", ["text", "empty", "half", "image", "folder", "nested"])
+def test_damaged_files_get_a_sentence(
+    scan: Callable[..., CTVolume], tmp_path: Path, damage: str, measured: Lesion, source: Source
+) -> None:
+    volume = scan()
+    lesions = lesions_on(volume)
+    path = sr_form.write(report(lesions, volume), lesions, volume, tmp_path / "sr.dcm")
+    if damage == "text":
+        path.write_text("not DICOM")
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "half":
+        path.write_bytes(path.read_bytes()[:3000])
+    elif damage == "image":
+        path = next(Path(volume.source.path).glob("*.dcm"))
+    elif damage == "folder":
+        path = tmp_path
+    else:
+        ds = pydicom.dcmread(path)
+        inner = ds.ContentSequence[-1]
+        for _ in range(60):
+            outer = pydicom.Dataset()
+            outer.ValueType, outer.ContentSequence = "CONTAINER", [inner]
+            inner = outer
+        ds.ContentSequence = [inner]
+        ds.save_as(path)
+        assert import_sr(path, volume).lesions == ()
+        return
+    with pytest.raises(InputError, match=r"choose|ask for it"):
+        import_sr(path, volume)
