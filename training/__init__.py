@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lesionscope.progress import CancelToken, Progress, silent
 
 if TYPE_CHECKING:
+    from .hmlc.pipeline import TrainingResult as XrayResult
     from .lesanet.pipeline import TrainingResult as LabelResult
     from .radpath.pipeline import TrainingResult
     from .recipes import Overrides
@@ -42,7 +43,7 @@ def run(
     out: str | Path = "runs/radpath",
     progress: Progress = silent,
     cancel: CancelToken | None = None,
-) -> TrainingResult | RelationResult | LabelResult:
+) -> TrainingResult | RelationResult | LabelResult | XrayResult:
     """Train a recipe and package the result; a run that was stopped goes on where it was.
 
     Parameters
@@ -60,6 +61,7 @@ def run(
         The recipe, a change to it, or the data can't be used.
     """
     wait_without_spinning()
+    from .hmlc.recipe import HmlcRecipe
     from .lesanet.recipe import LesaNetRecipe
     from .radpath.pipeline import train
     from .recipes import load
@@ -74,6 +76,10 @@ def run(
         from .lesanet.pipeline import train as train_labels
 
         return train_labels(loaded, Path(out), progress, cancel)
+    if isinstance(loaded, HmlcRecipe):
+        from .hmlc.pipeline import train as train_xrays
+
+        return train_xrays(loaded, Path(out), progress, cancel)
     return train(loaded, Path(out), progress, cancel)
 
 
@@ -102,6 +108,7 @@ def evaluate(
         The figures, as ``metrics.json`` and the card's ``metrics`` → ``test`` have them.
     """
     wait_without_spinning()
+    from .hmlc.recipe import HmlcRecipe
     from .lesanet.recipe import LesaNetRecipe
     from .radpath.evaluate import evaluate as score
     from .recipes import load
@@ -116,4 +123,8 @@ def evaluate(
         from .lesanet.evaluate import evaluate as score_labels
 
         return score_labels(loaded, Path(checkpoint), Path(out), progress, cancel)
+    if isinstance(loaded, HmlcRecipe):
+        from .hmlc.evaluate import evaluate as score_xrays
+
+        return score_xrays(loaded, Path(checkpoint), Path(out), progress, cancel)
     return score(loaded, Path(checkpoint), Path(out), progress, cancel)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 import torch
 
+from lesionscope.errors import InputError
 from lesionscope.models.densenet3d import parameter_count
 from lesionscope.models.hmlc.densenet121 import DenseNet121
 from lesionscope.models.hmlc.forest import Forest
-from lesionscope.models.hmlc.network import XrayNet, XraySpec, log_scores
+from lesionscope.models.hmlc.network import XrayNet, XraySpec, load_imagenet, log_scores
 from lesionscope.ontology.tree import CHEST_XRAY, load_bundled_tree
 
 
@@ -54,7 +58,36 @@ def test_the_small_network_answers_for_every_node() -> None:
         logits = network(torch.randn(3, 1, 96, 96))
     assert logits.shape == (3, 19)
     assert parameter_count(network) < 200_000
-    free = log_scores(logits, XraySpec(hierarchical=False), forest)
+    free = log_scores(logits, XraySpec(output="independent"), forest)
     assert torch.allclose(free.exp(), torch.sigmoid(logits))
     assert torch.allclose(log_scores(logits, XraySpec(), forest)[:, 0], free[:, 0])
     assert (log_scores(logits, XraySpec(), forest)[:, 1] <= free[:, 1]).all()
+
+
+def test_imagenet_weights_fit_by_name_old_names_too(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    source, network = DenseNet121(), XrayNet(XraySpec("densenet121"), 19)
+    state = {
+        name.replace("norm1", "norm.1").replace("conv2", "conv.2"): tensor
+        for name, tensor in source.state_dict().items()
+    }
+    state["classifier.weight"] = torch.zeros(1000, 1024)
+    torch.save(state, tmp_path / "densenet121.pth")
+    load_imagenet(network, tmp_path / "densenet121.pth")
+    for name, tensor in network.trunk.state_dict().items():
+        assert torch.equal(tensor, source.state_dict()[name])
+
+
+def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "other.pth")
+    with pytest.raises(InputError, match="trunk"):
+        load_imagenet(XrayNet(XraySpec("densenet121"), 19), tmp_path / "other.pth")
+    (tmp_path / "text.pth").write_text("no weights", encoding="utf-8")
+    with pytest.raises(InputError, match=r"text\.pth"):
+        load_imagenet(XrayNet(XraySpec("densenet121"), 19), tmp_path / "text.pth")
+
+
+def test_a_rescaled_factor_is_at_least_a_fiftieth() -> None:
+    forest = Forest.of_tree(load_bundled_tree(CHEST_XRAY))
+    low = log_scores(torch.full((1, 19), -50.0), XraySpec(output="rescaled"), forest).exp()
+    assert torch.allclose(low[0, 3], torch.tensor(0.02**4)) and torch.allclose(low[0, 0], torch.tensor(0.02))

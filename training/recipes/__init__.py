@@ -19,11 +19,12 @@ import yaml
 from lesionscope.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from ..hmlc.recipe import HmlcRecipe
     from ..lesanet.recipe import LesaNetRecipe
     from ..radpath.recipe import RadPathRecipe
     from ..relations.recipe import RelationRecipe
 
-    Recipe = RadPathRecipe | RelationRecipe | LesaNetRecipe
+    Recipe = RadPathRecipe | RelationRecipe | LesaNetRecipe | HmlcRecipe
 
 FOLDER = Path(__file__).parent
 Overrides = Mapping[str, object] | Iterable[str]
@@ -100,9 +101,13 @@ def _task(name: object, path: Path) -> tuple[type, Callable[[Any], Any]]:
         from ..lesanet.recipe import check as check_lesanet
 
         return LesaNetRecipe, check_lesanet
+    if name == "hmlc":
+        from ..hmlc.recipe import HmlcRecipe
+
+        return HmlcRecipe, lambda recipe: recipe
     raise InputError(
-        f"{path} is not a recipe for a task this version knows: it needs 'task: radpath', 'task: relation' "
-        "or 'task: lesanet'."
+        f"{path} is not a recipe for a task this version knows: it needs 'task: radpath', 'task: relation', "
+        "'task: lesanet' or 'task: hmlc'."
     )
 
 

@@ -29,7 +29,7 @@ _SWITCH = -math.log(2.0)
 def log_probabilities(logits: Tensor, forest: Forest) -> Tensor:
     """S: the logarithm of every node's unconditional probability, ``(n, M)``; never rises down the tree."""
     with in_full(logits) as y:
-        return _along(functional.logsigmoid(y), forest, 0.0).sum(dim=2)
+        return along(functional.logsigmoid(y), forest, 0.0).sum(dim=2)
 
 
 def hlup(logits: Tensor, labels: Tensor, forest: Forest) -> Tensor:
@@ -51,13 +51,13 @@ def hlup(logits: Tensor, labels: Tensor, forest: Forest) -> Tensor:
         whose sums along a path are.
     """
     with in_full(logits) as y:
-        steps = _along(functional.logsigmoid(y), forest, 0.0)
+        steps = along(functional.logsigmoid(y), forest, 0.0)
         s = steps.sum(dim=2)
         far = s < _SWITCH
         # A branch that is not taken gets a harmless value, so that it sends no NaN back.
         smooth = torch.log1p(-torch.exp(torch.where(far, s, 2 * _SWITCH)))
         above = torch.cumsum(steps, dim=2) - steps
-        terms = _along(functional.logsigmoid(-y), forest, -math.inf) + above
+        terms = along(functional.logsigmoid(-y), forest, -math.inf) + above
         terms = torch.where(far[..., None], 0.0, terms)
         # Not torch.logsumexp, whose gradient divides by e^LSE: at logits of 10⁴ that has lost four digits.
         most = terms.amax(dim=2, keepdim=True).detach()
@@ -65,7 +65,7 @@ def hlup(logits: Tensor, labels: Tensor, forest: Forest) -> Tensor:
         return -torch.where(labels > 0, s, torch.where(far, smooth, close))
 
 
-def _along(values: Tensor, forest: Forest, beyond: float) -> Tensor:
+def along(values: Tensor, forest: Forest, beyond: float) -> Tensor:
     """Values ``(n, M)`` along each node's path ``(n, M, depth)``, ``beyond`` after its end."""
     paths = torch.from_numpy(forest.paths).to(values.device)
     return functional.pad(values, (0, 1), value=beyond)[:, paths]
