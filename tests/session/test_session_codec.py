@@ -10,6 +10,7 @@ from lesionscope.inference.reading import (
     LabelScore,
     NodeScore,
     PathologyAnswer,
+    PredictionSet,
     Provenance,
     Reading,
     Refusal,
@@ -23,14 +24,15 @@ texts = st.text(st.characters(codec=None))
 floats = st.floats(allow_nan=False)
 points = st.tuples(floats, floats, floats)
 nodes = st.builds(NodeScore, texts, texts, st.none() | texts, floats, floats)
+names = st.lists(texts, max_size=3).map(tuple)
 answers = st.builds(
     PathologyAnswer,
     st.lists(nodes, max_size=4).map(tuple),
     st.dictionaries(texts, floats, max_size=3),
     floats,
     st.booleans(),
+    st.none() | st.builds(PredictionSet, floats, names, names),
 )
-names = st.lists(texts, max_size=3).map(tuple)
 scores = st.builds(
     LabelScore,
     texts,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from room_fakes import FakeReader, answer, centre, volume
 
-from lesionscope.inference.reading import Refusal
+from lesionscope.inference.reading import PredictionSet, Refusal
 from lesionscope.ontology.tree import load_tree
 from lesionscope.viewer import wording
 from lesionscope.viewer.docks.tree_rows import Row, leaf_name, likely_path, rows, top_leaf
@@ -192,6 +192,20 @@ def test_progress_and_cancel(make, qtbot):
     panel.working.button.click()
     assert not panel.working.isVisible() and panel.message.label.text() == wording.CANCELLED
     reader.release.set()
+
+
+@window
+def test_a_prediction_set_is_said_in_plain_words_while_its_promise_holds(make, qtbot):
+    some = PredictionSet(0.9, ("H2a", "H3b"), ("Adenocarcinoma, invasive or not", "Hamartoma"))
+    answers = [replace(answer(), prediction_set=some), answer()]
+    room, panel = make(FakeReader(answer_with=lambda *_: answers.pop(0)))
+    read(room, qtbot)
+    assert panel.prediction_set.isVisible()
+    words = "One of these, 90 % of the time: Adenocarcinoma, invasive or not; Hamartoma"
+    assert panel.prediction_set.text() == words
+    assert "90 of 100 lesions" in panel.prediction_set.toolTip()
+    room.read()
+    qtbot.waitUntil(lambda: not answers and not panel.prediction_set.isVisible(), timeout=3000)
 
 
 @window

@@ -13,11 +13,12 @@ from lesionscope.ct.crops import crop
 from lesionscope.ct.volume import CTVolume
 from lesionscope.inference import scope
 from lesionscope.inference.networks import Network, Outputs
-from lesionscope.inference.reading import NodeScore, PathologyAnswer, Reading, Refusal
+from lesionscope.inference.reading import NodeScore, PathologyAnswer, PredictionSet, Reading, Refusal
 from lesionscope.inference.runner import Runner, Runtime, timed
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.models.package import ModelPackage
-from lesionscope.models.probabilities import tree_scores
+from lesionscope.models.prediction_sets import covering_nodes, node_words
+from lesionscope.models.probabilities import TreeScores, tree_scores
 from lesionscope.progress import CancelToken, Progress, silent
 
 STEPS = 4
@@ -197,9 +198,21 @@ class Predictor:
             for column, node in enumerate(tree.nodes)
         )
         familiarity = float(self.package.familiarity(outputs["embedding"])[0])
+        unfamiliar = familiarity < self._unfamiliar_below
         return PathologyAnswer(
             nodes,
             MappingProxyType({head: float(mass[0]) for head, mass in scores.leak.items()}),
             familiarity,
-            unfamiliar=familiarity < self._unfamiliar_below,
+            unfamiliar=unfamiliar,
+            prediction_set=None if unfamiliar else self._set_of(scores),
         )
+
+    def _set_of(self, scores: TreeScores) -> PredictionSet | None:
+        """Return the set of the one case in ``scores``, where the card has a rule for it."""
+        rule, tree = self.package.card.prediction_sets, self.package.tree
+        if rule is None:
+            return None
+        inside = rule.members(scores.leaves())[0]
+        nodes = covering_nodes(tree, {tag for tag, held in zip(tree.leaves, inside, strict=True) if held})
+        ranked = sorted(nodes, key=lambda tag: -scores.probability[0, scores.column(tag)])
+        return PredictionSet(rule.level, tuple(ranked), tuple(node_words(tree, tag) for tag in ranked))

@@ -32,6 +32,19 @@ class NodeScore:
 
 
 @dataclass(frozen=True)
+class PredictionSet:
+    """The few classes that hold the right one in a share ``level`` of lesions like those it was fixed on.
+
+    ``nodes`` are tags, the most probable first, each standing for all leaves at or below
+    it; ``names`` says them in words.
+    """
+
+    level: float
+    nodes: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class PathologyAnswer:
     """A tree of model scores; ``leak`` is each head's "none of these" (head → 0…1)."""
 
@@ -40,6 +53,8 @@ class PathologyAnswer:
     familiarity: float
     """Conformal p-value, 0…1: small = unlike anything the model was trained on."""
     unfamiliar: bool
+    prediction_set: PredictionSet | None = None
+    """``None`` where the package makes none, or the lesion is unfamiliar: nothing is promised there."""
 
 
 @dataclass(frozen=True)

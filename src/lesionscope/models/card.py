@@ -19,10 +19,13 @@ from numpy.typing import NDArray
 
 from lesionscope.errors import InputError
 from lesionscope.models.familiarity import DistanceRule
+from lesionscope.models.prediction_sets import SetRule
 from lesionscope.models.probabilities import VectorScaling
 from lesionscope.ontology.tree import PathologyTree, tree_from_dict
 
 TASKS = ("pathology",)
+OPTIONAL = frozenset({"prediction_sets"})
+"""Entries that a card may lack."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,8 @@ class Card:
     metrics: Mapping[str, Any]
     licence: str
     sha256: Mapping[str, str]
+    prediction_sets: SetRule | None = None
+    """``None``: the package makes none."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the content of ``card.json``."""
@@ -143,6 +148,7 @@ class Card:
             "metrics": dict(self.metrics),
             "licence": self.licence,
             "sha256": dict(self.sha256),
+            **({} if self.prediction_sets is None else {"prediction_sets": self.prediction_sets.as_dict()}),
         }
 
     def as_json(self) -> str:
@@ -165,9 +171,9 @@ class Section:
             f"{self.place}: the entry '{key}' must be {wanted}; install the model package again."
         )
 
-    def only(self, known: set[str]) -> None:
-        """Refuse missing and unknown entries."""
-        missing, unknown = known - set(self.data), set(self.data) - known
+    def only(self, known: set[str], optional: frozenset[str] = frozenset()) -> None:
+        """Refuse missing and unknown entries; those of ``optional`` may be there or not."""
+        missing, unknown = known - set(self.data), set(self.data) - known - optional
         if missing:
             raise InputError(
                 f"{self.place} lacks {', '.join(sorted(missing))}; install the model package again."
@@ -238,7 +244,7 @@ def card_from_dict(data: object, origin: str) -> Card:
         Anything missing, unknown, ill-typed, or at odds with the tree.
     """
     top = Section(data, origin, "")
-    top.only({f.name for f in fields(Card)})
+    top.only({f.name for f in fields(Card)} - OPTIONAL, OPTIONAL)
     if top.text("task") not in TASKS:
         raise top.refuse("task", " or ".join(TASKS))
     tree = tree_from_dict(top.mapping("tree"), f"{origin}: 'tree'")
@@ -267,7 +273,24 @@ def card_from_dict(data: object, origin: str) -> Card:
         metrics=top.mapping("metrics"),
         licence=top.text("licence"),
         sha256={key: sha256.text(key) for key in ("weights", "onnx", "bank")},
+        prediction_sets=_prediction_sets(top.data.get("prediction_sets"), origin),
     )
+
+
+def _prediction_sets(data: object, origin: str) -> SetRule | None:
+    if data is None:
+        return None
+    section = Section(data, origin, "'prediction_sets'")
+    section.only({"level", "threshold", "population", "cases"})
+    try:
+        return SetRule(
+            section.number("level"),
+            section.number("threshold"),
+            section.text("population"),
+            section.whole("cases"),
+        )
+    except ValueError as error:
+        raise section.refuse("threshold", f"one of a set's ({error})") from error
 
 
 def _preprocessing(section: Section) -> Preprocessing:

@@ -95,6 +95,18 @@ def _head(
     return max(fitting, key=len, default=None)
 
 
+def set_words(answer: PathologyAnswer) -> tuple[str, str]:
+    """Say an answer's prediction set, and what it promises; both empty where there is none."""
+    given = answer.prediction_set
+    if given is None:
+        return "", ""
+    level = wording.percent(given.level)
+    return (
+        wording.PREDICTION_SET.format(level=level, names="; ".join(given.names)),
+        wording.PREDICTION_SET_TIP.format(level=level),
+    )
+
+
 def likely_path(answer: PathologyAnswer) -> tuple[str, ...]:
     """Tags from the top down, the best-scored child at each level."""
     path: list[str] = []
