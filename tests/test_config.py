@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,13 @@ def test_file_then_environment(tmp_path: Path) -> None:
     assert load(environ) == Config("cuda:1", 5, unfamiliar_below=0.2)
 
 
+def test_folders_of_studies_are_a_list_or_a_path_variable(tmp_path: Path) -> None:
+    folders = (tmp_path / "a", tmp_path / "b")
+    listed = ", ".join(f"'{folder}'" for folder in folders)
+    assert load(write(tmp_path, f"studies = [{listed}]\n")).studies == folders
+    assert load({"LESIONSCOPE_STUDIES": os.pathsep.join(map(str, folders))}).studies == folders
+
+
 def test_unknown_key_is_named(tmp_path: Path) -> None:
     environ = write(tmp_path, 'devise = "cpu"\n')
     with pytest.raises(InputError, match=r"config\.toml.*'devise'.*device"):
@@ -48,6 +56,8 @@ def test_unknown_key_is_named(tmp_path: Path) -> None:
         'unfamiliar_below = "low"',
         'pathology_model = ""',
         'data = "relative/folder"',
+        'studies = ["relative/folder"]',
+        "studies = 3",
     ],
 )
 def test_senseless_values_are_refused_by_key(tmp_path: Path, line: str) -> None:

@@ -12,6 +12,8 @@ where). ``LESIONSCOPE_CONFIG`` names another file. Every key can be overridden b
     data = "/some/folder"        # sessions and other data kept between runs
     unfamiliar_below = 0.05      # familiarity below this is shown as unfamiliar
     click_box = true             # whether a click proposes diameters
+    studies = ["/some/folder"]   # where scans of known lesions are looked for; in the environment
+                                 # with the separator that PATH has
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ class Config:
     data: Path | None = None
     unfamiliar_below: float | None = None
     click_box: bool = True
+    studies: tuple[Path, ...] = ()
 
 
 def _device(value: Any) -> str:
@@ -68,6 +71,13 @@ def _folder(value: Any) -> Path:
     if not path.is_absolute():
         raise ValueError("must be an absolute path")
     return path
+
+
+def _folders(value: Any) -> tuple[Path, ...]:
+    several = value.split(os.pathsep) if isinstance(value, str) else value
+    if not isinstance(several, list):
+        raise ValueError("must be a list of absolute paths")
+    return tuple(_folder(one) for one in several)
 
 
 def _share(value: Any) -> float:
@@ -98,6 +108,7 @@ KEYS: Mapping[str, Callable[[Any], Any]] = {
     "data": _folder,
     "unfamiliar_below": _share,
     "click_box": _switch,
+    "studies": _folders,
 }
 """Every key, with the function that checks its value."""
 

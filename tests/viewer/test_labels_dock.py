@@ -22,6 +22,7 @@ from room_fakes import (
 from lesionscope.ct.windows import preset
 from lesionscope.inference.reading import Refusal
 from lesionscope.retrieval.known import Neighbour
+from lesionscope.retrieval.surroundings import OTHER_PHANTOM
 from lesionscope.retrieval.thumbnails import SIDE
 from lesionscope.viewer import wording
 from lesionscope.viewer.docks.label_rows import label_rows, open_tags
@@ -333,7 +334,8 @@ def test_the_window_shows_labels_search_similar_lesions_and_a_pair(window, qtbot
     similar.list.setCurrentIndex(similar.list.model().index(1, 0))
     QTest.keyClick(similar.list, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: similar.beside is not None and similar.beside.isVisible(), timeout=2000)
-    assert similar.beside.source.text() == wording.NOT_AT_HAND
+    qtbot.waitUntil(lambda: similar.beside.source.text() == OTHER_PHANTOM, timeout=10_000)
+    assert not similar.beside.slices.isVisible(), "no scan, no slices"
     left, right = similar.beside.views
     assert left.picture.hu is similar._rows[0].picture.hu
     assert np.array_equal(right.picture.hu, known_lesion(0).thumbnail)

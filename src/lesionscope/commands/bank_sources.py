@@ -17,6 +17,7 @@ from lesionscope.errors import InputError, LesionscopeError
 from lesionscope.inference.scope import impossible
 from lesionscope.lesions.cases import Case, read_cases
 from lesionscope.lesions.deeplesion import TABLE, read_dl_info, read_sentences
+from lesionscope.lesions.lesion import Lesion, Point
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.ontology.lesanet_files import read_label_file
 from lesionscope.retrieval.keys import key, patient_key, site_secret, study_key
@@ -92,6 +93,12 @@ def listed_lesions(table: Path, say: Say) -> tuple[Iterator[UnreadLesion], int]:
     return give(), len(cases)
 
 
+def _middle(lesion: Lesion) -> Point:
+    """Return the middle of a lesion's box, which is where its picture is cut."""
+    x0, y0, z0, x1, y1, z1 = lesion.box_lps_mm
+    return (x0 + x1) / 2, (y0 + y1) / 2, (z0 + z1) / 2
+
+
 def _lesion(case: Case, volume: CTVolume, secret: bytes) -> UnreadLesion:
     graph = load_labels()
     strange = [label for label in case.labels if label not in graph.by_name]
@@ -110,7 +117,7 @@ def _lesion(case: Case, volume: CTVolume, secret: bytes) -> UnreadLesion:
         sentence=case.sentence,
         patient_key=patient_key(secret, volume.source),
         study_key=study_key(secret, volume.source),
-        origin=Origin(case.id, volume.source.uid, lesion.centroid_lps_mm),
+        origin=Origin(case.id, volume.source.uid, _middle(lesion)),
         long_mm=None if lesion.long is None else lesion.long.length_mm,
         short_mm=None if lesion.short is None else lesion.short.length_mm,
     )

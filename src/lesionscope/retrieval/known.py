@@ -23,7 +23,7 @@ class Origin:
     series_uid
         SeriesInstanceUID, or "" where there is none.
     centroid_lps_mm
-        Its place in that series, where it is known.
+        The middle of its box in that series, where it is known.
     """
 
     reference: str

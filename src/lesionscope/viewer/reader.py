@@ -112,6 +112,7 @@ def open_study(path: str | Path) -> tuple[CTVolume, CTVolume] | None:
     """
     from lesionscope.ct.display import display_volume
     from lesionscope.ct.scan import load, scan, slice_series_uid
+    from lesionscope.viewer.beside_desk import remember
     from lesionscope.viewer.busy import with_progress
     from lesionscope.viewer.series_choice import choose
 
@@ -121,6 +122,7 @@ def open_study(path: str | Path) -> tuple[CTVolume, CTVolume] | None:
         _burst.renew()
         return None
     place = path.parent if series_uid else path
+    remember(place.absolute())
 
     def look(progress: Progress, cancel: CancelToken) -> Scan:
         return scan(place, progress=progress, cancel=cancel)

@@ -25,6 +25,7 @@ from lesionscope.session.paths import default_path
 from lesionscope.session.state import SessionState
 from lesionscope.session.store import Session
 from lesionscope.viewer import wording
+from lesionscope.viewer.beside_desk import BesideDesk
 from lesionscope.viewer.desk import MakeReader, default_reader
 from lesionscope.viewer.held_state import HeldState
 from lesionscope.viewer.propose import Propose, Proposed, Proposer
@@ -92,6 +93,7 @@ class Room(HeldState):
         self.proposer = Proposer(
             self.worker, propose, on_proposal=self._take_proposal, on_failure=self.notify
         )
+        self.beside = BesideDesk(self._set)
         self._timer = QTimer()
         self._timer.setSingleShot(True)
         self._timer.setInterval(READ_AFTER_MS)
@@ -144,6 +146,7 @@ class Room(HeldState):
         self._shown_timer.stop()
         self._due.clear()
         self.readings.clear()
+        self.beside.leave()
         if self._session is not None:
             self._session.close()
             self._session = None
@@ -155,6 +158,7 @@ class Room(HeldState):
         self._timer.stop()
         self._shown_timer.stop()
         self._closed = True
+        self.beside.close()
         if self.worker.close():
             self.readings.close()
         if self._session is not None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lesionscope.models.label_package import LabelPackage
     from lesionscope.models.package import ModelPackage
     from lesionscope.session.state import SessionState
+    from lesionscope.viewer.beside_desk import Beside
     from lesionscope.viewer.propose import Proposed
     from lesionscope.viewer.recall import Recalled
 
@@ -96,6 +97,8 @@ class RoomState:
     """No label model is installed."""
     known: Mapping[str, Recalled | None] = field(default_factory=dict)
     """Known lesions that readings name, with their pictures; ``None``: the bank lost it."""
+    beside: Beside | None = None
+    """A known lesion that is shown beside the selected one."""
     window: Window | None = None
     """The grey-scale window of the views."""
     wanted_label: str = ""

@@ -58,10 +58,15 @@ class SimilarPanel(AnswerPanel):
             self._rows = similar_rows(answer, reading.neighbours or (), state.known, self._own)
         self.list.show_rows(self._rows, state.window, faded=stale)
 
+    def draw(self, state: RoomState) -> None:
+        """Draw the panel, and the pair in its window of its own also while another tab is in front."""
+        super().draw(state)
+        self._draw_beside(state)
+
     def _open(self, row: Similar) -> None:
-        """Go to a neighbour in the open study, or show its picture beside this lesion's."""
+        """Go to a neighbour in the open study, or show it beside this lesion."""
         state, neighbour = self.room.state, row.neighbour
-        if neighbour is None or state.volume is None:
+        if neighbour is None or row.waiting or state.volume is None:
             return
         origin = neighbour.origin
         if origin.series_uid == state.volume.source.uid and origin.centroid_lps_mm is not None:
@@ -70,4 +75,16 @@ class SimilarPanel(AnswerPanel):
             return
         if self.beside is None:
             self.beside = BesideDialog(self)
-        self.beside.show_pair(self._rows[0], row, state.window)
+            self.beside.finished.connect(self.room.beside.leave)
+        self.room.beside.open(state, neighbour)
+        self.beside.show()
+        self.beside.raise_()
+
+    def _draw_beside(self, state: RoomState) -> None:
+        """Draw the pair that was chosen; another lesion's stays as it was."""
+        chosen = state.beside
+        if self.beside is None or chosen is None or chosen.lesion_id != state.selected:
+            return
+        row = next((one for one in self._rows if one.neighbour == chosen.neighbour), None)
+        if row is not None:
+            self.beside.show_pair(self._rows[0], row, state.window, chosen.note, chosen.scans or ())

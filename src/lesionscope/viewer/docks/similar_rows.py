@@ -24,10 +24,10 @@ from lesionscope.viewer.recall import Recalled
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """HU ``(rows, columns)`` at 1 mm, and the lesion's box in its pixels."""
+    """HU ``(rows, columns)`` at 1 mm, and the lesion's box in its pixels, where it has one here."""
 
     hu: NDArray[np.int16]
-    box: Box
+    box: Box | None
 
     def grey(self, window: Window) -> NDArray[np.uint8]:
         """Return it as grey values 0…255 in a window."""

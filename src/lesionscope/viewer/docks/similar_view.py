@@ -92,8 +92,10 @@ class SimilarDelegate(QStyledItemDelegate):
         return words
 
 
-def paint_picture(painter: QPainter, place: QRect, picture: Picture, window: Window, colour: QColor) -> None:
-    """Draw a picture and its lesion's box into a square of ``SIDE`` mm, whatever the picture's own size."""
+def paint_picture(
+    painter: QPainter, place: QRect, picture: Picture, window: Window, colour: QColor, side_mm: int = SIDE
+) -> None:
+    """Draw a picture and its lesion's box into a square of ``side_mm``, whatever the picture's own size."""
     grey = picture.grey(window)
     rows, columns = grey.shape
     image = QImage(grey.tobytes(), columns, rows, columns, QImage.Format.Format_Grayscale8)
@@ -102,15 +104,16 @@ def paint_picture(painter: QPainter, place: QRect, picture: Picture, window: Win
     painter.fillRect(place, QColor("black"))
     painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
     painter.translate(place.left(), place.top())
-    painter.scale(place.width() / SIDE, place.height() / SIDE)
-    painter.translate((SIDE - columns) / 2, (SIDE - rows) / 2)
+    painter.scale(place.width() / side_mm, place.height() / side_mm)
+    painter.translate((side_mm - columns) / 2, (side_mm - rows) / 2)
     painter.drawImage(QRectF(0, 0, columns, rows), image)
-    x0, y0, x1, y1 = picture.box
-    pen = QPen(colour, 1)
-    pen.setCosmetic(True)
-    painter.setPen(pen)
-    # A pixel's centre is its coordinate: its left edge lies half a pixel before it.
-    painter.drawRect(QRectF(x0 + 0.5, y0 + 0.5, x1 - x0, y1 - y0))
+    if picture.box is not None:
+        x0, y0, x1, y1 = picture.box
+        pen = QPen(colour, 1)
+        pen.setCosmetic(True)
+        painter.setPen(pen)
+        # A pixel's centre is its coordinate: its left edge lies half a pixel before it.
+        painter.drawRect(QRectF(x0 + 0.5, y0 + 0.5, x1 - x0, y1 - y0))
     painter.restore()
 
 
