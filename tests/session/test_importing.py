@@ -1,0 +1,300 @@
+"""Mined labels into a project and out of it: DeepLesion's layout, a table, the label file for training."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lesionscope.cli import main
+from lesionscope.errors import InputError
+from lesionscope.lesions.deeplesion import TABLE, DeepLesionRow, read_dl_info, write_dl_info, write_slice
+from lesionscope.mining.miner import Miner
+from lesionscope.ontology.label_graph import load_labels
+from lesionscope.ontology.lesanet_files import read_label_file
+from lesionscope.session.commands import AddMined, Decide
+from lesionscope.session.exporting import export
+from lesionscope.session.images import open_images
+from lesionscope.session.importing import LABELS, RELEASED, REPORTS, from_deeplesion, from_table
+from lesionscope.session.review import decide, sight
+from lesionscope.session.store import Session
+
+GRAPH = load_labels()
+SENTENCES = (
+    "A subcentimeter nodule in the right lower lobe BOOKMARK.",
+    "Possible cyst BOOKMARK in the left kidney, unlike the mass OTHER_BMK in the liver.",
+    "Stable BOOKMARK.",
+    "Enlarged mediastinal lymph node BOOKMARK.",
+)
+SPLITS = ("train", "train", "validation", "test")
+
+
+def row_of(number: int, split: str, step: float = 5.0, noisy: bool = False) -> DeepLesionRow:
+    """A lesion 16 by 8 pixels wide whose middle is at pixel (31, 21) counted from 1."""
+    return DeepLesionRow(
+        patient=number + 1,
+        study=1,
+        series=2,
+        key_slice=20,
+        measurement=(23.0, 21.0, 39.0, 21.0, 31.0, 17.0, 31.0, 25.0),
+        box=(18.0, 12.0, 44.0, 30.0),
+        diameters_px=(16.0, 8.0),
+        location=(0.5, 0.5, 0.5),
+        coarse_type=-1,
+        possibly_noisy=noisy,
+        slice_range=(18, 22),
+        spacing_mm=(0.5, 0.5, step),
+        image_size=(64, 48),
+        window_hu=(-175.0, 275.0),
+        gender="F",
+        age=50,
+        split=split,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "dl"
+    root.mkdir()
+    rows = [row_of(number, split) for number, split in enumerate(SPLITS)]
+    write_dl_info(root / TABLE, rows)
+    miner, place = Miner(GRAPH), {name: number for number, name in enumerate(GRAPH.core)}
+    lists: dict[str, list[object]] = {"term_list": list(GRAPH.core)}
+    for theirs, split in RELEASED.items():
+        here = [number for number, name in enumerate(SPLITS) if name == split]
+        lists[f"{theirs}_lesion_idxs"] = list(here)
+        for relation in ("relevant", "uncertain", "irrelevant"):
+            lists[f"{theirs}_{relation}_labels"] = [
+                [place[name] for name in miner.mine(SENTENCES[n]).by_relation(relation) if name in place]
+                for n in here
+            ]
+    (root / LABELS).write_text(json.dumps(lists))
+    (root / REPORTS).write_text(
+        "".join(json.dumps({"lesion_idx": n, "text": text}) + "\n" for n, text in enumerate(SENTENCES))
+    )
+    return root
+
+
+def images(root: Path, row: DeepLesionRow) -> None:
+    """Slices of air that hold their number in HU, with a bright lesion on the key slice."""
+    for number in range(row.slice_range[0], row.slice_range[1] + 1):
+        hu = np.full((48, 64), -number, dtype=np.int16)
+        if number == row.key_slice:
+            hu[16:25, 22:39] = 100  # pixels 23…39 by 17…25 counted from 1
+        path = row.slice_path(root, number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_slice(path, hu)
+
+
+def test_deeplesion_s_layout_is_read_without_an_image(folder: Path) -> None:
+    found = from_deeplesion(folder, GRAPH)
+    assert found.left_out == ()
+    lesions = found.command.lesions
+    # The third sentence says nothing, but it is a sentence.
+    assert [(one.row, one.split, one.patient) for one in lesions] == [
+        (0, "train", "1"),
+        (1, "train", "2"),
+        (2, "validation", "3"),
+        (3, "test", "4"),
+    ]
+    first, second = lesions[:2]
+    assert first.sentence == SENTENCES[0] and first.sentence_id == "0"
+    said = {(first.sentence[one.start : one.end], one.label, one.relation) for one in first.mentions}
+    assert ("nodule", "nodule", "relevant") in said and (
+        "right lower lobe",
+        "right lower lobe",
+        "relevant",
+    ) in said
+    assert {"lung", "chest", "nodule", "right lower lobe"} <= set(first.relevant)
+    assert "cyst" in second.uncertain or "kidney cyst" in second.uncertain
+    assert any(one.label.endswith("mass") and one.relation == "irrelevant" for one in second.mentions)
+    assert not any("mass" in name for name in second.labels)
+    assert {one.id for one in found.command.studies} == {one.study for one in lesions}
+    assert from_deeplesion(folder, GRAPH) == found, "the same lesions wherever they are read"
+    assert len(from_deeplesion(folder, GRAPH, splits=("train",), limit=1).command.lesions) == 1
+
+
+@pytest.mark.parametrize("step", [5.0, 0.0])
+def test_a_lesion_lies_where_its_slices_show_it(folder: Path, step: float) -> None:
+    row = row_of(0, "train", step)
+    write_dl_info(folder / TABLE, [row, *read_dl_info(folder / TABLE)[1:]])
+    images(folder, row)
+    command = from_deeplesion(folder, GRAPH).command
+    mined = command.lesions[0]
+    volume = open_images(command.studies[0], mined)
+    assert volume.hu.shape == ((5, 48, 64) if step else (1, 48, 64))
+    lesion = mined.lesion
+    assert volume.hu_at(lesion.centroid_lps_mm) == 100
+    assert lesion.centroid_lps_mm[:2] == (15.0, 10.0)  # pixel (31, 21) from 1, at half a millimetre
+    assert lesion.long is not None and lesion.long.length_mm == pytest.approx(8.0)
+    assert lesion.short is not None and lesion.short.length_mm == pytest.approx(4.0)
+    assert all(volume.hu_at(end) == 100 for end in (lesion.long.start_lps_mm, lesion.long.end_lps_mm))
+    x0, y0, z0, x1, y1, z1 = lesion.box_lps_mm
+    assert (x0, y0, x1, y1) == (8.5, 5.5, 21.5, 14.5) and z1 - z0 == (step or 1.0)
+    x, y, z = lesion.centroid_lps_mm
+    if step:  # slices are numbered towards the feet
+        assert volume.hu_at((x, y, z - step)) == -21 and volume.hu_at((x, y, z + step)) == -19
+    row.slice_path(folder, 21).unlink()
+    assert open_images(command.studies[0], mined).hu_at(lesion.centroid_lps_mm) == 100
+    row.slice_path(folder, 20).unlink()
+    with pytest.raises(InputError, match=r"020\.png"):
+        open_images(command.studies[0], mined)
+
+
+def test_what_does_not_fit_is_left_out_and_named(folder: Path) -> None:
+    rows = list(read_dl_info(folder / TABLE))
+    rows[0] = dataclasses.replace(rows[0], split="test")
+    rows[1] = dataclasses.replace(rows[1], possibly_noisy=True)
+    write_dl_info(folder / TABLE, rows)
+    found = from_deeplesion(folder, GRAPH)
+    assert [one.row for one in found.command.lesions] == [2, 3]
+    assert "000001_01_02_020.png is left out" in found.left_out[0] and len(found.left_out) == 1
+    write_dl_info(folder / TABLE, rows[:3])
+    with pytest.raises(InputError, match="speaks of lesion 3"):
+        from_deeplesion(folder, GRAPH)
+    (folder / REPORTS).write_text('{"lesion_idx": 0}\n')
+    with pytest.raises(InputError, match="can't be read as sentences"):
+        from_deeplesion(folder, GRAPH)
+
+
+TABLE_OF_ONES_OWN = """path;click;long;id;patient;split;labels;uncertain;sentence;sentence_id
+a/ct;10,20,30;;one;MRN 17;train;"right lower lobe; nodule";cyst;;r1
+a/ct;;0,0,0,6,8,0;two;MRN 17;train;;;A liver mass BOOKMARK.;r2
+b.nii;1,2,3;;three;MRN 18;test;nodule;;;
+b.nii;1,2,3;;four;;test;nodule;;;
+b.nii;1,2,3;;five;MRN 18;testing;nodule;;;
+b.nii;1,2,3;;six;MRN 18;test;no such thing;;;
+b.nii;1,2;;seven;MRN 18;test;nodule;;;
+"""
+
+
+def test_a_table_of_one_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LESIONSCOPE_DATA", str(tmp_path / "data"))
+    table = tmp_path / "mine.csv"
+    table.write_text(TABLE_OF_ONES_OWN)
+    found = from_table(table, GRAPH)
+    one, two, three = found.command.lesions
+    assert set(one.relevant) == GRAPH.expand(["right lower lobe", "nodule"]) and one.uncertain == ("cyst",)
+    assert one.lesion.centroid_lps_mm == (10, 20, 30) and one.lesion.box_declared
+    assert {"liver", "mass"} <= set(two.relevant) and two.mentions[0].relation == "relevant"
+    assert two.lesion.long is not None and two.lesion.long.length_mm == 10 and two.sentence_id == "r2"
+    assert one.patient == two.patient != three.patient
+    assert one.study == two.study and [study.path for study in found.command.studies] == [
+        str(tmp_path / "a" / "ct"),
+        str(tmp_path / "b.nii"),
+    ]
+    assert "MRN" not in repr(found.command), "a key, not the hospital's number"
+    why = ("names no patient", "split is 'testing'", "no label named 'no such thing'", "not 3 numbers")
+    assert [
+        f"line {line}" in text and reason in text
+        for line, reason, text in zip((5, 6, 7, 8), why, found.left_out, strict=True)
+    ] == [True] * 4
+    assert from_table(table, GRAPH) == found
+    table.write_text("\n".join(TABLE_OF_ONES_OWN.splitlines()[i] for i in (0, 4)) + "\n")
+    with pytest.raises(InputError, match="not one row could be used"):
+        from_table(table, GRAPH)
+    table.write_text("path,click,colour\n")
+    with pytest.raises(InputError, match="column 'colour'"):
+        from_table(table, GRAPH)
+
+
+def test_a_project_goes_out_as_it_came_in_but_for_what_was_decided(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "reviewed.json"
+    with Session.open(tmp_path / "p.sqlite") as session:
+        state = session.apply(from_deeplesion(folder, GRAPH).command)
+        export(state, out, GRAPH)
+        before, after = read_label_file(folder / LABELS), read_label_file(out)
+        for theirs in RELEASED:
+            assert after.splits[theirs].lesions == before.splits[theirs].lesions
+            for relation in ("relevant", "uncertain", "irrelevant"):
+                lists = zip(
+                    getattr(after.splits[theirs], relation),
+                    getattr(before.splits[theirs], relation),
+                    strict=True,
+                )
+                assert all(set(one) == set(other) for one, other in lists)
+        first = state.mined[from_deeplesion(folder, GRAPH).command.lesions[0].id]
+        for label, verdict in (("nodule", "rejected"), ("mass", "added")):
+            seen = sight(session.state, first.id, "Ann")
+            session.apply(Decide(decide(seen, GRAPH, label, verdict, seconds=1.5)))  # type: ignore[arg-type]
+        session.apply(Decide(decide(sight(session.state, first.id, "Ann"), GRAPH, "cyst", "added")))
+        written = export(session.undo(), out, GRAPH)
+    assert (written.lesions, written.changed) == (4, 1)
+    reviewed = read_label_file(out)
+    names = {reviewed.terms[term] for term in reviewed.splits["train"].relevant[0]}
+    gone = {name for name in first.relevant if "nodule" in GRAPH.expand([name])}
+    assert "nodule" in gone and names == (set(first.relevant) - gone | GRAPH.expand(["mass"])) & set(
+        GRAPH.core
+    )
+    assert gone <= {reviewed.terms[term] for term in reviewed.splits["train"].irrelevant[0]}
+    content = json.loads(out.read_text())
+    assert content["review"] == {
+        "readers": ["Ann"],
+        "adjudicator": None,
+        "decisions": len(gone) + 1,
+        "changed_lesions": 1,
+    }
+    assert content["train_patients"] == ["1", "2"] and content["test_patients"] == ["4"]
+    with written.decisions.open(newline="") as stream:
+        lines = {line["label"]: line for line in csv.DictReader(stream)}
+    assert lines["nodule"] | {"at": ""} == {
+        "lesion_idx": "0", "lesion_id": first.id, "patient": "1", "split": "train", "sentence_id": "0",
+        "label": "nodule", "mined": "relevant", "exported": "irrelevant", "reader": "Ann",
+        "verdict": "rejected", "origin": "mined", "replaces": "", "at": "", "seconds": "1.500", "bulk": "0",
+    }  # fmt: skip
+    assert (lines["mass"]["mined"], lines["mass"]["exported"], lines["mass"]["origin"]) == (
+        "",
+        "relevant",
+        "reader",
+    )
+
+
+def test_two_tables_in_one_project_are_not_exported_as_one(folder: Path, tmp_path: Path) -> None:
+    with Session.open(tmp_path / "p.sqlite") as session:
+        with pytest.raises(InputError, match="nothing to export"):
+            export(session.state, tmp_path / "none.json", GRAPH)
+        made = from_deeplesion(folder, GRAPH).command
+        other = dataclasses.replace(
+            made.lesions[1], lesion=dataclasses.replace(made.lesions[1].lesion, id="another"), row=0
+        )
+        session.apply(AddMined(made.studies, (*made.lesions, other)))
+        with pytest.raises(InputError, match="two lesions of row 0"):
+            export(session.state, tmp_path / "two.json", GRAPH)
+    assert not (tmp_path / "two.json").exists()
+
+
+def test_the_command_from_import_to_kappa(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, out = tmp_path / "p.sqlite", tmp_path / "out.json"
+    assert main(["review", "export", str(project), "--out", str(out)]) == 3
+    assert "There is no project" in capsys.readouterr().err
+    assert main(["review", "import", str(project), "--from", str(folder)]) == 0
+    assert capsys.readouterr().out.startswith("4 lesions imported, 4 in")
+    assert main(["review", "import", str(project), "--from", str(folder)]) == 0
+    assert capsys.readouterr().out.startswith("0 lesions imported, 4 in")
+    assert main(["review", "import", str(project)]) == 2
+    assert main(["review", "kappa", str(project)]) == 2
+    assert "nobody decided here" in capsys.readouterr().err
+    lesion = from_deeplesion(folder, GRAPH).command.lesions[0]
+    with Session.open(project) as session:
+        for reader in ("Ann", "Bob"):
+            for label in lesion.labels:
+                verdict = "rejected" if (reader, label) == ("Bob", "subcentimeter") else "accepted"
+                seen = sight(session.state, lesion.id, reader)
+                session.apply(Decide(decide(seen, GRAPH, label, verdict)))  # type: ignore[arg-type]
+    assert main(["review", "kappa", str(project)]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["readers"] == ["Ann", "Bob"] and said["lesions"] == 1
+    assert said["to_adjudicate"] == [
+        {"lesion_id": lesion.id, "row": 0, "label": "subcentimeter", "ratings": {"Ann": "yes", "Bob": "no"}}
+    ]
+    assert {one["label"]: one["kappa"] for one in said["labels"]}["subcentimeter"] == 0.0
+    assert main(["review", "kappa", str(project), "--readers", "Ann,Cy"]) == 3
+    assert main(["review", "export", str(project), "--out", str(out)]) == 0
+    labels = read_label_file(out)
+    assert [labels.terms[n] for n in labels.splits["train"].uncertain[0]] == ["subcentimeter"]
