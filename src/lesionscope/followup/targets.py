@@ -16,8 +16,8 @@ THICK_SLICE_MM = 5.0
 """Above it a lesion must measure two slices (§3.1)."""
 PATHOLOGICAL_NODE_MM = 10.0
 """Nodes from here on are disease, if only as non-targets below 15 mm (§3.1)."""
-NODES = "lymph nodes"
-"""The organ of every node: all nodes are one (Q&A)."""
+NODES, UNKNOWN = "lymph nodes", "unknown"
+"""The organ of every node (all nodes are one: Q&A), and of lesions of which nobody said it."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Candidate:
 
     @property
     def site(self) -> str:
-        """The organ that it counts for."""
-        return NODES if self.node else self.organ
+        """The organ that it counts for; lesions whose organ isn't known count as in one."""
+        return NODES if self.node else self.organ or UNKNOWN
 
     @property
     def recist_mm(self) -> float | None:

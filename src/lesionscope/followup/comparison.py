@@ -1,0 +1,238 @@
+"""Two studies compared: what the reader decided, and the RECIST table that follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TypeVar
+
+from lesionscope.followup.growth import Growth, days_between, growth
+from lesionscope.followup.pairing import Pair, Pairing, Verdict
+from lesionscope.followup.response import Followed, ResponseTable, Role, Seen, Size, assess
+from lesionscope.followup.sites import Site
+from lesionscope.followup.targets import Candidate, is_disease, propose_targets, wrong_with_targets
+from lesionscope.lesions.lesion import Lesion
+
+FATES = (Seen.GONE, Seen.TOO_SMALL, Seen.NOT_EVALUABLE, Seen.PROGRESSED)
+"""What a reader may say of a baseline lesion at follow-up besides its measurement."""
+V = TypeVar("V")
+_NO_SITES: Mapping[str, Site] = MappingProxyType({})
+_NO_FATES: Mapping[str, Seen] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class MarkedStudy:
+    """A study as it is compared: its lesions as marked now.
+
+    Parameters
+    ----------
+    date
+        Of the study, as DICOM writes it; may be empty.
+    lesions
+        By number.
+    sites
+        Lesion id → where it lies, by its labels.
+    slice_mm
+        What one slice stands for.
+    """
+
+    date: str = ""
+    lesions: tuple[Lesion, ...] = ()
+    sites: Mapping[str, Site] = field(default_factory=lambda: _NO_SITES)
+    slice_mm: float = 0.0
+
+    def lesion(self, lesion_id: str) -> Lesion | None:
+        """Return the lesion of that id, or ``None``."""
+        return next((one for one in self.lesions if one.id == lesion_id), None)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the reader decided; all that is kept of a comparison.
+
+    Parameters
+    ----------
+    pairing
+        Which lesion is which.
+    targets
+        Ids of the baseline's targets; ``None`` = as proposed.
+    sites
+        Lesion id → where it lies, where the reader said so; goes before what labels say.
+    fates
+        Baseline lesion id → one of :data:`FATES`.
+    news
+        Follow-up lesion id → whether it is new; ``False`` = only overlooked before.
+    """
+
+    pairing: Pairing = field(default_factory=Pairing)
+    targets: tuple[str, ...] | None = None
+    sites: Mapping[str, Site] = field(default_factory=lambda: _NO_SITES)
+    fates: Mapping[str, Seen] = field(default_factory=lambda: _NO_FATES)
+    news: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+
+    def with_fate(self, lesion_id: str, fate: Seen | None) -> Choices:
+        """Return the choices with another fate of a baseline lesion; ``None`` takes it back."""
+        return replace(self, fates=_changed(self.fates, lesion_id, fate))
+
+    def with_news(self, lesion_id: str, new: bool | None) -> Choices:
+        """Return the choices with a follow-up lesion called new, overlooked, or neither."""
+        return replace(self, news=_changed(self.news, lesion_id, new))
+
+    def with_site(self, lesion_id: str, site: Site | None) -> Choices:
+        """Return the choices with another place of a lesion; ``None`` takes it back."""
+        return replace(self, sites=_changed(self.sites, lesion_id, site))
+
+
+@dataclass(frozen=True)
+class Row:
+    """One lesion as a table shows it: at baseline, at follow-up, and what became of it."""
+
+    baseline: Lesion | None
+    followup: Lesion | None
+    pair: Pair | None
+    role: Role | None
+    site: Site
+    fate: Seen | None = None
+    new: bool | None = None
+    growth: Growth | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the reader still has to say what became of it."""
+        if self.pair is not None:
+            return self.pair.verdict is Verdict.PROPOSED and self.fate not in (Seen.GONE, Seen.NOT_EVALUABLE)
+        return self.fate is None if self.baseline is not None else self.new is None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two marked studies and what the reader decided of them."""
+
+    baseline: MarkedStudy
+    followup: MarkedStudy
+    choices: Choices = field(default_factory=Choices)
+
+    def site(self, lesion: Lesion) -> Site:
+        """Where a lesion lies: by the reader's word, its labels, or those of the lesion it is paired with."""
+        pair = self.choices.pairing.of(lesion.id)
+        ids = (lesion.id, pair.baseline, pair.followup) if pair is not None else (lesion.id,)
+        for known in (self.choices.sites, self.baseline.sites, self.followup.sites):
+            for one in ids:
+                if one in known and (known[one].organ or known[one].node):
+                    return known[one]
+        return Site()
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The baseline's lesions as RECIST sees them."""
+        found = []
+        for lesion in self.baseline.lesions:
+            site = self.site(lesion)
+            long, short = diameters(lesion)
+            found.append(
+                Candidate(
+                    lesion.id,
+                    f"Lesion {lesion.number}",
+                    site.organ,
+                    site.node,
+                    long,
+                    short,
+                    self.baseline.slice_mm,
+                )
+            )
+        return tuple(found)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Ids of the targets: those chosen, else those proposed."""
+        if self.choices.targets is None:
+            return propose_targets(self.candidates)
+        return tuple(id for id in self.choices.targets if self.baseline.lesion(id) is not None)
+
+    @property
+    def against_targets(self) -> tuple[str, ...]:
+        """What RECIST 1.1 has against the targets."""
+        return wrong_with_targets(one for one in self.candidates if one.id in self.targets)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """All lesions: the baseline's by number, then those that only the follow-up has."""
+        choices, targets = self.choices, self.targets
+        followed = {one.id: is_disease(one) for one in self.candidates}
+        days = days_between(self.baseline.date, self.followup.date)
+        rows = []
+        for lesion in self.baseline.lesions:
+            pair = choices.pairing.of(lesion.id)
+            later = None if pair is None else self.followup.lesion(pair.followup)
+            role = Role.TARGET if lesion.id in targets else Role.NON_TARGET if followed[lesion.id] else None
+            site, fate = self.site(lesion), choices.fates.get(lesion.id)
+            change = None
+            if fate is Seen.GONE:
+                change = growth(diameters(lesion), (0.0, 0.0), node=site.node)
+            elif later is not None and fate is not Seen.NOT_EVALUABLE:
+                change = growth(diameters(lesion), diameters(later), node=site.node, days=days)
+            rows.append(Row(lesion, later, pair, role, site, fate, None, change))
+        for lesion in self.followup.lesions:
+            if choices.pairing.of(lesion.id) is None:
+                new = choices.news.get(lesion.id)
+                rows.append(Row(None, lesion, None, Role.NEW if new else None, self.site(lesion), None, new))
+        return tuple(rows)
+
+    @property
+    def open_rows(self) -> tuple[Row, ...]:
+        """Lesions of which the reader still has to say what became; till then the response is open."""
+        return tuple(row for row in self.rows if row.is_open)
+
+    @property
+    def response(self) -> ResponseTable:
+        """The RECIST 1.1 table: confirmed pairs and the reader's words only; what is open is missing."""
+        lesions = []
+        for row in self.rows:
+            if row.role is None:
+                continue
+            lesion = row.baseline or row.followup
+            assert lesion is not None
+            lesions.append(
+                Followed(
+                    lesion.tracking_uid,
+                    f"{'New lesion' if row.baseline is None else 'Lesion'} {lesion.number}",
+                    row.site.organ,
+                    row.site.node,
+                    row.role,
+                    (_size(row.baseline), _later_size(row)),
+                )
+            )
+        return assess(tuple(lesions), (self.baseline.date, self.followup.date))
+
+
+def diameters(lesion: Lesion) -> tuple[float | None, float | None]:
+    """Return a lesion's long and short diameter in mm, the longer one first; ``None`` where not drawn."""
+    lengths = [None if one is None else one.length_mm for one in (lesion.long, lesion.short)]
+    if None not in lengths:
+        lengths.sort(key=lambda length: -(length or 0.0))
+    return lengths[0], lengths[1]
+
+
+def _size(lesion: Lesion | None, seen: Seen = Seen.MEASURED) -> Size | None:
+    if lesion is None:
+        return None
+    long, short = diameters(lesion)
+    return Size(Seen.PRESENT if long is None and seen is Seen.MEASURED else seen, long, short)
+
+
+def _later_size(row: Row) -> Size | None:
+    """Return what is known of a row's lesion at follow-up."""
+    if row.baseline is None:
+        return _size(row.followup)
+    if row.fate in (Seen.GONE, Seen.NOT_EVALUABLE):
+        return Size(row.fate)
+    confirmed = row.pair is not None and row.pair.verdict is Verdict.CONFIRMED
+    if confirmed:
+        return _size(row.followup, row.fate or Seen.MEASURED)
+    return None if row.fate is None else Size(row.fate)
+
+
+def _changed(known: Mapping[str, V], key: str, value: V | None) -> Mapping[str, V]:
+    rest = {one: kept for one, kept in known.items() if one != key}
+    return MappingProxyType(rest if value is None else {**rest, key: value})

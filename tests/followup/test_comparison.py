@@ -1,0 +1,300 @@
+"""A comparison from its marks to the response; the sample patient's is known."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from lesionscope import sample_data
+from lesionscope.ct.scan import open_ct
+from lesionscope.errors import LesionscopeError
+from lesionscope.followup import kept
+from lesionscope.followup.comparison import Choices, Comparison, MarkedStudy
+from lesionscope.followup.kept import KeptChoices, choices_from_dict, choices_to_dict, default_path
+from lesionscope.followup.pairing import Pairing, Verdict, propose
+from lesionscope.followup.response import Outcome, Role, Seen
+from lesionscope.followup.rigid import Rigid
+from lesionscope.followup.sample import drawn
+from lesionscope.followup.sites import Site, body_parts, site_of
+from lesionscope.lesions.lesion import Diameter, Lesion
+
+CR, PR, SD, PD, NE = Outcome.CR, Outcome.PR, Outcome.SD, Outcome.PD, Outcome.NE
+
+
+def lesion(id: str, number: int, long: float, short: float, x: float = 0.0) -> Lesion:
+    return Lesion(
+        id,
+        f"2.25.{number}",
+        (x, 0, 0),
+        (x, 0, 0, x, 0, 0),
+        Diameter((x, 0, 0), (x + long, 0, 0)),
+        Diameter((x, 0, 0), (x, short, 0)),
+        number=number,
+    )
+
+
+LIVER, NODE = Site("liver"), Site("lymph node", node=True)
+
+
+def two() -> Comparison:
+    """A liver lesion and a node, later both smaller, and a third lesion that wasn't there."""
+    first = MarkedStudy(
+        "20260105", (lesion("a", 1, 50, 40, 0), lesion("n", 2, 30, 20, 200)), {"a": LIVER, "n": NODE}
+    )
+    later = (lesion("a2", 1, 30, 25, 1), lesion("n2", 2, 28, 12, 201), lesion("x", 3, 9, 8, 400))
+    second = MarkedStudy("20260406", later)
+    return Comparison(first, second, Choices(propose(first.lesions, later, Rigid())))
+
+
+def confirmed(comparison: Comparison) -> Comparison:
+    pairing = comparison.choices.pairing
+    for pair in pairing.pairs:
+        pairing = pairing.decided(pair, Verdict.CONFIRMED)
+    return replace(comparison, choices=replace(comparison.choices, pairing=pairing))
+
+
+def chosen(comparison: Comparison, choices: Choices) -> Comparison:
+    return replace(comparison, choices=choices)
+
+
+def test_what_is_only_proposed_counts_for_nothing() -> None:
+    comparison = two()
+    assert len(comparison.open_rows) == 3
+    assert comparison.response.visits[1].overall is NE
+    assert comparison.response.visits[0].sum_mm == 70  # 50 long and 20 short
+
+
+def test_confirmed_pairs_give_the_response_and_new_lesions_overrule_it() -> None:
+    comparison = confirmed(two())
+    table = comparison.response
+    assert table.visits[1].sum_mm == 42  # 30 long and 12 short: 40 % less
+    assert table.visits[1].overall is PR
+    assert [row.followup.id for row in comparison.open_rows if row.followup] == ["x"]
+    with_new = chosen(comparison, comparison.choices.with_news("x", True))
+    assert with_new.response.visits[1].overall is PD
+    assert with_new.open_rows == ()
+    overlooked = chosen(comparison, comparison.choices.with_news("x", False))
+    assert overlooked.response.visits[1].overall is PR and overlooked.open_rows == ()
+
+
+def test_growth_goes_by_the_axis_that_counts() -> None:
+    rows = {row.baseline.id: row for row in confirmed(two()).rows if row.baseline}
+    assert rows["a"].growth is not None and rows["a"].growth.change_mm == -20
+    assert rows["n"].growth is not None and rows["n"].growth.change_mm == -8
+
+
+@pytest.mark.parametrize(
+    ("fate", "sum_mm", "overall"),
+    [(Seen.GONE, 12, PR), (Seen.NOT_EVALUABLE, 12, NE), (Seen.TOO_SMALL, 42, PR)],
+)
+def test_fates_of_a_target(fate: Seen, sum_mm: float, overall: Outcome) -> None:
+    comparison = confirmed(two())
+    comparison = chosen(comparison, comparison.choices.with_fate("a", fate))
+    assert (comparison.response.visits[1].sum_mm, comparison.response.visits[1].overall) == (sum_mm, overall)
+
+
+def test_too_small_without_a_measurement_is_5_mm() -> None:
+    comparison = confirmed(two())
+    pairing = comparison.choices.pairing
+    pair = pairing.of("a")
+    assert pair is not None
+    choices = replace(comparison.choices, pairing=pairing.decided(pair, Verdict.REFUSED))
+    comparison = chosen(comparison, choices.with_fate("a", Seen.TOO_SMALL))
+    assert comparison.response.visits[1].sum_mm == 17
+
+
+def test_a_nontarget_that_the_reader_calls_progressed() -> None:
+    comparison = confirmed(two())
+    comparison = chosen(
+        comparison, replace(comparison.choices, targets=("n",)).with_fate("a", Seen.PROGRESSED)
+    )
+    assert [row.role for row in comparison.rows][:2] == [Role.NON_TARGET, Role.TARGET]
+    assert comparison.response.visits[1].overall is PD
+
+
+def test_the_readers_word_on_a_site_goes_before_the_labels() -> None:
+    comparison = confirmed(two())
+    comparison = chosen(comparison, comparison.choices.with_site("a", Site("lymph node", node=True)))
+    assert comparison.response.visits[0].sum_mm == 60  # 40 short and 20 short
+    assert comparison.rows[0].site.node
+
+
+def test_a_site_known_at_one_visit_is_known_at_both() -> None:
+    first = MarkedStudy("", (lesion("a", 1, 20, 16),))
+    second = MarkedStudy("", (lesion("b", 1, 20, 16),), {"b": NODE})
+    pairing = propose(first.lesions, second.lesions, Rigid())
+    comparison = Comparison(first, second, Choices(pairing))
+    assert comparison.candidates[0].node
+    assert comparison.targets == ("a",)
+
+
+def test_diameters_drawn_the_wrong_way_round_are_taken_by_length() -> None:
+    first = MarkedStudy("", (lesion("a", 1, 12, 18),), {"a": LIVER})
+    assert Comparison(first, MarkedStudy()).response.visits[0].sum_mm == 18
+
+
+def sample() -> Comparison:
+    """The sample patient as a reader would compare him, everything confirmed."""
+    truth = json.loads((sample_data.sample_visit("baseline").parent / sample_data.TRUTH).read_text())
+    studies = []
+    for name in sample_data.VISITS:
+        folder = sample_data.sample_visit(name)
+        volume = open_ct(folder / sample_data.SERIES)
+        marked = drawn(folder, volume.geometry)
+        lesions = tuple(replace(one, number=number) for number, (one, _) in enumerate(marked, 1))
+        sites = {one.id: site for one, (_, site) in zip(lesions, marked, strict=True)}
+        studies.append(MarkedStudy(volume.source.study_date, lesions, sites, volume.geometry.slice_step_mm))
+    turn = Rotation.from_euler("z", truth["turned_degrees"], degrees=True).as_matrix()
+    rigid = Rigid(tuple(turn.ravel()), tuple(truth["moved_lps_mm"]))
+    pairing = propose(studies[0].lesions, studies[1].lesions, rigid)
+    return confirmed(Comparison(*studies, Choices(pairing)))
+
+
+def test_the_sample_patients_known_response() -> None:
+    truth = json.loads((sample_data.sample_visit("baseline").parent / sample_data.TRUTH).read_text())[
+        "lesions"
+    ]
+    comparison = sample()
+    for row in comparison.open_rows:
+        if row.baseline is not None:
+            comparison = chosen(comparison, comparison.choices.with_fate(row.baseline.id, Seen.GONE))
+        else:
+            assert row.followup is not None
+            comparison = chosen(comparison, comparison.choices.with_news(row.followup.id, True))
+    marks = [
+        {
+            one["mark"]: one
+            for one in json.loads((sample_data.sample_visit(v) / sample_data.MARKS).read_text())
+        }
+        for v in sample_data.VISITS
+    ]
+
+    def recist(one: dict, visit: int) -> float:
+        """By hand, from the truth's numbers of the marks and its labels."""
+        name = sample_data.VISITS[visit]
+        if name not in one:
+            return 0.0
+        mark = marks[visit][one[name]["mark"]]
+        long, short = (
+            float(np.linalg.norm(np.subtract(*mark[f"{axis}_lps_mm"]))) for axis in ("long", "short")
+        )
+        return min(long, short) if "lymph node" in one["baseline"]["labels"] else max(long, short)
+
+    at_baseline = [one for one in truth if "baseline" in one]
+    node = [one for one in at_baseline if "lymph node" in one["baseline"]["labels"]]
+    liver = [one for one in at_baseline if "liver" in one["baseline"]["labels"]]
+    lung = sorted(
+        (one for one in at_baseline if "lung" in one["baseline"]["labels"]), key=lambda one: -recist(one, 0)
+    )
+    node = [one for one in node if recist(one, 0) >= 15]
+    expected = [*liver[:2], *lung[:2], *node[:2]]
+    sums = [sum(recist(one, visit) for one in expected) for visit in (0, 1)]
+    now = comparison.response.visits[1]
+    assert len(comparison.targets) == len(expected) >= 3
+    assert comparison.response.visits[0].sum_mm == pytest.approx(sums[0], abs=0.01)
+    assert now.sum_mm == pytest.approx(sums[1], abs=0.01)
+    # The ground-glass opacity has gone and the liver mass shrunk; a nodule in the middle lobe is new.
+    assert now.target is (PR if sums[1] <= 0.7 * sums[0] else SD)
+    assert now.new and now.overall is PD
+    assert len(comparison.response.of_role(Role.NEW)) == sum("baseline" not in one for one in truth) == 1
+
+
+# -- sites ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("labels", "site"),
+    [
+        (("right upper lobe", "nodule"), Site("lung")),
+        (("subcarinal lymph node",), NODE),
+        (("liver mass",), LIVER),
+        (("left adrenal gland",), Site("adrenal gland")),
+        (("rib",), Site("bone")),
+        (("nodule",), Site()),
+        (("a word of nobody's",), Site()),
+    ],
+)
+def test_the_organ_that_labels_name(labels: tuple[str, ...], site: Site) -> None:
+    assert site_of(labels) == site
+    assert all("nodule" not in part for part in body_parts(labels))
+
+
+# -- on disk ----------------------------------------------------------------------------------
+
+
+def some_choices() -> Choices:
+    pairing = confirmed(two()).choices.pairing.joined("n", "x", 4.5)
+    choices = Choices(pairing, ("a",)).with_fate("n", Seen.GONE).with_news("x", False)
+    return choices.with_site("a", LIVER)
+
+
+def test_choices_survive_the_disk_exactly() -> None:
+    choices = some_choices()
+    assert choices_from_dict(json.loads(json.dumps(choices_to_dict(choices)))) == choices
+
+
+def test_each_step_is_on_disk_and_can_be_undone_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "here" / "c.json"
+    first, second = Choices().with_fate("a", Seen.GONE), some_choices()
+    one = KeptChoices(path)
+    assert not one.can_undo
+    one.record(first)
+    one.record(second)
+    one.record(second)  # changes nothing, so it is no step
+    one.close()
+    again = KeptChoices(path)
+    assert again.choices == second
+    assert again.undo() == first and again.undo() == Choices() and not again.can_undo
+    again.close()
+    third = KeptChoices(path)
+    assert third.choices == Choices() and third.redo() == first
+    third.record(Choices(targets=()))
+    assert not third.can_redo
+    third.close()
+
+
+def test_one_writer_and_readers_that_say_so(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    writer = KeptChoices(path)
+    writer.record(some_choices())
+    reader = KeptChoices(path)
+    assert reader.choices == some_choices() and "another window" in reader.notice
+    with pytest.raises(LesionscopeError, match="another window"):
+        reader.record(Choices())
+    assert reader.choices == some_choices()
+    writer.close()
+    reader.close()
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"version": 1, "place": 3, "steps": []}', '{"version": 99}'])
+def test_a_damaged_or_newer_file_is_refused_and_left(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "c.json"
+    path.write_text(content)
+    with pytest.raises(LesionscopeError, match=r"damaged|newer"):
+        KeptChoices(path)
+    assert path.read_text() == content
+    path.unlink()
+    KeptChoices(path).close()
+
+
+def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise LesionscopeError("No space left.")
+
+    file = KeptChoices(tmp_path / "c.json")
+    monkeypatch.setattr(kept, "write_atomically", full)
+    with pytest.raises(LesionscopeError, match="space"):
+        file.record(some_choices())
+    assert file.choices == Choices() and not file.can_undo
+    file.close()
+
+
+def test_the_files_name_tells_nothing() -> None:
+    path = default_path("1.2.3", "1.2.4")
+    assert path != default_path("1.2.4", "1.2.3") and "1.2" not in path.name
+    assert isinstance(Choices().pairing, Pairing)
