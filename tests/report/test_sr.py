@@ -54,7 +54,7 @@ def scan(tmp_path: Path) -> Callable[..., CTVolume]:
 
 def lesions_on(volume: CTVolume) -> list[Lesion]:
     """Two diameters, one, and a click."""
-    x, y, z = (float(v) for v in volume.geometry.to_lps((20, 60, 70)))
+    x, y, z = (float(v) for v in volume.geometry.to_lps((volume.geometry.size[2] // 2, 60, 70)))
     both = lesion_from_diameters(
         Diameter((x - 9, y, z), (x + 9, y, z)),
         Diameter((x, y - 6, z), (x, y + 6, z)),

@@ -207,18 +207,12 @@ def _measured(
     entry: Mapping[str, Any], lesion: Lesion, places: Places, context: Sequence[Dataset]
 ) -> Dataset:
     """Return the lesion itself, as other viewers reopen it."""
+    axes = ((codes.LONG if lesion.short else codes.LENGTH, lesion.long), (codes.SHORT, lesion.short))
+    drawn = [(name, diameter) for name, diameter in axes if diameter is not None]
+    lines = places.lines([diameter for _, diameter in drawn])
     numbers = [
-        items.number(
-            name,
-            diameter.length_mm,
-            codes.MM,
-            [places.line([diameter.start_lps_mm, diameter.end_lps_mm])],
-        )
-        for name, diameter in (
-            (codes.LONG if lesion.short else codes.LENGTH, lesion.long),
-            (codes.SHORT, lesion.short),
-        )
-        if diameter is not None
+        items.number(name, diameter.length_mm, codes.MM, [line])
+        for (name, diameter), line in zip(drawn, lines, strict=True)
     ]
     tool = f"{TOOL}{'Bidirectional' if len(numbers) == 2 else 'Length'}"
     return _group(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lesionscope.ct.volume import CTVolume
-from lesionscope.lesions.lesion import Lesion, Point
+from lesionscope.lesions.lesion import Diameter, Lesion, Point
 from lesionscope.ontology.labels import Code
 from lesionscope.report import sr_items as items
 from lesionscope.report.dicom_head import need_images
@@ -51,12 +51,17 @@ class Places:
         uids = need_images(self.volume)
         return uids[k] if self._one_a_slice else uids[0]
 
-    def line(self, points: Sequence[Point], relation: str = items.INFERRED) -> Dataset:
-        """Return a line through some points."""
-        if self._flat(points):
-            k = self._slice(points)
-            return items.on_image("POLYLINE", self._pixels(points), self.image(k), relation)
-        return items.in_patient("POLYLINE", points, self._frame, relation)
+    def lines(self, diameters: Sequence[Diameter]) -> list[Dataset]:
+        """Return the lines of a lesion's diameters: viewers want all of them in the same coordinates."""
+        ends = [[diameter.start_lps_mm, diameter.end_lps_mm] for diameter in diameters]
+        if all(self._flat(points) for points in ends) and len({self._slice(points) for points in ends}) == 1:
+            return [
+                items.on_image(
+                    "POLYLINE", self._pixels(points), self.image(self._slice(points)), items.INFERRED
+                )
+                for points in ends
+            ]
+        return [items.in_patient("POLYLINE", points, self._frame, items.INFERRED) for points in ends]
 
     def box(self, lesion: Lesion, name: Code, relation: str = items.CONTAINS) -> Dataset:
         """Return the outline of a lesion's box at the height of its marks."""
