@@ -131,6 +131,15 @@ class Room(HeldState):
         if volume is not None and warm is not None:
             self.worker.submit(lambda cancel, _: warm(volume, cancel))
 
+    def look_at(self, volume: CTVolume, lesion: Lesion, note: str) -> None:
+        """Show a lesion of another's project: its marks are drawn, and ``note`` says why they stay."""
+        self._end_study()
+        fresh = RoomState(
+            volume=volume, session=SessionState(lesions=(lesion,)), session_note=note, selected=lesion.id
+        )
+        self._show(fresh)
+        self.pointed.emit(lesion.centroid_lps_mm)
+
     def leave(self) -> None:
         """Let go of the study: its session closes, its readings stop."""
         self._end_study()
