@@ -7,7 +7,7 @@ cells. So the difference of two rows, averaged over the seeds that both have, co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -43,14 +43,14 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim's difference on one test set, its interval, and what follows."""
+    """A claim's difference on one test set, its interval, what follows, and each seed's difference."""
 
-    claim: str
+    claim: Claim
     test_set: str
     verdict: str
-    difference: float | None
-    interval: tuple[float, float] | None
-    seeds: int
+    difference: float | None = None
+    interval: tuple[float, float] | None = None
+    seeds: tuple[float, ...] = ()
 
 
 def judge(cells: Sequence[Cell], claims: Sequence[Claim], test_sets: Sequence[str]) -> tuple[Verdict, ...]:
@@ -62,17 +62,17 @@ def _judge(cells: Sequence[Cell], claim: Claim, test_set: str) -> Verdict:
     more, less = (_draws(cells, one, test_set) for one in (claim.more, claim.less))
     seeds = sorted(set(more) & set(less))
     if not seeds:
-        return Verdict(claim.said, test_set, MISSING, None, None, 0)
-    apart = np.mean([more[seed] - less[seed] for seed in seeds], axis=0)
+        return Verdict(claim, test_set, MISSING)
+    each = [more[seed] - less[seed] for seed in seeds]
+    apart = np.mean(each, axis=0)
     low, high = interval(apart[1:])
     if claim.little:
         inside, outside = low >= -LITTLE and high <= LITTLE, low > LITTLE or high < -LITTLE
     else:
         inside, outside = low > 0, high < 0
     verdict = HELD if inside else REVERSED if outside else UNDECIDED
-    return Verdict(
-        claim.said, test_set, verdict, round(float(apart[0]), 4), (round(low, 4), round(high, 4)), len(seeds)
-    )
+    own = tuple(round(float(one[0]), 4) for one in each)
+    return Verdict(claim, test_set, verdict, round(float(apart[0]), 4), (round(low, 4), round(high, 4)), own)
 
 
 def _draws(cells: Sequence[Cell], wanted: Quantity, test_set: str) -> dict[int, NDArray[np.float64]]:
@@ -86,10 +86,10 @@ def _draws(cells: Sequence[Cell], wanted: Quantity, test_set: str) -> dict[int, 
 
 def as_table(verdicts: Sequence[Verdict]) -> str:
     """Return verdicts as a Markdown table."""
-    lines = ["| claim | test set | verdict | difference | 95 % interval | seeds |", "|" + "---|" * 6]
-    for verdict in verdicts:
-        said, test_set, what, apart, span, seeds = astuple(verdict)
-        ends = "" if span is None else f"{span[0]:+.4f} … {span[1]:+.4f}"
-        difference = "" if apart is None else f"{apart:+.4f}"
-        lines.append(f"| {said} | {test_set} | {what} | {difference} | {ends} | {seeds} |")
+    lines = ["| claim | test set | verdict | difference | 95 % interval | each seed |", "|" + "---|" * 6]
+    for one in verdicts:
+        ends = "" if one.interval is None else "{:+.4f} … {:+.4f}".format(*one.interval)
+        apart = "" if one.difference is None else f"{one.difference:+.4f}"
+        each = ", ".join(f"{difference:+.4f}" for difference in one.seeds)
+        lines.append(f"| {one.claim.said} | {one.test_set} | {one.verdict} | {apart} | {ends} | {each} |")
     return "\n".join(lines)

@@ -22,6 +22,7 @@ CLAIMS = (
     _pair("text mining changes AUC little (§5.5)", "lesanet-no-text-mining", "auc", little=True),
     _pair("uncertain labels help (§5.5)", "lesanet-relevant-only", "auc"),
     _pair("the triplet loss lifts AUC slightly (§5.5)", "lesanet-no-triplet", "auc"),
+    _pair("the triplet loss lifts ACG@5 (§4.4)", "lesanet-no-triplet", "ACG@5"),
     _pair("LesaNet retrieves better than lesion embedding (§7.2.2)", "lesanet-lesion-embedding", "ACG@5"),
     _pair("LesaNet's AUC is above the multiscale CNN's (§5.4)", "lesanet-multiscale", "auc"),
     _pair("LesaNet's AUC is above WARP's (§5.4)", "lesanet-warp", "auc"),

@@ -1,20 +1,28 @@
-"""Table 1 and its neighbours, resumable.
+"""LesaNet's Table 1, Table 3 and Figure 5, cell by cell and resumable.
 
-``python -m lesionscope.training.lesanet.tables run`` makes the cells that are missing, and ``… print`` shows
-the paper's rows beside ours and judges its claims.
+``python -m lesionscope.training.lesanet.tables run --cache DIR`` makes the cells that are missing, one seed
+of every row before the next seed; ``… print`` shows the paper's rows beside ours and judges its claims.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lesionscope.errors import UsageError
+from lesionscope.files import write_atomically
 
 from .. import wait_without_spinning
 
+if TYPE_CHECKING:
+    from .plans import Plan
+
 FOLDER = Path(__file__).parents[1] / "tables"
+REASONS = "reasons.json"
+"""In a table's folder: what was found about claims that did not hold, in words, by what they say."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,10 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     # These load torch, which heeds that setting only once.
     from ..engine.devices import pick_device
     from ..engine.precision import BFLOAT16, FLOAT32, has_bfloat16
-    from .cells import Settings, Table, read_cells
+    from .cells import Settings, Table
     from .plans import FIRST, PLANS
     from .scoring import MINED
-    from .table_text import report
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("run", "print"))
@@ -35,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", nargs="+", type=int, help="default: all of the table")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="of the tables' cells")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="of the cell that is being made")
+    parser.add_argument("--out", type=Path, help="print: write there, docs/tables/lesanet-table1.md say")
     parser.add_argument("--cache", default="", help="of the phantoms")
     parser.add_argument("--width", type=float, default=Settings.width)
     parser.add_argument("--threads", type=int, default=Settings.threads)
@@ -46,7 +54,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     wide = "" if arguments.width == Settings.width else f"-width-{arguments.width:g}"
     folder = arguments.folder / f"{plan.name}{wide}"
     if arguments.what == "print":
-        print(report(read_cells(folder)))
+        text = printed(plan, arguments.folder, wide)
+        if arguments.out is None:
+            print(text, end="")
+        else:
+            write_atomically(arguments.out, text)
         return 0
     settings = Settings(
         width=arguments.width,
@@ -64,6 +76,19 @@ def main(argv: Sequence[str] | None = None) -> int:
                 f"{row}, seed {seed}: " + ", ".join(f"{name} {own[name][0]:.4f}" for name in own), flush=True
             )
     return 0
+
+
+def printed(plan: Plan, folder: Path, wide: str = "") -> str:
+    """Return a table as text, from the cells in a folder of tables; ``wide`` ends their folders' names."""
+    from . import figure5_text, table_text
+    from .cells import read_cells
+
+    cells = read_cells(folder / f"{plan.name}{wide}")
+    if plan.name == "figure5":
+        return figure5_text.report([*cells, *read_cells(folder / f"table1{wide}")])
+    reasons = folder / f"{plan.name}{wide}" / REASONS
+    known = json.loads(reasons.read_text(encoding="utf-8")) if reasons.exists() else {}
+    return table_text.report(cells, plan, known)
 
 
 if __name__ == "__main__":

@@ -106,17 +106,31 @@ def test_complete_labels_make_a_second_test_set(splits):
     assert fired[GRAPH.core.index("liver"), GRAPH.core.index("abdomen")]
 
 
-def test_cells_are_made_once_and_printed_beside_the_papers(phantoms, tmp_path, monkeypatch):
+def test_cells_are_made_once_go_on_where_they_were_and_are_printed_beside_the_papers(
+    phantoms, tmp_path, monkeypatch
+):
     monkeypatch.setattr(
         "lesionscope.training.lesanet.cells.recipes.load",
         lambda row, changes: load_recipe(
             row, {**changes, "batch": 8, "device": "cpu", "losses.samples": 100}
         ),
     )
-    table = Table(tmp_path / "cells", tmp_path / "runs", Settings(epochs=1, threads=1))
+
+    def stopped(done, total, label):
+        if label.startswith("Epoch 2 of 2") and search_made.exists():
+            raise KeyboardInterrupt
+
+    folder, runs, settings = tmp_path / "cells", tmp_path / "runs", Settings(epochs=2)
+    search_made, half_made = folder / "lesanet-paper-search.json", runs / "lesanet-paper-seed1"
+    with pytest.raises(KeyboardInterrupt):
+        Table(folder, runs, settings, progress=stopped).cell("lesanet-paper", 1, rates=(0.02,))
+    assert len((half_made / "log.jsonl").read_text().splitlines()) == 1
+    table = Table(folder, runs, settings)
     for row in ("lesanet-paper", "lesanet-no-spl"):
         cell = table.cell(row, 1, rates=(0.02,))
         assert cell["rate"] == 0.02 and len(cell["draws"][MINED]["all"]["auc"]) == 201
+        assert len(cell["epochs"]) == 2 and cell["settings"]["precision"] == "float32"
+    assert not half_made.exists()
     assert table.cell("lesanet-paper", 1) == read_cells(tmp_path / "cells")[1]
     text = report(read_cells(tmp_path / "cells"))
     assert "| LesaNet |" in text and "(0.9344)" in text and "| w/o score propagation layer |" in text
