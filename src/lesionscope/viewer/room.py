@@ -134,10 +134,8 @@ class Room(HeldState):
     def look_at(self, volume: CTVolume, lesion: Lesion, note: str) -> None:
         """Show a lesion of another's project: its marks are drawn, and ``note`` says why they stay."""
         self._end_study()
-        fresh = RoomState(
-            volume=volume, session=SessionState(lesions=(lesion,)), session_note=note, selected=lesion.id
-        )
-        self._show(fresh)
+        shown = SessionState(lesions=(lesion,))
+        self._show(RoomState(volume=volume, session=shown, session_note=note, selected=lesion.id))
         self.pointed.emit(lesion.centroid_lps_mm)
 
     def leave(self) -> None:
