@@ -205,6 +205,11 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         return True
 
+    def go_on_from(self, earlier: Trainer) -> None:
+        """Take over what another trainer of the same seed, data and first stages has learnt."""
+        self.epoch, self.history = earlier.epoch, list(earlier.history)
+        self.best = copy.deepcopy(earlier.best)
+
     def _digest(self) -> str:
         return checkpoints.digest_of(
             self.recipe.fixing(), self.train.labels.tobytes(), self.train.patients.tobytes()

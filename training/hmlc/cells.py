@@ -1,0 +1,181 @@
+"""A table's cells (row × seed), on phantoms: one after another, a JSON file each, made once.
+
+All rows see the same images for as many epochs: the rows that train in two stages share the sum. The
+learning rates are those of the recipes for all rows, chosen on validation images for BR-leaf.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lesionscope.errors import InputError
+from lesionscope.files import write_atomically
+from lesionscope.models.hmlc.forest import Forest
+from lesionscope.phantom.projections import VERSION
+from lesionscope.phantom.stored import write_array
+from lesionscope.progress import Progress, silent
+
+from .. import recipes
+from ..engine.precision import FLOAT32
+from .dataset import Images, load_split, tree_of
+from .delong import compare
+from .metrics import by_node, learnt_by, resampled
+from .recipe import HmlcRecipe
+from .trainer import Trainer, infer
+
+RESAMPLES = 200
+COMPARED = ("hmlc-br-all", "hmlc-hlup-finetune")
+"""Figure 3's two rows."""
+SET = "phantom"
+"""Name of the one test set."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all cells share; ``share`` is how much of the recipes' epochs they train: 8 of 16, or 6 and 2."""
+
+    train: int = 3000
+    validation: int = 500
+    test: int = 2000
+    share: float = 0.5
+    precision: str = FLOAT32
+    cache: str = ""
+    threads: int = 1
+
+    def said(self) -> dict[str, Any]:
+        """Return what a cell says of how it was made; all cells of a table say the same."""
+        own = dataclasses.asdict(self)
+        return {name: own[name] for name in own if name not in ("cache", "threads")} | {"phantom": VERSION}
+
+    def recipe(self, row: str, seed: int) -> HmlcRecipe:
+        """Return a row's recipe."""
+        changes = {
+            "data.train": self.train,
+            "data.validation": self.validation,
+            "data.test": self.test,
+            "data.cache": self.cache,
+            "data.workers": self.threads,
+            "threads": self.threads,
+            "device": "cpu",
+            "precision": self.precision,
+            "seed": seed,
+        }
+        loaded = recipes.load(row, changes)
+        assert isinstance(loaded, HmlcRecipe)
+        stages = [dataclasses.replace(s, epochs=max(1, round(s.epochs * self.share))) for s in loaded.stages]
+        return dataclasses.replace(loaded, stages=tuple(stages))
+
+
+class Table:
+    """Cells in a folder, made one after another from images that are read once.
+
+    Parameters
+    ----------
+    folder
+        Where the cells' JSON files lie.
+    runs
+        Where checkpoints of unfinished cells, and scores for Figure 3, lie.
+    settings
+        What all cells share.
+    """
+
+    def __init__(self, folder: Path, runs: Path, settings: Settings, progress: Progress = silent) -> None:
+        self.folder, self.runs, self.settings, self.progress = folder, runs, settings, progress
+        self.tree = tree_of(settings.recipe(COMPARED[0], 0).data)
+        self.forest = Forest.of_tree(self.tree)
+        self._images: dict[str, Images] = {}
+
+    def images(self, split: str) -> Images:
+        """Return a split's images, the same for all rows."""
+        if split not in self._images:
+            data = self.settings.recipe(COMPARED[0], 0).data
+            self._images[split] = load_split(data, self.tree, split, self.progress)
+        return self._images[split]
+
+    def cell(self, row: str, seed: int) -> dict[str, Any]:
+        """Make a cell, or read it where it is made."""
+        path = self.folder / f"{row}-seed{seed}.json"
+        if path.exists():
+            return self._made(path)
+        recipe = self.settings.recipe(row, seed)
+        started = time.process_time()
+        trainer = self._trainer(recipe, f"{row}-seed{seed}")
+        if len(recipe.stages) > 1:
+            # Rows with the same first stage learn it once.
+            first = dataclasses.replace(recipe, stages=recipe.stages[:1])
+            earlier = self._trainer(first, f"{first.stages[0].loss}-{first.epochs}-seed{seed}")
+            earlier.fit(self.progress)
+            trainer.go_on_from(earlier)
+        trained = trainer.fit(self.progress)
+        test, learnt = self.images("test"), learnt_by(recipe.stages[-1].loss, self.forest)
+        scores = infer(trained.network, self.forest, test)
+        write_array(self._scores(row, seed), scores.shape, scores.dtype, lambda kept: np.copyto(kept, scores))
+        draws = resampled(test.labels, scores, test.patients, self.forest, RESAMPLES, learnt)
+        areas = by_node(test.labels, scores, np.ones((1, len(test))))["auc"][0]
+        content = {
+            "row": row,
+            "seed": seed,
+            "stages": [dataclasses.asdict(stage) for stage in recipe.stages],
+            "settings": self.settings.said(),
+            "processor_seconds": round(time.process_time() - started, 1),
+            "best_epoch": trained.epoch,
+            "epochs": list(trained.history),
+            "node_auc": {
+                node.tag: round(float(area), 4)
+                for node, area, known in zip(self.tree.nodes, areas, learnt, strict=True)
+                if known
+            },
+            "draws": {
+                SET: {
+                    group: {name: [round(float(v), 4) for v in values] for name, values in figures.items()}
+                    for group, figures in draws.items()
+                }
+            },
+        }
+        write_atomically(path, json.dumps(content) + "\n")
+        return content
+
+    def figure_3(self, seed: int) -> dict[str, Any]:
+        """Compare Figure 3's rows node by node by DeLong's test, once both cells are made."""
+        path = self.folder / f"figure3-{seed}.json"
+        if path.exists():
+            return self._made(path)
+        first, second = (np.load(self._scores(row, seed)) for row in COMPARED)
+        labels = self.images("test").labels
+        nodes = {}
+        for number, node in enumerate(self.tree.nodes):
+            found = compare(labels[:, number], first[:, number], second[:, number])
+            nodes[node.tag] = [round(found.first, 4), round(found.second, 4), float(f"{found.p:.3g}")]
+        content = {"seed": seed, "rows": list(COMPARED), "settings": self.settings.said(), "nodes": nodes}
+        write_atomically(path, json.dumps(content, indent=1) + "\n")
+        return content
+
+    def _scores(self, row: str, seed: int) -> Path:
+        return self.runs / f"{row}-seed{seed}" / "scores.npy"
+
+    def _trainer(self, recipe: HmlcRecipe, name: str) -> Trainer:
+        return Trainer(recipe, self.tree, self.images("train"), self.images("validation"), self.runs / name)
+
+    def _made(self, path: Path) -> dict[str, Any]:
+        """Read what was made, refusing what was made otherwise."""
+        made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if made["settings"] != self.settings.said():
+            raise InputError(f"{path} was made with other settings; choose another folder, or delete it.")
+        return made
+
+
+def read_cells(folder: Path) -> list[dict[str, Any]]:
+    """Return all cells that are made."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("hmlc-*-seed*.json"))]
+
+
+def read_figures(folder: Path) -> list[dict[str, Any]]:
+    """Return Figure 3's comparisons that are made."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("figure3-*.json"))]
