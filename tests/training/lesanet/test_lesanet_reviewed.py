@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -106,3 +107,54 @@ def test_the_setting_says_what_it_needs() -> None:
             recipes.load("lesanet-demo", settings)
     with pytest.raises(UsageError, match="mined or reviewed"):
         recipes.load("lesanet-demo", ["labels=corrected"])
+
+
+@pytest.mark.slow
+def test_correcting_5_percent_of_the_labels_moves_the_retrained_model_towards_the_truth(
+    tmp_path: Path,
+) -> None:
+    """A reader mends the miner's errors in the commonest labels; the truth of test patients decides."""
+    folder = write_deeplesion(tmp_path / "dl", 60, matrix=64, around_mm=5.0, body_of=BlockBody, workers=2)
+    released = read_label_file(folder / TRUE_LABELS)
+    true = {
+        number: GRAPH.expand(released.terms[term] for term in names) & CORE
+        for split in released.splits.values()
+        for number, names in zip(split.lesions, split.relevant, strict=True)
+    }
+    lesions = from_deeplesion(folder, GRAPH).command.lesions
+    learnt = [one for one in lesions if one.split != "test"]
+    tested = Counter(label for one in lesions if one.split == "test" for label in true[one.row])
+    wrong = Counter(label for one in learnt for label in set(one.relevant) & CORE ^ true[one.row])
+    common = [label for label, _ in wrong.most_common() if tested[label] >= 5]
+    errors = [
+        (one, label)
+        for label in common
+        for one in learnt
+        if (label in one.relevant) != (label in true[one.row])
+    ]
+    chosen = errors[: sum(len(one.relevant) for one in learnt) // 20]
+    corrections: dict[int, dict[str, str]] = {}
+    for one, label in chosen:
+        corrections.setdefault(one.row, {})[label] = "added" if label in true[one.row] else "rejected"
+    out = corrected(folder, tmp_path, corrections)
+
+    settings = [
+        "network.width=0.125", "batch=16", "threads=1", "device=cpu", "epochs=2", "losses.triplets=50",
+        "losses.samples=500", "data.source=deeplesion", f"data.folder={folder}",
+        f"data.labels={folder / MINED}", f"data.hand_labels={folder / TRUE_LABELS}",
+        f"data.cache={tmp_path / 'cache'}",
+    ]  # fmt: skip
+    more = ["labels=reviewed", f"data.reviewed={out}"]
+    columns = [GRAPH.core.index(label) for label in dict.fromkeys(label for _, label in chosen)]
+    loss, sure = [], []
+    for name, changes in (("mined", []), ("reviewed", more)):
+        package = training.run("lesanet-demo", [*settings, *changes], tmp_path / name).package
+        test = load_split(recipes.load("lesanet-demo", settings).data, GRAPH, "test")
+        calibration = package.card.calibration
+        logits = OnnxAnswers(package).of(test).refined * calibration.scale + calibration.shift
+        assert test.truth is not None
+        truth, scores = test.truth[:, columns], logits[:, columns]
+        loss.append(float(np.logaddexp(0, np.where(truth, -scores, scores)).mean()))
+        sure.append(float(scores[truth].mean()))
+    assert loss[1] < loss[0] - 0.005, f"log loss on the truth went from {loss[0]:.4f} to {loss[1]:.4f}"
+    assert sure[1] > sure[0]
