@@ -85,6 +85,12 @@ def test_shared_and_differing_labels_and_the_marked_sentence():
     assert not lost.waiting and lost.picture is None
 
 
+def test_what_a_sentence_says_of_another_lesion_is_not_marked():
+    text = "A splenic cyst OTHER_BMK is stable, while a nodule in the left lung BOOKMARK has enlarged."
+    said = {text[start:stop] for start, stop in spans_of(text)}
+    assert said == {"nodule", "left lung", "enlarged"}
+
+
 def test_only_what_a_sentence_says_of_its_lesion_is_marked():
     text = "No cyst. There is a 2 cm liver mass."
     said = {text[start:stop] for start, stop in spans_of(text)}

@@ -45,8 +45,14 @@ def recall(bank: Remembers | None, names: Sequence[str], cancel: CancelToken) ->
 
 def spans_of(sentence: str) -> tuple[tuple[int, int], ...]:
     """Return where a sentence speaks of its lesion's labels, in the order of the text, none overlapping."""
-    mentions = _miner().mine(sentence).mentions
-    said = {(mention.start, mention.end) for mention in mentions if mention.relation != "irrelevant"}
+    mined = _miner().mine(sentence)
+    said = {
+        (mention.start, mention.end)
+        for mention in mined.mentions
+        # What is said of another lesion that the sentence points at is not said of this one.
+        if mention.relation != "irrelevant"
+        and (mention.bookmark is None or mined.bookmarks[mention.bookmark].target)
+    }
     spans: list[tuple[int, int]] = []
     for start, end in sorted(said, key=lambda span: (span[0], -span[1])):
         within = [one for one in said if start <= one[0] and one[1] <= end and one != (start, end)]
