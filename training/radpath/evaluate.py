@@ -28,6 +28,7 @@ from lesionscope.models.probabilities import Floats, calibrated, tree_scores
 from lesionscope.progress import CancelToken, Progress, silent
 
 from .augment import NONE, Augmentation
+from .confusion import confusions
 from .dataset import Cubes, batch, load_split
 from .metrics import head_calibration, interval, mean_leaf_auc, stratified_resamples, summary
 from .pipeline import AT_A_BORDER, METRICS, PACKAGE
@@ -137,6 +138,7 @@ def score(
             "at_a_border": _share(p_border < package.card.familiarity.threshold),
         },
         **summary(tree, scores, test.tags),
+        "confusion": confusions(tree, scores, test.leaf),
         "plain_product": {"mAUC@L": summary(tree, plain, test.tags)["mAUC@L"]},
     }
     return figures, leaves

@@ -77,13 +77,34 @@ def test_evaluate_needs_a_package(tmp_path):
         training.evaluate("radpath-demo", tmp_path, tmp_path / "out")
 
 
-def test_training_from_real_volumes(tiny_settings, tmp_path):
-    """Two NIfTI volumes, eleven lesions in each: the CSV path from file to package."""
+BEASTS = {
+    "name": "beasts",
+    "nodes": [
+        {"tag": "bird", "name": "Bird", "parent": None},
+        {"tag": "fish", "name": "Fish", "parent": None},
+        {"tag": "crow", "name": "Crow", "parent": "bird"},
+        {"tag": "finch", "name": "Finch", "parent": "bird"},
+        {"tag": "raven", "name": "Raven", "parent": "crow"},
+        {"tag": "rook", "name": "Rook", "parent": "crow"},
+        {"tag": "forest", "name": "Forest", "parent": "raven"},
+        {"tag": "northern", "name": "Northern", "parent": "raven"},
+    ],
+    "heads": {"kind": None, "birds": "bird", "crows": "crow", "ravens": "raven"},
+    "leaky": ["crows"],
+}
+
+
+@pytest.mark.parametrize("kind", ["leaky-dense", "leaf-node"])
+def test_training_from_real_volumes(kind, tiny_settings, tmp_path):
+    """Five NIfTI volumes with a lesion a leaf: the CSV path from file to package, for any tree."""
     import SimpleITK
 
     from lesionscope.ontology.tree import load_tree
 
-    leaves = load_tree().leaves
+    path = tmp_path / "beasts.json"
+    path.write_text(json.dumps(BEASTS))
+    other = kind == "leaf-node"
+    leaves = load_tree(path if other else None).leaves
     rng = np.random.default_rng(0)
     rows = ["path,x,y,z,leaf,subset"]
     for subset in range(5):
@@ -97,6 +118,8 @@ def test_training_from_real_volumes(tiny_settings, tmp_path):
     settings = [
         *tiny_settings,
         "network.stem=monai",
+        f"network.kind={kind}",
+        f"data.tree='{path if other else ''}'",
         "epochs=1",
         f"data.manifest={tmp_path / 'lesions.csv'}",
         f"data.cache={tmp_path / 'cache'}",
@@ -106,9 +129,9 @@ def test_training_from_real_volumes(tiny_settings, tmp_path):
     result = training.run("radpath-paper", settings, tmp_path / "run")
     assert result.package.card.training_data["train"] == dict.fromkeys(leaves, 3)
     assert not result.package.card.demonstration
-    assert len(list((tmp_path / "cache").iterdir())) == 44
+    assert len(list((tmp_path / "cache").iterdir())) == 4 * len(leaves)
     figures = training.evaluate("radpath-paper", tmp_path / "run", tmp_path / "scores", settings)
-    assert figures["cases"] == 11 and "gap" not in figures
+    assert figures["cases"] == len(leaves) and "gap" not in figures
 
 
 def test_importing_training_loads_no_torch():
