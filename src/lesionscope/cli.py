@@ -141,6 +141,12 @@ def _add_read(read: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="any of json,sr,sc,fhir,html,pdf,csv,seg,nifti with commas between (json)",
     )
+    read.add_argument(
+        "--deidentify",
+        action="store_true",
+        help="leave out names, dates and free text, replace UIDs, and write the images that DICOM forms "
+        "refer to likewise (DICOM PS3.15 E, basic profile)",
+    )
     read.add_argument("--out", required=True, metavar="DIR|-", help="a folder, or - for JSON on stdout")
 
 

@@ -179,7 +179,7 @@ def test_what_it_must_carry(scan: Callable[..., CTVolume]) -> None:
     assert texts["Notice"] == wording.NOTICE and texts["Software"].startswith("lesionscope ")
     assert card.intended_use in texts["Model card"] and card.calibration.method in texts["Model card"]
     assert texts["What was reviewed and by whom"] == wording.NOTHING_REVIEWED
-    assert "18.0 mm\t10.0 mm" in texts["Response table"] and "-44 %" in texts["Response table"]
+    assert "18.0 mm | 10.0 mm" in texts["Response table"] and "-44 %" in texts["Response table"]
     codes = [i.ConceptCodeSequence[0].CodeMeaning for i in items(ds) if i.ValueType == "CODE"]
     assert "Target Lesion Partial Response" in codes
     assert codes.count("Unreviewed") == 5, "four labels and the tree"
@@ -219,7 +219,7 @@ def test_hostile_text_is_harmless(scan: Callable[..., CTVolume], tmp_path: Path,
     )
     volume = CTVolume(volume.hu, volume.geometry, hostile)
     lesions = lesions_on(volume)[:1]
-    scripts = "\u202eمريض\u202c 山田 花子 🫁 \x00\x1b[31m\ud800 a\\b^c=d=e=f=g"
+    scripts = "\u202eمريض\u202c 山田 花子 🫁 \t\x00\x1b[31m\ud800 a\\b^c=d=e=f=g"
     review = Review(
         (decide(lesions[0], "lung", "accepted", scripts * 5),),
         sentences={lesions[0].id: f"<b>{'long ' * 2000}</b>{scripts}"},

@@ -45,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     pictured = WITH_IMAGES.intersection(forms)
     images = key_images(volume, lesions, notice=content["notice"]) if pictured else {}
     report = Report(content, images, lesions, volume)
+    if arguments.deidentify:
+        report = _deidentified(report, forms, Path(arguments.out))
     for form in forms:
         if form in MASK_FORMS:
             print(write_masks(clicked, volume, form, Path(arguments.out)))
@@ -52,6 +54,19 @@ def run(arguments: argparse.Namespace) -> int:
         for path in write(report, form, Path(arguments.out)):
             print(path)
     return 0
+
+
+def _deidentified(report: Report, forms: tuple[str, ...], folder: Path) -> Report:
+    """Take identities out; where DICOM forms are wanted, the images that they refer to are written too."""
+    from lesionscope.report.deidentify import UidMap, deidentified, write_images
+
+    if any(form in MASK_FORMS for form in forms):
+        raise UsageError("--deidentify can't write seg or nifti: they take their headers from the scan.")
+    uids = UidMap()
+    if {"sr", "sc"}.intersection(forms):
+        for path in write_images(report, uids, folder / "images"):
+            print(path)
+    return deidentified(report, uids)
 
 
 def _forms(wanted: str, out: str) -> tuple[str, ...]:

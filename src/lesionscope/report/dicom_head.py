@@ -79,7 +79,9 @@ def dicom_head(
     ds.StudyTime = ds.AccessionNumber = ds.StudyID = ds.ReferringPhysicianName = ""
     if source.study_description:
         ds.StudyDescription = long_text(source.study_description)
-    if who:
+    if content.get("deidentified"):
+        mark_deidentified(ds)
+    elif who:
         _copy_study(ds, volume)
     ds.Modality, ds.SeriesInstanceUID = modality, generate_uid(prefix=None)
     ds.SeriesNumber, ds.InstanceNumber = series_number, 1
@@ -94,6 +96,20 @@ def dicom_head(
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     return ds
+
+
+def mark_deidentified(ds: Any) -> None:
+    """Say that identities were removed, and by which profile (PS3.15 E)."""
+    from pydicom.dataset import Dataset
+
+    # Dummies: what builds a DICOMDIR wants a date, a time and an id of every study.
+    ds.StudyDate, ds.StudyTime, ds.StudyID = "19000101", "000000", "0"
+    ds.PatientIdentityRemoved, ds.LongitudinalTemporalInformationModified = "YES", "REMOVED"
+    ds.DeidentificationMethod = "Rebuilt without names, dates and free text"
+    profile = Dataset()
+    profile.CodeValue, profile.CodingSchemeDesignator = "113100", "DCM"
+    profile.CodeMeaning = "Basic Application Confidentiality Profile"
+    ds.DeidentificationMethodCodeSequence = [profile]
 
 
 def encoded(ds: Any) -> bytes:

@@ -85,7 +85,9 @@ def _image(
     ds.BurnedInAnnotation = "YES"
     ds.PatientOrientation = ["L", "P"]
     ds.DerivationDescription = long_text(picture.caption, 1024)
-    ds.ImageComments = showable(sentence).replace("\\", "/")[:COMMENT_LENGTH].strip() or "-"
+    ds.ImageComments = (
+        showable(sentence).replace("\\", "/").replace("\t", " ")[:COMMENT_LENGTH].strip() or "-"
+    )
     source = Dataset()
     source.ReferencedSOPClassUID = places.volume.source.sop_class_uid or CT_IMAGE
     source.ReferencedSOPInstanceUID = places.image_uid(places.slice_of(lesion))

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import InputError, UsageError
 from lesionscope.files import write_atomically
 from lesionscope.lesions.lesion import Lesion
+from lesionscope.report.source_images import source_images
 
 _SERIES_NUMBER = 9001
 SHEAR_DEGREES = 0.05
@@ -96,7 +96,7 @@ def write_dicom(masks: Sequence[LesionMask], volume: CTVolume, path: str | Path)
             "has not: write a NIfTI mask instead."
         )
     touched = np.nonzero(np.any([mask.voxels.any(axis=(1, 2)) for mask in masks], axis=0))[0]
-    images = _images([uids[k] for k in touched], Path(volume.source.path))
+    images = source_images([uids[k] for k in touched], Path(volume.source.path))
     algorithm = highdicom.AlgorithmIdentificationSequence(
         name="Lesionscope box from a click", family=codes.cid7162.EdgeDetection, version=__version__
     )
@@ -155,27 +155,3 @@ def _check(masks: Sequence[LesionMask], volume: CTVolume) -> None:
         raise UsageError("There is no outlined lesion to write: click one that the proposal outlines.")
     if any(mask.voxels.shape != volume.hu.shape for mask in masks):
         raise ValueError("a mask does not lie on the volume's grid")
-
-
-def _images(uids: Sequence[str], path: Path) -> list[Any]:
-    """Read the headers of some images, in the order of ``uids``, from where the scan was read."""
-    from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
-
-    wanted = set(uids)
-    found: dict[str, Any] = {}
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if len(found) == len(wanted) or not file.is_file():
-            continue
-        try:
-            header = dcmread(file, stop_before_pixels=True)
-        except (InvalidDicomError, OSError):
-            continue  # other files may lie beside the images
-        if header.get("SOPInstanceUID") in wanted:
-            found[header.SOPInstanceUID] = header
-    if len(found) < len(wanted):
-        raise InputError(
-            f"{path} no longer holds {len(wanted) - len(found)} of the images that the lesion lies on "
-            "(images in a zip archive can't be referred to): put them back, or write a NIfTI mask."
-        )
-    return [found[uid] for uid in uids]

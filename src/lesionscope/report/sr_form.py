@@ -162,7 +162,7 @@ def _response(content: Content) -> list[Dataset]:
         return []
     outcome = table["visits"][-1]["overall"]
     coded = [] if outcome is None else [items.code(codes.RECIST, codes.OUTCOMES[outcome])]
-    rows = "\n".join("\t".join(row) for row in response_rows(table))
+    rows = "\n".join(" | ".join(row) for row in response_rows(table))
     return [*coded, items.text(codes.RESPONSE, rows)]
 
 

@@ -68,7 +68,8 @@ def code(name: Code, value: Code, *, relation: str = CONTAINS, children: Iterabl
 def text(name: Code, value: object, *, relation: str = CONTAINS) -> Dataset:
     """Return a text item; an empty text reads as a dash, because DICOM wants one."""
     ds = item(relation, "TEXT", name)
-    ds.TextValue = showable(value).strip() or "-"
+    # Of the control characters UT holds line breaks, but no tabs (PS3.5 6.2).
+    ds.TextValue = showable(value).replace("\t", "    ").strip() or "-"
     return ds
 
 
