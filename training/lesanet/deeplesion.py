@@ -1,27 +1,24 @@
 """DeepLesion and LesaNet's released labels as :class:`~.dataset.Lesions`: real, or phantoms written so.
 
-A patch is cut from the few slices around a lesion's key slice by ``lesionscope.ct.patches``, as in
-reading. Patches are cached, because cutting 23,000 of them takes long.
+A patch is cut from the few slices around a lesion's key slice by ``lesionscope.lesions.deeplesion_volume``,
+as in reading. Patches are cached, because cutting 23,000 of them takes long.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscope.ct.geometry import Geometry
-from lesionscope.ct.patches import OFFSETS_MM, SIZE, lesion_patch
-from lesionscope.ct.volume import CTVolume, Source
+from lesionscope.ct.patches import OFFSETS_MM, SIZE
 from lesionscope.errors import InputError
 from lesionscope.files import write_atomically
-from lesionscope.lesions.deeplesion import TABLE, DeepLesionRow, read_dl_info, read_slice
+from lesionscope.lesions.deeplesion import TABLE, DeepLesionRow, read_dl_info
+from lesionscope.lesions.deeplesion_volume import cut_patch
 from lesionscope.ontology.label_graph import LabelGraph
 from lesionscope.ontology.lesanet_files import read_label_file
 from lesionscope.phantom.pool import ordered
@@ -33,11 +30,6 @@ from .recipe import Data
 
 VERSION = 1
 """Part of the cache's key: raise it whenever the same slice gives another patch."""
-
-
-@dataclass(frozen=True)
-class _Box:
-    box_lps_mm: tuple[float, float, float, float, float, float]
 
 
 def read_deeplesion(
@@ -95,37 +87,8 @@ def _truth(data: Data, graph: LabelGraph, split: str, numbers: Sequence[int]) ->
     return truth
 
 
-def cut(root: Path, row: DeepLesionRow) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
-    """Cut the patch of one lesion: HU ``(3, 120, 120)`` and its box in patch pixels.
-
-    Slices are numbered from the head, so the next one lies lower. Where slice distances aren't known,
-    or a neighbour isn't given, the nearest slice that is stands in.
-    """
-    across, down, step = row.spacing_mm
-    reach = math.ceil(max(OFFSETS_MM) / step) if step > 0 else 0
-    first, last = (
-        min(max(row.key_slice + k, row.slice_range[0]), row.slice_range[1]) for k in (reach, -reach)
-    )
-    numbers = [
-        n for n in range(first, last - 1, -1) if n == row.key_slice or row.slice_path(root, n).is_file()
-    ]
-    hu = np.stack([read_slice(row.slice_path(root, number)) for number in numbers])
-    heights = [(row.key_slice - number) * step for number in numbers]
-    even = len(numbers) == first - last + 1 and len(numbers) > 1
-    geometry = Geometry(
-        (hu.shape[2], hu.shape[1], len(numbers)),
-        (across, down, step if even else None),
-        (0.0, 0.0, heights[0]),
-        offsets_mm=None if even else tuple(height - heights[0] for height in heights),
-        slice_thickness_mm=step if step > 0 else None,
-    )
-    x0, y0, x1, y1 = ((value - 1) * side for value, side in zip(row.box, (across, down) * 2, strict=True))
-    seen = lesion_patch(CTVolume(hu, geometry, Source(row.folder)), _Box((x0, y0, 0.0, x1, y1, 0.0)))
-    return np.rint(np.clip(seen.hu, -1024, 3071)).astype(np.int16), seen.box
-
-
 def _cut(job: tuple[Path, DeepLesionRow]) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
-    return cut(*job)
+    return cut_patch(*job)
 
 
 def _patches(

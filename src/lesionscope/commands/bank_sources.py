@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from lesionscope import config
 from lesionscope.commands.clicked import measured
@@ -17,6 +15,7 @@ from lesionscope.errors import InputError, LesionscopeError
 from lesionscope.inference.scope import impossible
 from lesionscope.lesions.cases import Case, read_cases
 from lesionscope.lesions.deeplesion import TABLE, read_dl_info, read_sentences
+from lesionscope.lesions.deeplesion_volume import cut_patch
 from lesionscope.lesions.lesion import Lesion, Point
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.ontology.lesanet_files import read_label_file
@@ -46,12 +45,11 @@ def deeplesion_lesions(root: Path, split: str, say: Say) -> tuple[Iterator[Unrea
     ]
 
     def give() -> Iterator[UnreadLesion]:
-        cut: Any = import_module("lesionscope.training.lesanet.deeplesion").cut
         graph, secret = load_labels(), site_secret()
         for number, relevant in numbers:
             row = rows[number]
             try:
-                hu, box = cut(root, row)
+                hu, box = cut_patch(root, row)
             except InputError as error:
                 say(f"{row.file_name} is left out: {error}")
                 continue

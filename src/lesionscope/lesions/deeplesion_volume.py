@@ -1,17 +1,22 @@
-"""A lesion of DeepLesion's in the patient: its marks in LPS mm, and the slices around it as a volume.
+"""A lesion of DeepLesion's in the patient: its marks in LPS mm, the slices around it as a volume, its patch.
 
-Both are in the frame of the scan's slices: x and y from the first pixel, z up from slice 0, so that
-all lesions of a scan share it. Where the distance of slices isn't known, a lesion has its own slice alone.
+Marks and volume are in the frame of the scan's slices: x and y from the first pixel, z up from slice 0,
+so that all lesions of a scan share it. Where the distance of slices isn't known, a lesion has its own
+slice alone.
 """
 
 from __future__ import annotations
 
+import math
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lesionscope.ct.geometry import Geometry
+from lesionscope.ct.patches import OFFSETS_MM, lesion_patch
 from lesionscope.ct.volume import CTVolume, Finding, Source
 from lesionscope.lesions.deeplesion import IMAGES, DeepLesionRow, Slices, read_slice
 from lesionscope.lesions.lesion import Diameter, Lesion, Point
@@ -88,3 +93,22 @@ def read_volume(root: str | Path, slices: Slices) -> CTVolume:
         slice_thickness_mm=step if known else None,
     )
     return CTVolume(hu, geometry, Source(f"{slices.folder}/{slices.key:03d}"), findings)
+
+
+def cut_patch(root: str | Path, row: DeepLesionRow) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+    """Cut a lesion's patch as reading does: HU ``(3, 120, 120)`` and its box in patch pixels.
+
+    No more slices are read than it needs. Where slice distances aren't known, or a neighbour isn't
+    given, the nearest slice that is stands in.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_volume`.
+    """
+    given = slices_of(row)
+    step = row.spacing_mm[2]
+    reach = math.ceil(max(OFFSETS_MM) / step) if step > 0 else 0
+    near = replace(given, first=max(given.key - reach, given.first), last=min(given.key + reach, given.last))
+    seen = lesion_patch(read_volume(root, near), lesion_of_row(row, 0))
+    return np.rint(np.clip(seen.hu, -1024, 3071)).astype(np.int16), seen.box

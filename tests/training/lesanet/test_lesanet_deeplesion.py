@@ -8,11 +8,11 @@ import json
 import numpy as np
 import pytest
 from lesionscope.training.lesanet.dataset import load_split
-from lesionscope.training.lesanet.deeplesion import cut
 from lesionscope.training.lesanet.recipe import Data
 
 from lesionscope.errors import InputError
 from lesionscope.lesions.deeplesion import TABLE, read_dl_info
+from lesionscope.lesions.deeplesion_volume import cut_patch as cut
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.phantom.clinic.deeplesion import MINED, write_deeplesion
 from lesionscope.phantom.clinic.patches import patch
