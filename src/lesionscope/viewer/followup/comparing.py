@@ -1,0 +1,392 @@
+"""State and actions of a comparison of two rooms' studies; knows nothing of widgets and canvases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from psygnal import Signal
+
+from lesionscope.errors import LesionscopeError
+from lesionscope.followup.comparison import Choices, Comparison, MarkedStudy, Row
+from lesionscope.followup.kept import KeptChoices, default_path
+from lesionscope.followup.pairing import Pairing, Verdict, propose
+from lesionscope.followup.registration import Alignment, register
+from lesionscope.followup.response import Role, Seen
+from lesionscope.followup.rigid import Rigid
+from lesionscope.followup.sites import NODE, Site, body_parts, site_of
+from lesionscope.followup.visits import Concern, concerns
+from lesionscope.inference.reading import LabelAnswer
+from lesionscope.lesions.lesion import Lesion
+from lesionscope.lesions.marking import slice_slab_mm
+from lesionscope.viewer.followup import wording
+from lesionscope.viewer.room import Room
+from lesionscope.viewer.room_state import Phase, RoomState, Status
+from lesionscope.viewer.workers import Job, Worker
+
+
+@dataclass(frozen=True)
+class CompareState:
+    """All that the window of a comparison draws.
+
+    Parameters
+    ----------
+    comparison
+        Both studies' marks and what was decided of them.
+    alignment
+        The registration; ``None`` until there is one.
+    status
+        How far it has come.
+    concerns
+        What speaks against comparing these studies.
+    overruled
+        The reader links them all the same.
+    linked
+        Whether the studies scroll together.
+    selected
+        Id of a lesion of the selected row.
+    notice
+        A sentence on the last thing asked for.
+    note
+        Said once of how the choices are kept.
+    """
+
+    comparison: Comparison
+    alignment: Alignment | None = None
+    status: Status | None = None
+    concerns: tuple[Concern, ...] = ()
+    overruled: bool = False
+    linked: bool = True
+    selected: str | None = None
+    notice: str = ""
+    note: str = ""
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a grave concern keeps the studies from being linked."""
+        return not self.overruled and any(concern.grave for concern in self.concerns)
+
+    @property
+    def row(self) -> Row | None:
+        """The selected row."""
+        return next((row for row in self.comparison.rows if self.selected in ids_of(row)), None)
+
+
+def ids_of(row: Row) -> tuple[str, ...]:
+    """Return the ids of a row's lesions, the baseline's first."""
+    return tuple(lesion.id for lesion in (row.baseline, row.followup) if lesion is not None)
+
+
+def marked(state: RoomState) -> MarkedStudy:
+    """Return a room's study as it is compared: where lesions lie is what the label model predicted."""
+    volume = state.volume
+    sites = {one.id: site_of(_labels(state, one)) for one in state.lesions}
+    return MarkedStudy(
+        "" if volume is None else volume.source.study_date,
+        state.lesions,
+        sites,
+        0.0 if volume is None else slice_slab_mm(volume.geometry),
+    )
+
+
+def _labels(state: RoomState, lesion: Lesion) -> tuple[str, ...]:
+    reading = state.reading(lesion.id, "labels")
+    answer = None if reading is None else reading.labels
+    if not isinstance(answer, LabelAnswer):
+        return ()
+    return tuple(score.label for score in answer.scores if score.predicted)
+
+
+class Comparing:
+    """Compares the studies that two rooms show; each change is on disk before it shows.
+
+    Parameters
+    ----------
+    baseline, followup
+        Rooms with a study each; both stay their owner's.
+    kept_path
+        From the two series' UIDs to the comparison's file.
+
+    Raises
+    ------
+    LesionscopeError
+        The comparison's file can't be used.
+
+    Attributes
+    ----------
+    changed
+        Emitted with the new :class:`CompareState`.
+    """
+
+    changed = Signal(CompareState, reemission="latest-only")
+
+    def __init__(
+        self, baseline: Room, followup: Room, *, kept_path: Callable[[str, str], Path] = default_path
+    ) -> None:
+        self.rooms = (baseline, followup)
+        volumes = [room.state.volume for room in self.rooms]
+        if volumes[0] is None or volumes[1] is None:
+            raise LesionscopeError(wording.NO_STUDY)
+        self.baseline, self.followup = volumes[0], volumes[1]
+        sources = self.baseline.source, self.followup.source
+        self._kept = KeptChoices(kept_path(sources[0].uid, sources[1].uid))
+        self._worker = Worker("lesionscope-followup")
+        self._job: Job | None = None
+        self._closed = False
+        comparison = Comparison(marked(baseline.state), marked(followup.state), self._kept.choices)
+        self._state = CompareState(comparison, concerns=concerns(*sources), note=self._kept.notice)
+        self._sessions = [room.state.session for room in self.rooms]
+        self._picked = [room.state.selected for room in self.rooms]
+        for room in self.rooms:
+            room.changed.connect(self._room_changed)
+
+    @property
+    def state(self) -> CompareState:
+        """The comparison now."""
+        return self._state
+
+    # -- registration ---------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Align the studies in the background, unless something grave speaks against it."""
+        if self._state.blocked or self._job is not None or self._closed:
+            return
+        self._set(status=Status(Phase.RUNNING))
+        self._job = self._worker.submit(
+            lambda cancel, progress: register(self.baseline, self.followup, progress=progress, cancel=cancel),
+            done=self._aligned,
+            failed=lambda sentence: self._ended(Status(Phase.FAILED, message=sentence)),
+            cancelled=lambda: self._ended(Status(Phase.CANCELLED, message=wording.ALIGNING_STOPPED)),
+            progress=lambda done, total, label: self._set(status=Status(Phase.RUNNING, done, total, label)),
+        )
+
+    def cancel(self) -> None:
+        """Stop aligning."""
+        if self._job is not None:
+            self._job.cancel()
+
+    def overrule(self) -> None:
+        """Link the studies although something grave speaks against it, and align them."""
+        self._set(overruled=True)
+        self.begin()
+
+    def toggle_link(self) -> None:
+        """Scroll the studies together, or each for itself."""
+        if self._state.alignment is None:
+            self._set(notice=wording.NOT_ALIGNED)
+        else:
+            self._set(linked=not self._state.linked, notice="")
+
+    @property
+    def to_followup(self) -> Rigid | None:
+        """The map from the baseline's LPS mm to the follow-up's, while the studies are linked."""
+        alignment = self._state.alignment
+        return alignment.to_followup if alignment is not None and self._state.linked else None
+
+    def _aligned(self, alignment: Alignment) -> None:
+        self._state = replace(self._state, alignment=alignment)
+        self._ended(None)
+        self._refresh()
+        if self._state.selected is None:
+            self.step(1)
+
+    def _ended(self, status: Status | None) -> None:
+        self._job = None
+        self._set(status=status)
+
+    # -- what the reader decides ------------------------------------------------------------
+
+    def confirm(self) -> None:
+        """Confirm the selected pair, and go on to the next lesion that is open."""
+        self._decide(Verdict.CONFIRMED)
+
+    def refuse(self) -> None:
+        """Say that the selected pair's lesions aren't the same one."""
+        self._decide(Verdict.REFUSED)
+
+    def join(self) -> None:
+        """Pair the lesions that are selected in either study."""
+        first, second = (room.state.lesion for room in self.rooms)
+        if first is None or second is None:
+            self._set(notice=wording.SELECT_BOTH)
+            return
+        alignment, distance = self._state.alignment, float("inf")
+        if alignment is not None:
+            carried = alignment.to_followup.points(first.centroid_lps_mm)
+            distance = float(np.linalg.norm(np.subtract(second.centroid_lps_mm, carried)))
+        self._record(
+            replace(self._choices, pairing=self._choices.pairing.joined(first.id, second.id, distance))
+        )
+
+    def set_fate(self, fate: Seen) -> None:
+        """Say what became of the selected baseline lesion; the same again takes it back."""
+        row = self._state.row
+        if row is None or row.baseline is None:
+            self._set(notice=wording.SELECT_BASELINE)
+            return
+        if fate is Seen.PROGRESSED and row.role is Role.TARGET:
+            self._set(notice=wording.ONLY_NON_TARGETS)
+            return
+        self._record(
+            self._choices.with_fate(row.baseline.id, None if row.fate is fate else fate), row.fate is not fate
+        )
+
+    def set_new(self, new: bool) -> None:
+        """Say that the selected follow-up lesion is new, or was only overlooked; again takes it back."""
+        row = self._state.row
+        if row is None or row.baseline is not None or row.followup is None:
+            self._set(notice=wording.SELECT_UNPAIRED)
+            return
+        self._record(
+            self._choices.with_news(row.followup.id, None if row.new is new else new), row.new is not new
+        )
+
+    def toggle_target(self) -> None:
+        """Make the selected baseline lesion a target, or none any more; the proposal becomes a choice."""
+        row = self._state.row
+        if row is None or row.baseline is None:
+            self._set(notice=wording.SELECT_BASELINE)
+            return
+        targets = self._state.comparison.targets
+        chosen = row.baseline.id
+        after = tuple(t for t in targets if t != chosen) if chosen in targets else (*targets, chosen)
+        self._record(replace(self._choices, targets=after))
+
+    def toggle_node(self) -> None:
+        """Say that the selected lesion is a lymph node, or isn't."""
+        row = self._state.row
+        if row is not None:
+            site = Site("" if row.site.node else NODE, not row.site.node)
+            self._record(self._choices.with_site(ids_of(row)[0], site))
+
+    def undo(self) -> None:
+        """Take back the last decision."""
+        self._travel(self._kept.undo, self._kept.can_undo, wording.NOTHING_TO_UNDO)
+
+    def redo(self) -> None:
+        """Repeat the decision last undone."""
+        self._travel(self._kept.redo, self._kept.can_redo, wording.NOTHING_TO_REDO)
+
+    def take_sites(self, sites: dict[str, Site]) -> None:
+        """Take word of where lesions lie, from a report for example; what the reader said stays."""
+        known = self._choices
+        for lesion_id, site in sites.items():
+            if lesion_id not in known.sites and (site.organ or site.node):
+                known = known.with_site(lesion_id, site)
+        self._record(known)
+
+    # -- selection ----------------------------------------------------------------------------
+
+    def select(self, lesion_id: str | None) -> None:
+        """Select the row of a lesion, and the row's lesions in their rooms."""
+        self._set(selected=lesion_id, notice="")
+        row = self._state.row
+        if row is not None:
+            for room, lesion in zip(self.rooms, (row.baseline, row.followup), strict=True):
+                if lesion is not None and room.state.selected != lesion.id:
+                    room.select(lesion.id)
+
+    def step(self, by: int) -> None:
+        """Go to the next (1) or the previous (-1) row, round the end."""
+        rows = self._state.comparison.rows
+        if rows:
+            here = next((n for n, row in enumerate(rows) if self._state.selected in ids_of(row)), None)
+            start = here if here is not None else (-1 if by > 0 else 0)
+            self.select(ids_of(rows[(start + by) % len(rows)])[0])
+
+    def _next_open(self) -> None:
+        rows = self._state.comparison.rows
+        here = next((n for n, row in enumerate(rows) if self._state.selected in ids_of(row)), -1)
+        ahead = [row for row in (*rows[here + 1 :], *rows[: here + 1]) if row.is_open]
+        if ahead:
+            self.select(ids_of(ahead[0])[0])
+
+    # -- inside ---------------------------------------------------------------------------
+
+    @property
+    def _choices(self) -> Choices:
+        return self._state.comparison.choices
+
+    def _decide(self, verdict: Verdict) -> None:
+        row = self._state.row
+        if row is None or row.pair is None:
+            self._set(notice=wording.NO_PAIR)
+            return
+        pairing = self._choices.pairing.decided(row.pair, verdict)
+        self._record(replace(self._choices, pairing=pairing), verdict is Verdict.CONFIRMED)
+
+    def _record(self, choices: Choices, go_on: bool = False) -> None:
+        """Keep what was decided, not what is only proposed; then show it."""
+        decided = tuple(p for p in choices.pairing.pairs if p.verdict is not Verdict.PROPOSED)
+        try:
+            self._kept.record(replace(choices, pairing=Pairing(decided)))
+        except LesionscopeError as error:
+            self._set(notice=str(error))
+            return
+        self._refresh()
+        self._set(notice="")
+        if go_on:
+            self._next_open()
+
+    def _travel(self, move: Callable[[], Choices], possible: bool, otherwise: str) -> None:
+        try:
+            move()
+        except LesionscopeError as error:
+            self._set(notice=str(error))
+            return
+        self._refresh()
+        self._set(notice="" if possible else otherwise)
+
+    def _refresh(self) -> None:
+        """Take the rooms' marks and the kept choices, and propose pairs for what is not decided."""
+        first, second = (marked(room.state) for room in self.rooms)
+        choices = self._kept.choices
+        if self._state.alignment is not None:
+            parts = {
+                one.id: body_parts(_labels(room.state, one))
+                for room in self.rooms
+                for one in room.state.lesions
+            }
+            pairing = propose(
+                first.lesions,
+                second.lesions,
+                self._state.alignment.to_followup,
+                parts=parts,
+                earlier=choices.pairing,
+            )
+            choices = replace(choices, pairing=pairing)
+        self._set(comparison=Comparison(first, second, choices))
+
+    def _room_changed(self, _: RoomState) -> None:
+        shown = (self.baseline, self.followup)
+        if any(room.state.volume is not volume for room, volume in zip(self.rooms, shown, strict=True)):
+            return  # its owner closes us
+        sessions = [room.state.session for room in self.rooms]
+        if any(one is not known for one, known in zip(sessions, self._sessions, strict=True)):
+            self._sessions = sessions
+            self._refresh()
+        for place, room in enumerate(self.rooms):
+            picked = room.state.selected
+            if picked != self._picked[place]:
+                self._picked[place] = picked
+                row = self._state.row
+                if picked is not None and (row is None or picked not in ids_of(row)):
+                    self._set(selected=picked)
+
+    def _set(self, **changes: object) -> None:
+        state = replace(self._state, **changes)  # type: ignore[arg-type]
+        if not self._closed and state != self._state:
+            self._state = state
+            self.changed.emit(state)
+
+    def close(self) -> None:
+        """Stop aligning and let go of the file and of the rooms, which stay open."""
+        if self._closed:
+            return
+        self._closed = True
+        for room in self.rooms:
+            room.changed.disconnect(self._room_changed, missing_ok=True)
+        self._worker.close()
+        self._kept.close()
