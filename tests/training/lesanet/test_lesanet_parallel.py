@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from lesion_fakes import discs, tiny_recipe
+from lesionscope.training.engine import parallel
 from lesionscope.training.engine.checkpoints import LOG
 from lesionscope.training.engine.parallel import AllReduceBatchNorm, Processes, joined
 from lesionscope.training.lesanet.dataset import Lesions
@@ -102,3 +103,22 @@ def test_batch_normalisation_alone_is_torchs_own(tmp_path):
 def test_shares_make_up_the_batch():
     rows = np.arange(8)
     assert np.concatenate([Processes(rank, 2).share(rows) for rank in (0, 1)]).tolist() == rows.tolist()
+
+
+def test_on_gpus_processes_talk_by_nccl_each_on_its_own_and_normalise_together(monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "set_device", lambda number: asked.append(number))
+    monkeypatch.setattr(parallel.distributed, "init_process_group", lambda how, timeout: asked.append(how))
+    monkeypatch.setattr(parallel.distributed, "destroy_process_group", lambda: asked.append("left"))
+    monkeypatch.setattr(parallel.distributed, "get_rank", lambda: 1)
+    monkeypatch.setattr(parallel, "DistributedDataParallel", lambda network, devices: (network, devices))
+    for name, value in (("WORLD_SIZE", "2"), ("LOCAL_RANK", "1")):
+        monkeypatch.setenv(name, value)
+    with joined("auto") as processes:
+        assert processes == Processes(1, 2)
+        network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+        # "cuda" without a number is the process's own GPU; DDP takes None as that.
+        assert processes.wrapped(network, torch.device("cuda")) == (network, [None])
+        assert type(network[1]) is nn.SyncBatchNorm
+    assert asked == [1, "nccl", "left"]
