@@ -173,14 +173,14 @@ class History:
             self.decided[lesion_id] = self.decided.get(lesion_id, ()) + here
 
     def _turn_import(self, step: Entry, *, back: bool) -> None:
+        """Take studies and lesions in, or back; ``mined`` is another mapping then, and only then."""
+        studies = {study.id: study for study in step.studies}
+        mined = {lesion.id: lesion for lesion in step.mined}
         if back:
-            for study in step.studies:
-                del self.studies[study.id]
-            for lesion in step.mined:
-                del self.mined[lesion.id]
+            self.studies = {key: one for key, one in self.studies.items() if key not in studies}
+            self.mined = {key: one for key, one in self.mined.items() if key not in mined}
         else:
-            self.studies.update((study.id, study) for study in step.studies)
-            self.mined.update((lesion.id, lesion) for lesion in step.mined)
+            self.studies, self.mined = self.studies | studies, self.mined | mined
 
     def _is_news(self, decision: Decision) -> bool:
         """Whether a decision says something that its reader's last one on the label didn't."""
