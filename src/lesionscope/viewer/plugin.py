@@ -113,6 +113,11 @@ def open_docks(viewer: napari.viewer.Viewer) -> None:
     _stage(viewer).show_docks()
 
 
+def review_labels(viewer: napari.viewer.Viewer) -> None:
+    """Open the review dock in place of those for one study."""
+    _stage(viewer).bench.show()
+
+
 def show_help(viewer: napari.viewer.Viewer) -> None:
     """List keys and mouse."""
     _stage(viewer).show_help()

@@ -17,10 +17,11 @@ from lesionscope.viewer.docks.lesion_list import LesionListPanel
 from lesionscope.viewer.docks.reading import ReadingPanel
 from lesionscope.viewer.grid import Grid
 from lesionscope.viewer.help import HelpWindow
-from lesionscope.viewer.keys import Key
+from lesionscope.viewer.keys import Key, merged
 from lesionscope.viewer.layout import dock_of, reset_layout
 from lesionscope.viewer.marks import Marks
 from lesionscope.viewer.panes import WindowWatch
+from lesionscope.viewer.review.words import DOCK as REVIEW_DOCK
 from lesionscope.viewer.room_keys import room_keys
 from lesionscope.viewer.room_state import RoomState
 from lesionscope.viewer.study_view import StudyView
@@ -28,6 +29,7 @@ from lesionscope.viewer.tools import Tools
 from lesionscope.viewer.view_keys import VIEW
 
 if TYPE_CHECKING:
+    from lesionscope.viewer.review.bench import Bench
     from lesionscope.viewer.room import Room
 
 PLUGIN = "napari-lesionscope"
@@ -69,6 +71,7 @@ class Stage:
         self._notice = ""
         self._closed = False
         self._help: HelpWindow | None = None
+        self._bench: Bench | None = None
         self.window: QMainWindow = qt_viewer_of(viewer).window()
         self._watch = WindowWatch(self.window, weak_call(self, "close"))
         room.changed.connect(self._draw)
@@ -102,14 +105,28 @@ class Stage:
 
     def _new_study(self) -> StudyView:
         study = self.study = StudyView(self.viewer)
-        study.set_keys(self._keys())
+        self.set_keys()
         study.canvases_changed.connect(self._dress)
         study.study_changed.connect(self._study_changed)
         study.window_changed.connect(self.room.show_window)
         study.closed.connect(self.close)
         return study
 
+    def set_keys(self) -> None:
+        """Bind the keys that are in force now."""
+        if self.study is not None:
+            self.study.set_keys(self._keys())
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """The table of keys that are in force."""
+        return self.study.keys if self.study is not None else self._keys()
+
     def _keys(self) -> tuple[Key, ...]:
+        more = self._bench.keys if self._bench is not None else ()
+        return merged(self._own_keys(), more)
+
+    def _own_keys(self) -> tuple[Key, ...]:
         return (
             *room_keys(self.room),
             *(Key(key, title, MODELS, partial(self.show_tab, tab)) for tab, (key, title) in TAB_KEYS.items()),
@@ -167,7 +184,8 @@ class Stage:
         widget = self.dock_widget(title)
         if widget is None:
             name = dock_name(title)
-            dock = self.viewer.window.add_dock_widget(self.new_panel(title), name=name, area=DOCKS[title])
+            area = DOCKS.get(title, "right")
+            dock = self.viewer.window.add_dock_widget(self.new_panel(title), name=name, area=area)
             shorten = partial(_shorten_title, dock, title)
             for moved in (dock.dockLocationChanged, dock.topLevelChanged):
                 moved.connect(shorten)
@@ -188,8 +206,22 @@ class Stage:
 
     def new_panel(self, title: str) -> QWidget:
         """Make the widget of one dock."""
-        panels = {wording.LESIONS_DOCK: LesionListPanel, wording.READING_DOCK: ReadingPanel}
+        if title == REVIEW_DOCK:
+            return self.bench.new_panel()
+        panels = {
+            wording.LESIONS_DOCK: LesionListPanel,
+            wording.READING_DOCK: ReadingPanel,
+        }
         return panels[title](self.room)
+
+    @property
+    def bench(self) -> Bench:
+        """The review in this window, begun when first asked for."""
+        if self._bench is None:
+            from lesionscope.viewer.review.bench import Bench
+
+            self._bench = Bench(self)
+        return self._bench
 
     def dock_widget(self, title: str) -> QWidget | None:
         """Return the widget in one of our docks where that is open."""
@@ -215,7 +247,7 @@ class Stage:
         """List every key and habit of the mouse."""
         if self._help is None:
             self._help = HelpWindow(self.window)
-        self._help.open_with(self.study.keys if self.study is not None else self._keys())
+        self._help.open_with(self.keys)
 
     # -- end ------------------------------------------------------------------------------
 
@@ -229,6 +261,8 @@ class Stage:
         self.room.pointed.disconnect(self._go_to, missing_ok=True)
         with contextlib.suppress(RuntimeError):  # Qt may have deleted the canvases with the window
             self._undress()
+        if self._bench is not None:
+            self._bench.close()
         self.room.close()
         if self.study is not None:
             self.study.close()

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from lesionscope.viewer.docks.lesion_list import LesionListPanel
 from lesionscope.viewer.docks.reading import ReadingPanel
-from lesionscope.viewer.rooms import room_for
+from lesionscope.viewer.docks.review import ReviewPanel
+from lesionscope.viewer.rooms import room_for, stage_of
 
 if TYPE_CHECKING:
     import napari
@@ -24,3 +25,11 @@ class LesionsDock(LesionListPanel):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__(room_for(napari_viewer))
+
+
+class ReviewDock(ReviewPanel):
+    """Mined and predicted labels, lesion by lesion."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        stage = stage_of(napari_viewer)
+        super().__init__(stage.bench.review, lambda: stage.keys)

@@ -1,0 +1,1 @@
+"""Reviewing mined and predicted labels: state, actions and keys; the dock draws them."""

@@ -1,0 +1,165 @@
+"""From one review state to the next, as plain functions; nothing here writes or draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lesionscope.errors import UsageError
+from lesionscope.inference.reading import LabelAnswer
+from lesionscope.ontology.label_graph import LabelGraph
+from lesionscope.session import queue as queues
+from lesionscope.session.agreement import agreement, ratings, readers, to_adjudicate
+from lesionscope.session.queue import Order
+from lesionscope.session.review import exclusive_warnings, sight
+from lesionscope.session.state import SessionState
+from lesionscope.viewer.review import words
+from lesionscope.viewer.review.rows import conflicts, label_rows
+from lesionscope.viewer.review.rows import search as find
+from lesionscope.viewer.review.state import Adjudication, Purpose, ReviewState, Search
+
+
+def sighted(state: ReviewState, graph: LabelGraph) -> ReviewState:
+    """Work out what the reader sees of the lesion, and which label is the chosen one."""
+    project, lesion_id = state.project, state.lesion_id
+    if project is None or not state.reader or lesion_id not in project.mined:
+        return replace(state, seen=None, rows=(), warnings=(), chosen=None)
+    seen = sight(project, lesion_id, state.reader, blinded=state.blinded)
+    rows = label_rows(project, seen)
+    labels = [row.label for row in rows]
+    wanted = state.adjudication.current if state.adjudication is not None else None
+    chosen = state.chosen
+    if wanted is not None:
+        chosen = wanted.label
+    elif chosen not in labels:
+        chosen = next((label for label in labels if label not in seen.own), labels[0] if labels else None)
+    warnings = conflicts(seen, graph)
+    if chosen is not None and chosen not in seen.own:
+        ahead = exclusive_warnings(seen, graph, chosen)
+        warnings += tuple(words.IF_ACCEPTED.format(warning=one) for one in ahead)
+    return replace(state, seen=seen, rows=rows, warnings=warnings, chosen=chosen)
+
+
+def next_label(state: ReviewState) -> str | None:
+    """Return the label to go to after a verdict: the next undecided one, round the end; else the same."""
+    labels = [row.label for row in state.rows]
+    if state.seen is None or state.chosen not in labels:
+        return state.chosen
+    start = labels.index(state.chosen)
+    return next(
+        (label for label in labels[start:] + labels[:start] if label not in state.seen.own), state.chosen
+    )
+
+
+def label_by(state: ReviewState, by: int) -> str | None:
+    """Return the label so many rows further down, not past the ends."""
+    labels = [row.label for row in state.rows]
+    if not labels:
+        return None
+    start = labels.index(state.chosen) if state.chosen in labels else 0
+    return labels[min(max(start + by, 0), len(labels) - 1)]
+
+
+def lesion_by(state: ReviewState, by: int) -> str | None:
+    """Return the lesion so many places further in the queue; ``None`` past its ends."""
+    place = state.place - 1 + by
+    return state.queue[place] if 0 <= place < len(state.queue) else None
+
+
+def unfinished(state: ReviewState) -> str | None:
+    """Return the next lesion of the queue on which something shown isn't decided, round the end."""
+    project = state.project
+    if project is None:
+        return None
+    rest = state.queue[state.place :] + state.queue[: state.place]
+    return next(
+        (
+            one
+            for one in rest
+            if (seen := sight(project, one, state.reader, blinded=state.blinded)).undecided or not seen.saved
+        ),
+        None,
+    )
+
+
+def queued(state: ReviewState, order: Order, graph: LabelGraph, label: str | None = None) -> ReviewState:
+    """Put the lesions in an order; the one in sight stays, where the queue still has it.
+
+    Raises
+    ------
+    UsageError
+        An order that a blinded reader can't have, or a label that no lesion has.
+    """
+    project = state.project
+    if project is None:
+        return state
+    found = queues.queue(project, order, graph, label=label, blinded=state.blinded)
+    if not found and project.mined:
+        raise UsageError(words.EMPTY_QUEUE.format(label=label))
+    notice = words.NO_PREDICTIONS if order in queues.NEED_PREDICTIONS and not was_read(project) else ""
+    return replace(state, order=order, label=label, queue=found, notice=notice)
+
+
+def next_order(order: Order, *, blinded: bool) -> Order:
+    """Return the order after this one that a reader can have; by label comes only where it is asked for."""
+    given: Sequence[Order] = [
+        one
+        for one in queues.ORDERS
+        if (one != "label" and not (blinded and one in queues.NEED_PREDICTIONS)) or one == order
+    ]
+    return given[(given.index(order) + 1) % len(given)]
+
+
+def was_read(project: SessionState) -> bool:
+    """Whether a label model has answered for any lesion."""
+    return any(
+        task == "labels" and isinstance(one.labels, LabelAnswer)
+        for (_, task), one in project.readings.items()
+    )
+
+
+def searching(state: ReviewState, purpose: Purpose, typed: str, graph: LabelGraph) -> ReviewState:
+    """Show what a search finds."""
+    return replace(state, search=Search(purpose, typed, find(graph, typed, state.seen)), notice="")
+
+
+def adjudicating(state: ReviewState, graph: LabelGraph) -> ReviewState:
+    """Compare two readers: the first two who aren't the one at work, where there are, else any two.
+
+    Raises
+    ------
+    UsageError
+        The reader is blinded, or no two have read lesions to the end.
+    """
+    project = state.project
+    if project is None:
+        return state
+    if state.blinded:
+        raise UsageError(words.NOT_BLINDED)
+    done = [
+        name
+        for name in readers(project)
+        if any(ratings(project, one, name, graph) is not None for one in project.decided)
+    ]
+    pair = sorted(done, key=lambda name: name == state.reader)[:2]
+    if len(pair) < 2:
+        raise UsageError(words.TWO_READERS.format(who=", ".join(done) or "nobody"))
+    found = agreement(project, pair[0], pair[1], graph)
+    open_ones = to_adjudicate(project, found.disagreements, state.reader)
+    return replace(state, adjudication=Adjudication(found, open_ones), search=None, notice="")
+
+
+def adjudicated(state: ReviewState) -> ReviewState:
+    """Leave out what was decided meanwhile; the next open one takes its place."""
+    list_ = state.adjudication
+    if list_ is None or state.project is None:
+        return state
+    left = to_adjudicate(state.project, list_.agreement.disagreements, state.reader)
+    chosen = min(list_.chosen, max(len(left) - 1, 0))
+    return replace(state, adjudication=replace(list_, open=left, chosen=chosen))
+
+
+def touched(before: SessionState, after: SessionState) -> str | None:
+    """Return the lesion on which a step was taken back or repeated."""
+    longer, shorter = sorted((before.decisions, after.decisions), key=len, reverse=True)
+    return longer[len(shorter)].lesion_id if len(longer) > len(shorter) else None

@@ -1,0 +1,149 @@
+"""Every sentence and label of the review dock, in one table."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lesionscope.session.decisions import Verdict
+from lesionscope.session.mined import Relation
+from lesionscope.session.queue import Order
+
+DOCK: Final = "Review"
+KEY_GROUP: Final = "Review"
+
+# Beginning -----------------------------------------------------------------------
+START: Final = "Review labels that were mined from reports, lesion by lesion, with the keyboard alone."
+OPEN_PROJECT: Final = "Open a &project…"
+OPEN_FOLDER: Final = "&DeepLesion folder…"
+OPEN_TABLE: Final = "A &table of your own…"
+OPEN_CLINIC: Final = "Phantom &clinic (made here)"
+OPEN_TIPS: Final = {
+    OPEN_PROJECT: "A reading project (.sqlite) that review was begun in",
+    OPEN_FOLDER: "Mined labels (LesaNet's JSON), DL_info.csv and Images_png in one folder",
+    OPEN_TABLE: "CSV: path, marks, sentence or labels, patient, split",
+    OPEN_CLINIC: "Synthetic patients with reports; takes a minute or two the first time",
+}
+WHERE_PROJECT: Final = "Reading project"
+WHERE_SAVED: Final = "Where the project is kept (an existing one is continued)"
+WHERE_FOLDER: Final = "Folder with DL_info.csv and Images_png"
+WHERE_LABELS: Final = "Mined labels"
+WHERE_TABLE: Final = "Table of lesions"
+WHERE_EXPORT: Final = "Where reviewed labels are written"
+PROJECTS: Final = "Reading projects (*.sqlite *.db);;All files (*)"
+LABEL_FILES: Final = "Mined labels (*.json);;All files (*)"
+TABLES: Final = "Tables (*.csv *.tsv);;All files (*)"
+OPENING: Final = "Opening…"
+CANCEL: Final = "Cancel"
+WHO: Final = "Who reads? The name is kept with each decision."
+WHO_FIELD: Final = "Your name or initials"
+BLINDED: Final = "&Blinded: hide predictions and other readers until a lesion is decided"
+BEGIN: Final = "Begin  (Return)"
+PROJECT_LINE: Final = "{name}: {count} lesions"
+NO_NAME: Final = "Give a name: a decision without a reader can't be kept."
+NO_LESIONS: Final = "The project holds no lesion with mined labels: import some first."
+
+# A lesion ------------------------------------------------------------------------
+PLACE: Final = "{place} of {count}"
+TITLE: Final = "Lesion {number}"
+PROGRESS: Final = "{finished} of {lesions} lesions, {decided} of {labels} shown labels"
+READER: Final = "{reader}"
+READER_BLINDED: Final = "{reader}, blinded"
+QUEUED_BY: Final = "by {order}"
+NO_SENTENCE: Final = "No sentence came with this lesion's labels."
+NO_LABELS: Final = "Nothing was mined or predicted for it. F adds a label."
+VEILED: Final = "Blinded: predictions and other readers appear once every mined label is decided."
+ALL_DECIDED: Final = "All {count} shown labels are decided.  N: next lesion"
+IF_ACCEPTED: Final = "If accepted: {warning}"
+LOADING: Final = "Reading its images…"
+READ_ONLY: Final = "Read-only: nothing can be decided in this window."
+GUEST: Final = "In review the marks are the project's: they can't be changed here."
+NO_MODEL: Final = "No label model is installed: only mined labels are shown."
+PREDICTING: Final = "Predicting: {done} of {total} lesions"
+UNREAD: Final = "not read by a model yet"
+
+RELATIONS: Final[dict[Relation, tuple[str, str]]] = {
+    "relevant": ("R", "of this lesion"),
+    "uncertain": ("U", "in doubt"),
+    "irrelevant": ("I", "of something else"),
+}
+"""Letter and meaning of a mention's relation."""
+VERDICTS: Final[dict[Verdict, tuple[str, str]]] = {
+    "accepted": ("✓", "yes"),
+    "rejected": ("✗", "no"),
+    "uncertain": ("?", "unsure"),
+    "added": ("+", "added"),
+}
+"""Sign and word of a verdict."""
+COLUMNS: Final = ("", "Label", "Mined", "Model", "Others")
+COLUMN_TIPS: Final = (
+    "Your decision: ✓ yes, ✗ no, ? unsure, + added",
+    "≠: mined and predicted labels differ",
+    "What the report was taken to say: R of this lesion, U in doubt, I of something else",
+    "Model score; ● predicted, ○ not predicted",
+    "Other readers' decisions",
+)
+
+# Search --------------------------------------------------------------------------
+SEARCH: Final = {
+    "add": "Add a label: type to search",
+    "replace": "In place of “{label}”: type to search",
+    "label": "Only lesions with: type a label",
+}
+NOTHING_FOUND: Final = "No label or synonym holds these words."
+SHOWN_ALREADY: Final = "shown"
+EXCLUDES: Final = "excludes {labels}"
+SEARCH_COLUMNS: Final = ("Label", "")
+SEARCH_HINT: Final = "↓ ↑ choose, Return takes, Esc leaves"
+
+# Queue and readers ----------------------------------------------------------------
+ORDERS: Final[dict[Order, str]] = {
+    "import": "order of import",
+    "disagreement": "disagreement",
+    "label": "label",
+    "uncertainty": "uncertainty",
+    "rarity": "rarity",
+}
+NO_PREDICTIONS: Final = "No lesion was read by a model yet (Ctrl+M): the order says nothing so far."
+END_OF_QUEUE: Final = "That was the last lesion of the queue."
+START_OF_QUEUE: Final = "That was the first lesion of the queue."
+ALL_FINISHED: Final = "Every lesion of the queue is decided."
+EMPTY_QUEUE: Final = "No lesion has “{label}”, mined or predicted."
+BLINDED_ON: Final = "Blinded from now on."
+BLINDED_OFF: Final = "No longer blinded: decisions on lesions not saved yet were made so."
+BLIND_ORDER: Final = "Blinded readers can't have the queue by {order}: it is by import now."
+NOTHING_TO_UNDO: Final = "Nothing of yours to undo."
+NOTHING_TO_REDO: Final = "Nothing to redo."
+NOT_YOURS: Final = "The last decision is another reader's: it isn't yours to undo."
+UNDONE: Final = "Undone: {what}"
+REDONE: Final = "Done again: {what}"
+NO_LABEL_CHOSEN: Final = "Choose a label first."
+NOTHING_LEFT: Final = "Every shown label is decided already."
+EXPORTED: Final = "{lesions} lesions written, {changed} changed by review: {name}"
+
+# Adjudication ----------------------------------------------------------------------
+TWO_READERS: Final = "Adjudication needs two readers who have both read lesions to the end; here: {who}."
+NOT_BLINDED: Final = "A blinded reader can't adjudicate: Ctrl+B lifts the veil."
+ADJUDICATION: Final = (
+    "{first} and {second}: {open} of {count} disagreements open, {lesions} lesions read by both"
+)
+AGREED: Final = "Nothing is left to adjudicate.  G: back to the lesions"
+OPEN_COLUMNS: Final = ("No.", "Label", "{first}", "{second}")
+KAPPA_COLUMNS: Final = ("Agreement on", "κ", "alike")
+NO_KAPPA: Final = "undefined"
+
+# Buttons and the line of keys --------------------------------------------------------
+BUTTONS: Final = {
+    "A": "✓ Yes  A",
+    "R": "✗ No  R",
+    "U": "? Unsure  U",
+    "F": "+ Add  F",
+    "T": "⇄ Replace  T",
+    "Shift+A": "✓ All  ⇧A",
+    "P": "‹ Lesion  P",
+    "N": "Lesion ›  N",
+    "Ctrl+Z": "Undo  ^Z",
+}
+HINT: Final = (
+    "↑ ↓ label   Return next undecided   Q order   L by label   G adjudicate   "
+    "^Y redo   ^B blinded   ^M predict all   ^E export   ^R reader   F1 all keys"
+)
