@@ -7,7 +7,7 @@ volume: the patient's right on the left of the picture, the front on top.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,6 +51,17 @@ Pixel = tuple[float, float]
 
 
 @dataclass(frozen=True)
+class View:
+    """How a person wants a lesion's picture: its window, and how wide it is in mm; ``None``: by itself."""
+
+    window: Window | None = None
+    field_mm: float | None = None
+
+
+AS_IT_IS = View()
+
+
+@dataclass(frozen=True)
 class KeyImage:
     """A PNG, and the words that belong under it."""
 
@@ -64,17 +75,30 @@ def key_images(
     *,
     notice: str = wording.NOTICE,
     window: Window | None = None,
+    views: Mapping[str, View] | None = None,
 ) -> dict[str, KeyImage]:
-    """Return lesion id → picture for the lesions that lie in the volume, in its own window by default."""
+    """Return lesion id → picture for the lesions that lie in the volume, in its own window by default.
+
+    ``views`` are those that were chosen for single lesions, by id.
+    """
+    wanted = views or {}
     chosen = default_window(volume) if window is None else window
     return {
-        lesion.id: key_image(volume, lesion, notice=notice, window=chosen)
+        lesion.id: key_image(
+            volume,
+            lesion,
+            notice=notice,
+            window=wanted.get(lesion.id, AS_IT_IS).window or chosen,
+            field_mm=wanted.get(lesion.id, AS_IT_IS).field_mm,
+        )
         for lesion in lesions
         if volume.geometry.contains(lesion.centroid_lps_mm)
     }
 
 
-def key_image(volume: CTVolume, lesion: Lesion, *, notice: str, window: Window) -> KeyImage:
+def key_image(
+    volume: CTVolume, lesion: Lesion, *, notice: str, window: Window, field_mm: float | None = None
+) -> KeyImage:
     """Draw one lesion.
 
     Parameters
@@ -88,10 +112,12 @@ def key_image(volume: CTVolume, lesion: Lesion, *, notice: str, window: Window) 
         Burned into the pixels, over the foot of the picture.
     window
         HU shown from black to white.
+    field_mm
+        Width of the picture; by default a few times that of the box.
     """
     from PIL import Image
 
-    grid = _grid(lesion)
+    grid = _grid(lesion, field_mm)
     hu = crop(
         volume,
         lesion.centroid_lps_mm,
@@ -114,15 +140,15 @@ def key_image(volume: CTVolume, lesion: Lesion, *, notice: str, window: Window) 
     return KeyImage(stream.getvalue(), caption)
 
 
-def to_pixel(lesion: Lesion, lps: Iterable[float]) -> Pixel:
+def to_pixel(lesion: Lesion, lps: Iterable[float], field_mm: float | None = None) -> Pixel:
     """Return where an LPS point falls in a lesion's picture: (column, row), its height ignored."""
-    return _pixel(_grid(lesion), lps)
+    return _pixel(_grid(lesion, field_mm), lps)
 
 
-def _grid(lesion: Lesion) -> Geometry:
+def _grid(lesion: Lesion, field_mm: float | None = None) -> Geometry:
     box = lesion.box_lps_mm
     widest = max(box[3] - box[0], box[4] - box[1])
-    field = min(max(FIELD_PER_BOX * widest, FIELD_MM[0]), FIELD_MM[1])
+    field = min(max(FIELD_PER_BOX * widest, FIELD_MM[0]), FIELD_MM[1]) if field_mm is None else field_mm
     return crop_geometry(lesion.centroid_lps_mm, (1, SIDE_PX, SIDE_PX), field / SIDE_PX)
 
 

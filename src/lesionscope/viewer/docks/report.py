@@ -1,0 +1,278 @@
+"""The report dock: what will be written, as it will read, and writing it."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, QUrl
+from qtpy.QtGui import QDesktopServices, QGuiApplication, QShowEvent
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QTextBrowser,
+    QVBoxLayout,
+)
+
+from lesionscope.report.document import Content
+from lesionscope.report.forms import FORMS
+from lesionscope.report.key_image import KeyImage
+from lesionscope.viewer.docks import report_words as words
+from lesionscope.viewer.docks.colours import colours
+from lesionscope.viewer.docks.panel import Panel, Strip
+from lesionscope.viewer.docks.report_draft import (
+    Draft,
+    content_of,
+    drafts_of,
+    offered,
+    pictures,
+    write_draft,
+)
+from lesionscope.viewer.docks.report_preview import preview
+from lesionscope.viewer.room_state import RoomState
+
+if TYPE_CHECKING:
+    from lesionscope.viewer.room import Room
+    from lesionscope.viewer.workers import Job
+
+COLUMNS = 4
+
+
+class ReportPanel(Panel):
+    """Preview, sentence, forms and destination of the room's report."""
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(room)
+        self.setObjectName("lesionscope-report-panel")
+        self.drafts = drafts_of(room)
+        self._content: Content | None = None
+        self._shown: tuple[Any, ...] = ()
+        self._images: dict[str, KeyImage] = {}
+        self._images_of: tuple[Any, ...] = ()
+        self._drawing: Job | None = None
+        self._job: Job | None = None
+        self._written: tuple[Path, ...] = ()
+        self.page = QTextBrowser()
+        self.page.setOpenLinks(False)
+        self.unreviewed = QCheckBox(words.UNREVIEWED)
+        self.unreviewed.setToolTip(words.UNREVIEWED_TIP)
+        self.unreviewed.toggled.connect(lambda on: self.drafts.set(unreviewed=on))
+        self.deidentify = QCheckBox(words.DEIDENTIFY)
+        self.deidentify.setToolTip(words.DEIDENTIFY_TIP)
+        self.deidentify.toggled.connect(lambda on: self.drafts.set(deidentify=on))
+        self.sentence_title = QLabel()
+        self.sentence = QPlainTextEdit()
+        self.sentence.setFixedHeight(self.fontMetrics().height() * 4)
+        self.sentence.textChanged.connect(self._edited)
+        self.copy = self._button(words.COPY, self.copy_sentence, words.COPY_TIP)
+        self.again = self._button(words.AGAIN, self._make_again, words.AGAIN_TIP)
+        self.forms: dict[str, QCheckBox] = {}
+        for form in FORMS:
+            box = self.forms[form] = QCheckBox(form.upper())
+            box.setToolTip(words.FORM_TIPS[form])
+            box.toggled.connect(partial(self.drafts.choose_form, form))
+        self.folder = QLabel()
+        self.folder.setTextFormat(Qt.TextFormat.PlainText)
+        self.folder.setWordWrap(True)
+        self.choose = self._button(words.CHOOSE, self._choose)
+        self.export = self._button(words.EXPORT, self.write)
+        self.progress = QProgressBar()
+        self.progress.hide()
+        self.message = Strip("lesionscope-report-message")
+        self.message.button.clicked.connect(self._open_folder)
+        self._lay_out()
+        self.follow()
+        self.drafts.changed.connect(self._redraw)
+        self.destroyed.connect(partial(_forget, self.drafts, self._redraw))
+
+    def _button(self, text: str, action: Any, tip: str = "") -> QPushButton:
+        button = QPushButton(text)
+        button.setAutoDefault(False)
+        button.setToolTip(tip)
+        button.clicked.connect(lambda _=False: action())
+        return button
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout()
+        for place, box in enumerate(self.forms.values()):
+            grid.addWidget(box, place // COLUMNS, place % COLUMNS)
+        heading, where = QHBoxLayout(), QHBoxLayout()
+        heading.addWidget(self.sentence_title, 1)
+        heading.addWidget(self.copy)
+        heading.addWidget(self.again)
+        where.addWidget(self.folder, 1)
+        where.addWidget(self.choose)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.setSpacing(4)
+        layout.addWidget(self.page, 1)
+        layout.addWidget(self.unreviewed)
+        layout.addWidget(self.deidentify)
+        layout.addLayout(heading)
+        layout.addWidget(self.sentence)
+        layout.addLayout(grid)
+        layout.addLayout(where)
+        layout.addWidget(self.export)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.message)
+        self.setMinimumWidth(self.fontMetrics().horizontalAdvance("n" * 34))
+
+    # -- drawing --------------------------------------------------------------------------
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Draw what was not drawn while nobody saw it."""
+        super().showEvent(event)
+        self.draw(self.room.state)
+
+    def _redraw(self, draft: Draft) -> None:
+        self.draw(self.room.state)
+
+    def draw(self, state: RoomState) -> None:
+        """Show the report of ``state`` as it is drafted; nothing where it is out of sight."""
+        if not self.isVisible():
+            return
+        draft = self.drafts.draft
+        made_of = (state.session, draft, state.package, state.label_package, state.volume)
+        if made_of != self._shown:
+            self._shown = made_of
+            self._content = content_of(state, draft)
+        for box, on in ((self.unreviewed, draft.unreviewed), (self.deidentify, draft.deidentify)):
+            box.setChecked(on)
+        possible = offered(state)
+        for form, box in self.forms.items():
+            box.setEnabled(form in possible)
+            box.setChecked(form in draft.forms and form in possible)
+        self.folder.setText(draft.folder or words.NO_FOLDER)
+        self.export.setText(words.CANCEL if self._job is not None else words.EXPORT)
+        self.export.setEnabled(bool(state.lesions) or self._job is not None)
+        self.message.edge.set_colour(colours().bar)
+        self._draw_sentence(state)
+        self._draw_page(state, draft)
+
+    def _draw_sentence(self, state: RoomState) -> None:
+        entry = self._entry(state)
+        self.sentence_title.setText(
+            words.SENTENCE.format(number=entry["number"]) if entry else words.NO_SENTENCE
+        )
+        for widget in (self.sentence, self.copy):
+            widget.setEnabled(entry is not None)
+        self.again.setEnabled(bool(entry and entry["sentence_edited"]))
+        text = entry["sentence"] if entry else ""
+        if self.sentence.toPlainText() != text:
+            self.sentence.blockSignals(True)
+            self.sentence.setPlainText(text)
+            self.sentence.blockSignals(False)
+
+    def _draw_page(self, state: RoomState, draft: Draft) -> None:
+        if self._content is None or state.session is None:
+            self.page.setPlainText(words.NO_STUDY)
+            return
+        wanted = (tuple(lesion.fingerprint for lesion in state.lesions), tuple(draft.views.items()))
+        if wanted != self._images_of:
+            self._images_of = wanted
+            self._draw_images(state, draft, self._content)
+        place = self.page.verticalScrollBar().value()
+        self.page.setHtml(
+            preview(
+                self._content,
+                self._images,
+                picture_px=max(self.page.viewport().width() - 24, 120),
+                selected=state.selected,
+                quiet=colours().quiet.name(),
+            )
+        )
+        self.page.verticalScrollBar().setValue(place)
+
+    def _draw_images(self, state: RoomState, draft: Draft, content: Content) -> None:
+        """Have the key images drawn in the background; the page is drawn again when they are there."""
+
+        def drawn(images: dict[str, KeyImage]) -> None:
+            self._images = images
+            self.draw(self.room.state)
+
+        if self._drawing is not None:
+            self._drawing.cancel()
+        self._drawing = self.room.worker.submit(lambda *_: pictures(state, draft, content), done=drawn)
+
+    def _entry(self, state: RoomState) -> dict[str, Any] | None:
+        entries = self._content["lesions"] if self._content is not None else ()
+        return next((entry for entry in entries if entry["id"] == state.selected), None)
+
+    # -- what a person does ---------------------------------------------------------------
+
+    def _edited(self) -> None:
+        entry = self._entry(self.room.state)
+        if entry is not None:
+            self.drafts.edit_sentence(entry["id"], self.sentence.toPlainText())
+
+    def _make_again(self) -> None:
+        entry = self._entry(self.room.state)
+        if entry is not None:
+            self.drafts.edit_sentence(entry["id"], None)
+
+    def copy_sentence(self) -> None:
+        """Put the selected lesion's sentence on the clipboard."""
+        entry = self._entry(self.room.state)
+        if entry is not None:
+            QGuiApplication.clipboard().setText(entry["sentence"])
+            self.room.notify(words.COPIED)
+
+    def _choose(self) -> bool:
+        folder = QFileDialog.getExistingDirectory(self, words.WHERE, self.drafts.draft.folder)
+        if folder:
+            self.drafts.set(folder=folder)
+        return bool(folder)
+
+    def write(self) -> None:
+        """Write the report, or stop writing it; asks for a folder where none was chosen."""
+        if self._job is not None:
+            self._job.cancel()
+            return
+        state = self.room.state
+        if not self.drafts.draft.forms:
+            self.message.show_text(words.NO_FORM)
+            return
+        if not self.drafts.draft.folder and not self._choose():
+            return
+        draft = self.drafts.draft
+        self.message.show_text("")
+        self.progress.setRange(0, 0)
+        self.progress.show()
+        self._job = self.room.worker.submit(
+            lambda cancel, progress: write_draft(state, draft, cancel, progress),
+            done=self._done,
+            failed=self._ended,
+            cancelled=partial(self._ended, words.CANCELLED),
+            progress=self._at,
+        )
+        self.draw(state)
+
+    def _at(self, done: int, total: int, label: str) -> None:
+        self.progress.setRange(0, total)
+        self.progress.setValue(done)
+        self.progress.setFormat(label)
+
+    def _done(self, written: tuple[Path, ...]) -> None:
+        self._written = written
+        self._ended(words.WRITTEN.format(count=len(written), folder=self.drafts.draft.folder), words.OPEN)
+
+    def _ended(self, sentence: str, button: str = "") -> None:
+        self._job = None
+        self.progress.hide()
+        self.message.show_text(sentence, button)
+        self.draw(self.room.state)
+
+    def _open_folder(self) -> None:
+        if self._written:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._written[0].parent)))
+
+
+def _forget(drafts: Any, slot: Any, *_: object) -> None:
+    drafts.changed.disconnect(slot, missing_ok=True)

@@ -1,0 +1,151 @@
+"""What a person chose for a report, and the report that follows; no widget knows how one is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from psygnal import Signal
+
+from lesionscope.ct.windows import Window
+from lesionscope.progress import CancelToken, Progress
+from lesionscope.report import forms as report_forms
+from lesionscope.report.document import Content, session_report
+from lesionscope.report.key_image import KeyImage, View, key_images
+from lesionscope.report.reviewed import Review
+
+if TYPE_CHECKING:
+    from lesionscope.viewer.room import Room
+    from lesionscope.viewer.room_state import RoomState
+
+DICOM_FORMS = ("sr", "sc")
+SHORTEST_FIELD_MM, LONGEST_FIELD_MM = 20.0, 500.0
+
+
+@dataclass(frozen=True)
+class Draft:
+    """One report as it is being made.
+
+    Parameters
+    ----------
+    unreviewed
+        Whether answers that no reader decided on go in, marked as such.
+    deidentify
+        Whether names, dates and typed text stay out.
+    forms
+        What it is written as.
+    folder
+        Where to; empty until one was chosen.
+    sentences
+        Lesion id → its sentence as a person edited it.
+    views
+        Lesion id → window and zoom of its key image.
+    """
+
+    unreviewed: bool = False
+    deidentify: bool = False
+    forms: tuple[str, ...] = tuple(report_forms.FORMS)
+    folder: str = ""
+    sentences: Mapping[str, str] = field(default_factory=dict)
+    views: Mapping[str, View] = field(default_factory=dict)
+
+
+class Drafts:
+    """Holds a room's draft and tells who draws it of each change."""
+
+    changed = Signal(Draft)
+
+    def __init__(self) -> None:
+        self.draft = Draft()
+
+    def set(self, **changes: Any) -> None:
+        """Change parts of the draft."""
+        draft = replace(self.draft, **changes)
+        if draft != self.draft:
+            self.draft = draft
+            self.changed.emit(draft)
+
+    def edit_sentence(self, lesion_id: str, text: str | None) -> None:
+        """Keep a sentence as a person wrote it; ``None`` goes back to the one made from the labels."""
+        rest = {key: value for key, value in self.draft.sentences.items() if key != lesion_id}
+        self.set(sentences=rest if text is None else {**rest, lesion_id: text})
+
+    def mark_key_image(self, lesion_id: str, window: Window | None, field_mm: float) -> None:
+        """Give a lesion's key image the window and zoom that the views have now."""
+        width = min(max(field_mm, SHORTEST_FIELD_MM), LONGEST_FIELD_MM)
+        self.set(views={**self.draft.views, lesion_id: View(window, width)})
+
+    def choose_form(self, form: str, wanted: bool) -> None:
+        """Tick a form, or not."""
+        chosen = {*self.draft.forms, form} if wanted else set(self.draft.forms) - {form}
+        self.set(forms=tuple(name for name in report_forms.FORMS if name in chosen))
+
+
+_DRAFTS: WeakKeyDictionary[Room, Drafts] = WeakKeyDictionary()
+
+
+def drafts_of(room: Room) -> Drafts:
+    """Return the one draft of a room."""
+    return _DRAFTS.setdefault(room, Drafts())
+
+
+def offered(state: RoomState) -> tuple[str, ...]:
+    """Return the forms that the open scan can be reported in: DICOM ones need its images."""
+    dicom = state.volume is not None and bool(state.volume.source.sop_instance_uids)
+    return tuple(form for form in report_forms.FORMS if dicom or form not in DICOM_FORMS)
+
+
+def content_of(state: RoomState, draft: Draft) -> Content | None:
+    """Return what the report says; ``None`` where no study is open."""
+    volume, session = state.volume, state.session
+    if volume is None or session is None:
+        return None
+    cards = [package.card for package in (state.package, state.label_package) if package is not None]
+    review = Review(
+        session.decisions,
+        {lesion_id: tuple(one.labels) for lesion_id, one in session.mined.items()},
+        draft.unreviewed,
+        draft.sentences,
+    )
+    return session_report(session, geometry=volume.geometry, source=volume.source, cards=cards, review=review)
+
+
+def pictures(state: RoomState, draft: Draft, content: Content) -> dict[str, KeyImage]:
+    """Draw the key images; 30 ms each, so on a worker's thread."""
+    assert state.volume is not None and state.session is not None
+    return key_images(state.volume, state.session.lesions, notice=content["notice"], views=draft.views)
+
+
+def write_draft(state: RoomState, draft: Draft, cancel: CancelToken, progress: Progress) -> tuple[Path, ...]:
+    """Write the report as it was drafted, under a name of its own.
+
+    Raises
+    ------
+    UsageError, LesionscopeError
+        As :func:`lesionscope.report.forms.write`.
+    """
+    from lesionscope.report.deidentify import UidMap, deidentified, write_images
+
+    content = content_of(state, draft)
+    assert content is not None and state.session is not None
+    chosen = [form for form in draft.forms if form in offered(state)]
+    steps = len(chosen) + 1
+    progress(0, steps, "key images")
+    images = pictures(state, draft, content) if report_forms.WITH_IMAGES.intersection(chosen) else {}
+    report = report_forms.Report(content, images, state.session.lesions, state.volume)
+    folder, written = Path(draft.folder), []
+    stem = report_forms.new_stem(folder)
+    if draft.deidentify:
+        cancel.check()
+        uids = UidMap()
+        if set(DICOM_FORMS).intersection(chosen):
+            written += write_images(report, uids, folder / f"{stem}-images")
+        report = deidentified(report, uids)
+    for number, form in enumerate(chosen, start=1):
+        cancel.check()
+        progress(number, steps, form)
+        written += report_forms.write(report, form, folder, stem=stem)
+    return tuple(written)

@@ -1,0 +1,94 @@
+"""A report as a narrow panel shows it: simple HTML, every value escaped."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from lesionscope.report import wording as words
+from lesionscope.report.document import Content
+from lesionscope.report.html_form import label_bars, reviewed, size_text
+from lesionscope.report.key_image import KeyImage
+from lesionscope.report.response_rows import response_rows
+from lesionscope.report.text import date, person, showable
+
+SHOWN_NODES = 3
+
+
+def preview(
+    content: Content, images: Mapping[str, KeyImage], *, picture_px: int, selected: str | None, quiet: str
+) -> str:
+    """Lay a report out.
+
+    Parameters
+    ----------
+    content
+        What it says.
+    images
+        The key images that are drawn already, by lesion.
+    picture_px
+        How wide they may be.
+    selected
+        The lesion whose heading is an anchor, to scroll to.
+    quiet
+        Colour, as HTML has it, of what is said beside the point.
+    """
+    study = content["study"] or {}
+    who = study.get("patient") or {}
+    named = " · ".join(
+        part
+        for part in (person(who.get("name") or ""), who.get("id"), date(study.get("study_date") or ""))
+        if part
+    )
+    small = f'style="color:{quiet}"'
+    parts = [f"<h3>{words.TITLE}</h3>", f"<p><b>{_text(content['notice'])}</b></p>"]
+    parts += [f"<p {small}>{_text(line)}</p>" for line in (named, reviewed(content["review"])) if line]
+    for entry in content["lesions"]:
+        parts.append(_lesion(entry, images.get(entry["id"]), picture_px, selected, small))
+    if "response" in content:
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{_text(cell)}&nbsp;&nbsp;</td>" for cell in row) + "</tr>"
+            for row in response_rows(content["response"])
+        )
+        parts.append(f"<h4>{words.RESPONSE}</h4><table>{rows}</table>")
+    return "".join(parts)
+
+
+def _lesion(
+    entry: Mapping[str, Any], image: KeyImage | None, picture_px: int, selected: str | None, small: str
+) -> str:
+    anchor = '<a name="selected"></a>' if entry["id"] == selected else ""
+    parts = [
+        f"<hr>{anchor}<h4>Lesion {entry['number']} <span {small}>{_text(size_text(entry))}</span></h4>",
+        f"<p>{_text(entry['sentence'])}</p>",
+    ]
+    if image is not None:
+        data = base64.b64encode(image.png).decode("ascii")
+        parts.append(f'<p><img width="{picture_px}" src="data:image/png;base64,{data}"></p>')
+    for title, rows in label_bars(entry):
+        if rows:
+            parts.append(f"<p><b>{title}</b>")
+            for bar in rows:
+                share = f" {bar.percent} %" if bar.percent else ""
+                parts.append(f"<br>{_text(bar.name)}{share} <span {small}>{_text(bar.within)}</span>")
+            parts.append("</p>")
+    open_labels = any(one["review"] == "unreviewed" for one in entry["findings"])
+    tree = entry.get("pathology") or {}
+    nodes = sorted(tree.get("nodes", ()), key=lambda node: -node["probability"])
+    if nodes:
+        said = ", ".join(
+            f"{_text(n['name'])} {words.percent(n['probability'])} %" for n in nodes[:SHOWN_NODES]
+        )
+        parts.append(f"<p><b>{words.SCORE}</b><br>{said}</p>")
+    for part in (tree, entry.get("labels") or {}):
+        if "refused" in part:
+            parts.append(f"<p {small}>{_text(part['refused'])}</p>")
+    if nodes or open_labels:
+        parts.append(f"<p><i>{words.UNREVIEWED}</i></p>")
+    return "".join(parts)
+
+
+def _text(value: object) -> str:
+    return escape(showable(value)).replace("\n", "<br>")

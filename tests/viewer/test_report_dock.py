@@ -1,0 +1,172 @@
+"""The report dock: it shows what will be written, and writes it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtTest import QTest
+from room_fakes import FakeReader, centre, volume
+
+from lesionscope.report import wording
+from lesionscope.viewer.docks import report_words as words
+from lesionscope.viewer.docks.report_draft import drafts_of, offered
+
+pytestmark = pytest.mark.window
+
+
+@pytest.fixture
+def made(display, qtbot, tmp_path):
+    from lesionscope.viewer.docks.report import ReportPanel
+    from lesionscope.viewer.room import Room
+
+    room = Room(make_reader=FakeReader(), session_path=lambda uid: tmp_path / f"{uid}.db", auto_read=False)
+    panel = ReportPanel(room)
+    panel.resize(360, 760)
+    panel.show()
+    yield room, panel
+    room.close()
+    panel.close()
+    panel.deleteLater()
+
+
+def marked(room, qtbot):
+    ct = volume()
+    room.open(ct)
+    x, y, z = centre(ct)
+    room.set_diameter("long", (x - 8, y, z), (x + 7.5, y, z))
+    room.set_diameter("short", (x, y - 5, z), (x, y + 5, z))
+    room.read()
+    qtbot.waitUntil(lambda: room.state.reading(room.state.selected) is not None, timeout=5000)
+
+
+def test_it_previews_what_will_be_written(made, qtbot):
+    room, panel = made
+    assert words.NO_STUDY in panel.page.toPlainText() and not panel.export.isEnabled()
+    marked(room, qtbot)
+    text = panel.page.toPlainText()
+    assert "1.6 × 1.0 cm lesion." in text and wording.NOTHING_REVIEWED in text
+    assert wording.LEFT_OUT in text and "Cancer" not in text and wording.UNREVIEWED not in text
+    panel.unreviewed.click()
+    text = panel.page.toPlainText()
+    assert "Cancer 70 %" in text and wording.UNREVIEWED in text and wording.LEFT_OUT not in text
+    assert drafts_of(room).draft.unreviewed
+    qtbot.waitUntil(lambda: "<img" in panel.page.toHtml(), timeout=5000)
+
+
+def test_a_sentence_is_edited_copied_and_made_again(made, qtbot):
+    room, panel = made
+    marked(room, qtbot)
+    assert panel.sentence.toPlainText() == "1.6 × 1.0 cm lesion." and not panel.again.isEnabled()
+    panel.sentence.setPlainText("Mine & <own>.")
+    assert "Mine & <own>." in panel.page.toPlainText() and panel.again.isEnabled()
+    panel.copy.click()
+    assert QGuiApplication.clipboard().text() == "Mine & <own>."
+    panel.again.click()
+    assert panel.sentence.toPlainText() == "1.6 × 1.0 cm lesion."
+
+
+def test_it_writes_every_form_that_the_scan_allows(made, qtbot, tmp_path):
+    room, panel = made
+    marked(room, qtbot)
+    assert offered(room.state) == ("json", "fhir", "html", "pdf", "csv")
+    assert not panel.forms["sr"].isEnabled() and panel.forms["pdf"].isChecked()
+    drafts_of(room).set(folder=str(tmp_path / "out"))
+    panel.sentence.setPlainText("As I say it.")
+    panel.export.click()
+    qtbot.waitUntil(lambda: panel.message.isVisible() and bool(panel.message.label.text()), timeout=20000)
+    names = sorted(path.suffix for path in (tmp_path / "out").iterdir())
+    assert names == [".csv", ".html", ".json", ".json", ".pdf"]
+    (file,) = [p for p in (tmp_path / "out").glob("*.json") if ".fhir" not in p.name]
+    assert json.loads(file.read_text())["lesions"][0]["sentence"] == "As I say it."
+    assert panel.message.label.text() == words.WRITTEN.format(count=5, folder=tmp_path / "out")
+    assert not panel.progress.isVisible() and panel.export.text() == words.EXPORT
+
+
+def test_a_folder_that_cannot_be_written_is_said(made, qtbot, tmp_path):
+    room, panel = made
+    marked(room, qtbot)
+    (tmp_path / "file").write_text("no folder")
+    drafts_of(room).set(folder=str(tmp_path / "file"), forms=("csv",))
+    panel.export.click()
+    qtbot.waitUntil(lambda: panel.message.isVisible() and bool(panel.message.label.text()), timeout=20000)
+    assert "choose another folder" in panel.message.label.text()
+    drafts_of(room).set(forms=())
+    panel.export.click()
+    assert panel.message.label.text() == words.NO_FORM
+
+
+def test_closing_the_dock_leaves_nothing_behind(made, qtbot):
+    from lesionscope.viewer.docks.report import ReportPanel
+
+    room, panel = made
+    other = ReportPanel(room)
+    drafts = drafts_of(room)
+    before = len(drafts.changed)
+    other.deleteLater()
+    qtbot.waitUntil(lambda: len(drafts.changed) == before - 1, timeout=2000)
+    drafts.set(deidentify=True)
+    assert panel.deidentify.isChecked()
+
+
+@pytest.fixture
+def opened(display, own_windows, qapp, monkeypatch, tmp_path, qtbot):
+    """The sample patient in a real window."""
+    from room_fakes import viewers
+
+    from lesionscope import sample_data
+    from lesionscope.viewer.rooms import room_for, stage_of
+
+    monkeypatch.setenv("LESIONSCOPE_DATA", str(tmp_path / "data"))
+    with viewers() as make:
+        viewer = make()
+        folder = sample_data.sample_visit("baseline") / sample_data.SERIES
+        viewer.open(str(folder), plugin="napari-lesionscope")
+        qtbot.waitUntil(lambda: room_for(viewer).state.volume is not None, timeout=20_000)
+        qtbot.wait(200)
+        yield room_for(viewer), stage_of(viewer)
+
+
+def test_from_a_click_to_files_in_few_actions(opened, qtbot, tmp_path, monkeypatch):
+    room, stage = opened
+    canvas = stage.study.axial
+    actions = 0
+
+    def act(step) -> None:
+        nonlocal actions
+        actions += 1
+        step()
+        qtbot.wait(50)
+
+    monkeypatch.setattr(
+        "lesionscope.viewer.docks.report.QFileDialog.getExistingDirectory",
+        lambda *_: act(lambda: None) or str(tmp_path / "out"),
+    )
+    spot = canvas.native.rect().center()
+    act(lambda: QTest.keyClick(canvas.native, Qt.Key.Key_C))
+    act(lambda: QTest.mouseClick(canvas.native, Qt.MouseButton.LeftButton, pos=spot))
+    qtbot.waitUntil(lambda: room.state.lesion is not None, timeout=5000)
+    act(lambda: QTest.keyClick(canvas.native, Qt.Key.Key_K))
+    act(lambda: QTest.keyClick(canvas.native, Qt.Key.Key_F5))
+    panel = stage.dock_widget(words.DOCK)
+    assert panel is not None and panel.isVisible()
+    view = drafts_of(room).draft.views[room.state.selected]
+    zoom = canvas.model.scene.camera.zoom
+    assert view.field_mm == pytest.approx(min(canvas.native.width(), canvas.native.height()) / zoom)
+    act(panel.unreviewed.click)
+    qtbot.waitUntil(lambda: not any(s.is_working for s in room.state.statuses.values()), timeout=60_000)
+    act(panel.export.click)
+    qtbot.waitUntil(lambda: panel.message.isVisible() and bool(panel.message.label.text()), timeout=60_000)
+    written = [path.name for path in (tmp_path / "out").iterdir()]
+    assert len(written) == 7, written
+    assert actions <= 12
+    qtbot.waitUntil(lambda: "<img" in panel.page.toHtml(), timeout=10_000)
+    folder = Path(os.environ.get("LESIONSCOPE_SCREENSHOTS", tmp_path))
+    assert stage.window.grab().save(str(folder / "report-dock.png"))
+    QTest.keyClick(canvas.native, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    qtbot.wait(50)
+    assert QGuiApplication.clipboard().text() == panel.sentence.toPlainText() != ""
