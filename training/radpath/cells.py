@@ -20,13 +20,14 @@ from numpy.typing import NDArray
 
 from lesionscope.errors import InputError
 from lesionscope.files import write_atomically
+from lesionscope.models.pathology_net import PathologyNet
 from lesionscope.models.probabilities import TreeScores, tree_scores
+from lesionscope.models.systems import SYSTEMS
 from lesionscope.ontology.tree import PathologyTree, load_tree
 from lesionscope.phantom.radpath import VERSION
 from lesionscope.progress import Progress, silent
 
 from .. import recipes
-from ..engine.precision import FLOAT32
 from .confusion import confusions
 from .dataset import Cubes, load_split
 from .metrics import MeanAuc, head_auc, leaf_auc, stratified_resamples, summary
@@ -41,37 +42,34 @@ MEANS = ("weighted", "unweighted")
 
 @dataclass(frozen=True)
 class Settings:
-    """What all cells share, beside their recipe."""
+    """What all cells share: a recipe, and changes to it such as ``batch=8``."""
 
-    epochs: int = 12
+    name: str = RECIPE
     cache: str = ""
-    threads: int = 1
-    precision: str = FLOAT32
     changes: tuple[str, ...] = ()
-    """To the recipe, such as ``batch=8``."""
-
-    def said(self) -> dict[str, Any]:
-        """Return what a cell says of how it was made; all cells of a table say the same."""
-        own = dataclasses.asdict(self)
-        kept = {name: own[name] for name in own if name not in ("cache", "threads", "changes")}
-        return kept | {"changes": list(self.changes), "recipe": RECIPE, "phantom": VERSION}
 
     def recipe(self, row: str, seed: int) -> RadPathRecipe:
         """Return a cell's recipe."""
-        loaded = recipes.load(
-            RECIPE,
-            [
-                *self.changes,
-                f"network.kind={row}",
-                f"seed={seed}",
-                f"epochs={self.epochs}",
-                f"data.cache={json.dumps(self.cache)}",
-                f"threads={self.threads}",
-                f"precision={self.precision}",
-            ],
-        )
+        own = (f"network.kind={row}", f"seed={seed}", f"data.cache={json.dumps(self.cache)}")
+        loaded = recipes.load(self.name, [*self.changes, *own])
         assert isinstance(loaded, RadPathRecipe)
         return loaded
+
+    def said(self) -> dict[str, Any]:
+        """Return what a cell says of how it was made; all cells of a table say the same."""
+        recipe = self.recipe(SYSTEMS[0], 0)
+        return {
+            "recipe": self.name,
+            "changes": [change for change in self.changes if not change.startswith("threads=")],
+            "stem": recipe.network.stem,
+            "side": recipe.preprocessing.shape[0],
+            "spacing_mm": recipe.preprocessing.spacing_mm,
+            "epochs": recipe.epochs,
+            "batch": recipe.batch,
+            "optimisation": dataclasses.asdict(recipe.optimisation),
+            "precision": recipe.precision,
+            "phantom": VERSION,
+        }
 
 
 class Table:
@@ -95,7 +93,7 @@ class Table:
     def cubes(self, split: str) -> Cubes:
         """Return a split's lesions, the same for all rows."""
         if split not in self._cubes:
-            recipe = self.settings.recipe("leaf-node", 0)
+            recipe = self.settings.recipe(SYSTEMS[0], 0)
             self._cubes[split] = load_split(recipe, self.tree, split, progress=self.progress)
         return self._cubes[split]
 
@@ -114,27 +112,32 @@ class Table:
         run = self.runs / f"{row}-seed{seed}"
         trainer = Trainer(recipe, self.tree, self.cubes("train"), self.cubes("validation"), run)
         trained = trainer.fit(self.progress)
-        tree, network = trainer.tree, trained.network
-        validation, test = (
-            tree_scores(tree, infer(network, tree, self.cubes(split), recipe.preprocessing).logits)
-            for split in ("validation", "test")
-        )
+        validation, test = (self._scores(trainer, trainer.network, split) for split in ("validation", "test"))
+        tree, tags, leaf = trainer.tree, self.cubes("test").tags, self.cubes("test").leaf
         content = {
             "row": row,
             "seed": seed,
             "settings": self.settings.said(),
             "device": trainer.device.type,
-            "threads": self.settings.threads,
+            "threads": recipe.threads,
             "seconds": round(time.monotonic() - started, 1),
             "epochs": list(trained.history),
             "validation": summary(tree, validation, self.cubes("validation").tags),
-            "test": summary(tree, test, self.cubes("test").tags),
-            "confusion": confusions(tree, test, self.cubes("test").leaf),
-            "draws": draws(tree, test, self.cubes("test").leaf),
+            "test": summary(tree, test, tags),
+            "confusion": confusions(tree, test, leaf),
+            "draws": draws(tree, test, leaf),
         }
+        if trainer.averaged is not None:
+            averaged = draws(tree, self._scores(trainer, trainer.averaged, "test"), leaf)
+            content["averaged"] = {LEAVES: averaged["weighted"][LEAVES]}
         write_atomically(path, json.dumps(content) + "\n")
         shutil.rmtree(run, ignore_errors=True)
         return content
+
+    def _scores(self, trainer: Trainer, network: PathologyNet, split: str) -> TreeScores:
+        """Score a split with a run's own weights or its averaged ones."""
+        tree, how = trainer.tree, trainer.recipe.preprocessing
+        return tree_scores(tree, infer(network, tree, self.cubes(split), how, device=trainer.device).logits)
 
     def _made(self, path: Path) -> dict[str, Any]:
         made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

@@ -29,6 +29,7 @@ SMALL = (
     "network.hidden=4",
     "device=cpu",
     "batch=11",
+    "epochs=1",
 )
 
 
@@ -185,7 +186,7 @@ def small_cohort(monkeypatch):
 
 
 def test_cells_are_made_once_and_all_alike(small_cohort, tmp_path):
-    settings = Settings(epochs=1, changes=SMALL)
+    settings = Settings(changes=SMALL)
     table = Table(tmp_path / "cells", tmp_path / "runs", settings)
     for row in ("leaf-node", "leaky-dense"):
         table.cell(row, 1)
@@ -195,6 +196,8 @@ def test_cells_are_made_once_and_all_alike(small_cohort, tmp_path):
     one = made[0]
     assert one["settings"]["phantom"] and one["settings"]["precision"] == "float32"
     assert sum(map(sum, one["confusion"]["leaves"]["counts"])) == 11
+    assert len(one["averaged"]["L"]) == len(one["draws"]["weighted"]["L"]) == 4
+    assert "Averaging weights" in report(made)
     assert one["test"]["mAUC@L"]["count"] == dict.fromkeys(TREE.leaves, 1)
     before = (tmp_path / "cells" / "leaf-node-seed1.json").stat().st_mtime_ns
     assert table.cell("leaf-node", 1) == one
@@ -202,7 +205,9 @@ def test_cells_are_made_once_and_all_alike(small_cohort, tmp_path):
     again = Table(tmp_path / "other", tmp_path / "runs", settings).cell("leaf-node", 1)
     assert again["draws"] == one["draws"], "a seed gives one result"
     with pytest.raises(InputError, match="all made alike"):
-        Table(tmp_path / "cells", tmp_path / "runs", Settings(epochs=2, changes=SMALL)).cell("leaf-node", 1)
+        Table(tmp_path / "cells", tmp_path / "runs", Settings(changes=(*SMALL, "epochs=2"))).cell(
+            "leaf-node", 1
+        )
     text = report(made)
     assert TITLES["leaf-node"] in text and "(68.9)" in text and "no cells" in text
     assert best_by_validation(made) in ("leaf-node", "leaky-dense")
@@ -218,7 +223,7 @@ def test_the_command_prints_what_there_is(tmp_path, capsys):
 
 
 def test_cells_are_plain_json(small_cohort, tmp_path):
-    table = Table(tmp_path, tmp_path / "runs", Settings(epochs=1, changes=SMALL))
+    table = Table(tmp_path, tmp_path / "runs", Settings(changes=SMALL))
     table.cell("dense", 2)
     text = (tmp_path / "dense-seed2.json").read_text()
     assert json.loads(text, parse_constant=lambda name: pytest.fail(name))["row"] == "dense"
