@@ -49,7 +49,7 @@ def test_a_path_is_the_tree_s() -> None:
     forest = Forest.of_tree(FAMILY)
     assert forest.parents == (ROOT, 0, ROOT, 1, 3, 0)
     assert forest.path(4) == (0, 1, 3, 4)
-    assert forest.paths.tolist()[:3] == [[0, 6, 6, 6], [0, 1, 6, 6], [2, 6, 6, 6]]
+    assert forest.order == (0, 2, 1, 5, 3, 4)
     assert forest.is_leaf.tolist() == [False, False, True, False, True, True]
     labels = np.zeros((1, 6), bool)
     labels[0, 4] = True

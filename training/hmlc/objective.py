@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from lesionscope.models.hmlc.conditional import hlcp
 from lesionscope.models.hmlc.forest import Forest
-from lesionscope.models.hmlc.network import FLOOR
+from lesionscope.models.hmlc.network import FLOOR, product
 from lesionscope.models.hmlc.precision import in_full
-from lesionscope.models.hmlc.unconditional import along, hlup
+from lesionscope.models.hmlc.unconditional import hlup
 
 Loss = Callable[[Tensor, Tensor, Forest], Tensor]
 """Logits and labels ``(n, M)`` → losses ``(n, M)``."""
@@ -44,7 +44,7 @@ def hlup_rescaled(logits: Tensor, labels: Tensor, forest: Forest) -> Tensor:
 
 
 def _of_product(factors: Tensor, labels: Tensor, forest: Forest) -> Tensor:
-    p = along(factors, forest, 1.0).prod(dim=2)
+    p = product(factors, forest)
     return functional.binary_cross_entropy(p, labels.to(p.dtype), reduction="none")
 
 

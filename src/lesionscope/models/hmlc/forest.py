@@ -56,13 +56,9 @@ class Forest:
         return tuple(reversed(path))
 
     @cached_property
-    def paths(self) -> NDArray[np.int64]:
-        """Every node's path ``(M, depth)``, filled up at the end with M, which is no node."""
-        paths = [self.path(node) for node in range(len(self))]
-        table = np.full((len(self), max(map(len, paths))), len(self), dtype=np.int64)
-        for row, path in zip(table, paths, strict=True):
-            row[: len(path)] = path
-        return table
+    def order(self) -> tuple[int, ...]:
+        """The nodes, parents before children."""
+        return tuple(sorted(range(len(self)), key=lambda node: len(self.path(node))))
 
     @cached_property
     def is_leaf(self) -> NDArray[np.bool_]:

@@ -20,7 +20,7 @@ from .forest import Forest
 from .package import XrayPackage
 from .precision import in_full
 from .small_cnn import SmallCNN
-from .unconditional import along, log_probabilities
+from .unconditional import descend, log_probabilities
 
 TRUNKS: Mapping[str, Callable[[], nn.Module]] = {"small": SmallCNN, "densenet121": DenseNet121}
 """Trunks by name; each knows its ``width``."""
@@ -76,7 +76,13 @@ def log_scores(logits: Tensor, spec: XraySpec, forest: Forest) -> Tensor:
     with in_full(logits) as y:
         if spec.output == "independent":
             return functional.logsigmoid(y)
-        return along(torch.log(FLOOR + (1 - FLOOR) * torch.sigmoid(y)), forest, 0.0).sum(dim=2)
+        return torch.log(product(FLOOR + (1 - FLOOR) * torch.sigmoid(y), forest))
+
+
+def product(factors: Tensor, forest: Forest) -> Tensor:
+    """Multiply factors ``(n, M)`` along every node's path as they are: what Table 2's other forms do."""
+    own = factors.unbind(dim=1)
+    return torch.stack(descend(forest, own.__getitem__, lambda m, above: above * own[m]), dim=1)
 
 
 def load_imagenet(network: XrayNet, path: str | Path) -> None:

@@ -9,27 +9,41 @@ its value; there 1 − Π p_j = Σ_i (1 − p_i) Π_{j<i} p_j gives
 
     T = LSE_i [ log σ(−y_i) + Σ_{j<i} log σ(y_j) ].
 
-The paper's own form (Eq. 5–7) sums over the powerset of A(m): the same value, in O(2^depth).
+Both are sums along the path, so a node takes its parent's and adds one term. The paper's own form (Eq. 5–7)
+sums over the powerset of A(m): the same value, in O(2^depth).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .forest import Forest
+from .forest import ROOT, Forest
 from .precision import in_full
 
+Value = TypeVar("Value")
 _SWITCH = -math.log(2.0)
+
+
+def descend(forest: Forest, top: Callable[[int], Value], below: Callable[[int, Value], Value]) -> list[Value]:
+    """Give every node a value: ``top(node)`` at the top, ``below(node, its parent's)`` elsewhere."""
+    found: dict[int, Value] = {}
+    for node in forest.order:
+        parent = forest.parents[node]
+        found[node] = top(node) if parent == ROOT else below(node, found[parent])
+    return [found[node] for node in range(len(forest))]
 
 
 def log_probabilities(logits: Tensor, forest: Forest) -> Tensor:
     """S: the logarithm of every node's unconditional probability, ``(n, M)``; never rises down the tree."""
     with in_full(logits) as y:
-        return along(functional.logsigmoid(y), forest, 0.0).sum(dim=2)
+        on = functional.logsigmoid(y).unbind(dim=1)
+        return torch.stack(descend(forest, on.__getitem__, lambda m, above: above + on[m]), dim=1)
 
 
 def hlup(logits: Tensor, labels: Tensor, forest: Forest) -> Tensor:
@@ -51,21 +65,22 @@ def hlup(logits: Tensor, labels: Tensor, forest: Forest) -> Tensor:
         whose sums along a path are.
     """
     with in_full(logits) as y:
-        steps = along(functional.logsigmoid(y), forest, 0.0)
-        s = steps.sum(dim=2)
+        rows = y.T.contiguous()  # a node's values lie together
+        on, off = (functional.logsigmoid(sign * rows).unbind() for sign in (1, -1))
+
+        # LSE as its largest term and the sum of all over that. torch.logsumexp's gradient divides by e^LSE,
+        # which has lost four digits at logits of 10⁴; this one's does not.
+        def top(m: int) -> tuple[Tensor, Tensor, Tensor]:
+            return on[m], off[m].detach(), torch.exp(off[m] - off[m].detach())
+
+        def below(m: int, above: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+            s, most, total = above
+            term = s + off[m]
+            larger = torch.maximum(most, term.detach())
+            return s + on[m], larger, total * torch.exp(most - larger) + torch.exp(term - larger)
+
+        s, most, total = (torch.stack(part) for part in zip(*descend(forest, top, below), strict=True))
         far = s < _SWITCH
         # A branch that is not taken gets a harmless value, so that it sends no NaN back.
         smooth = torch.log1p(-torch.exp(torch.where(far, s, 2 * _SWITCH)))
-        above = torch.cumsum(steps, dim=2) - steps
-        terms = along(functional.logsigmoid(-y), forest, -math.inf) + above
-        terms = torch.where(far[..., None], 0.0, terms)
-        # Not torch.logsumexp, whose gradient divides by e^LSE: at logits of 10⁴ that has lost four digits.
-        most = terms.amax(dim=2, keepdim=True).detach()
-        close = most[..., 0] + torch.log(torch.exp(terms - most).sum(dim=2))
-        return -torch.where(labels > 0, s, torch.where(far, smooth, close))
-
-
-def along(values: Tensor, forest: Forest, beyond: float) -> Tensor:
-    """Values ``(n, M)`` along each node's path ``(n, M, depth)``, ``beyond`` after its end."""
-    paths = torch.from_numpy(forest.paths).to(values.device)
-    return functional.pad(values, (0, 1), value=beyond)[:, paths]
+        return -torch.where(labels.T > 0, s, torch.where(far, smooth, most + torch.log(total))).T
