@@ -125,10 +125,10 @@ class Table:
             "validation": summary(tree, validation, self.cubes("validation").tags),
             "test": summary(tree, test, tags),
             "confusion": confusions(tree, test, leaf),
-            "draws": draws(tree, test, leaf),
+            "draws": draws(tree, test, leaf, RESAMPLES),
         }
         if trainer.averaged is not None:
-            averaged = draws(tree, self._scores(trainer, trainer.averaged, "test"), leaf)
+            averaged = draws(tree, self._scores(trainer, trainer.averaged, "test"), leaf, RESAMPLES)
             content["averaged"] = {LEAVES: averaged["weighted"][LEAVES]}
         write_atomically(path, json.dumps(content) + "\n")
         shutil.rmtree(run, ignore_errors=True)
@@ -150,7 +150,7 @@ class Table:
 
 
 def draws(
-    tree: PathologyTree, scores: TreeScores, leaf: NDArray[np.int64], count: int = RESAMPLES
+    tree: PathologyTree, scores: TreeScores, leaf: NDArray[np.int64], count: int
 ) -> dict[str, dict[str, list[float]]]:
     """Return Table 2's figures by kind of mean and column: the value itself, then one a resample."""
     found: dict[str, dict[str, list[float]]] = {mean: {} for mean in MEANS}
