@@ -25,6 +25,7 @@ from lesionscope.lesions.marking import lesion_from_diameters
 from lesionscope.report import sr_codes as codes
 from lesionscope.report.dicom_head import series_uid_of
 from lesionscope.report.document import Content
+from lesionscope.report.import_segment import lines_on_segment, segment_of
 from lesionscope.session.decisions import Decision
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _imported(ds: Dataset, path: Path, volume: CTVolume) -> Imported:
     for group in _groups(ds):
         entry = _record(group, volume)
         try:
-            lesion = _lesion(group, volume)
+            lesion = _lesion(group, volume, path.parent)
             if entry is not None:
                 lesion, entry = _agreed(lesion, entry)
         except (InputError, UsageError) as error:
@@ -194,10 +195,9 @@ def _json(item: Dataset) -> dict[str, Any] | None:
     return values if isinstance(values, dict) else None
 
 
-def _lesion(group: Dataset, volume: CTVolume) -> Lesion | None:
+def _lesion(group: Dataset, volume: CTVolume, folder: Path) -> Lesion | None:
     """Return the lesion that a group measures; ``None`` where it measures none."""
-    lines: dict[str, tuple[Diameter, float]] = {}
-    uid = ""
+    uid, numbers = "", {}
     for item in group.get("ContentSequence") or ():
         if _code(item) == TRACKING_UID:
             uid = _value(item, "UID")
@@ -206,7 +206,12 @@ def _lesion(group: Dataset, volume: CTVolume) -> Lesion | None:
         code = _code(item)
         axis = "long" if code in LONG else "short" if code in SHORT else "length" if code in LENGTH else ""
         if axis:
-            lines[axis] = _line(item, volume), _millimetres(item)
+            numbers[axis] = item
+    segment = segment_of(group)
+    if segment is not None and not any("ContentSequence" in number for number in numbers.values()):
+        lines = _on_segment(segment, numbers, folder)
+    else:
+        lines = {axis: (_line(item, volume), _millimetres(item)) for axis, item in numbers.items()}
     long = lines.get("long") or lines.get("length")
     if long is None:
         return None
@@ -219,6 +224,18 @@ def _lesion(group: Dataset, volume: CTVolume) -> Lesion | None:
     short = lines.get("short")
     lesion = lesion_from_diameters(long[0], short[0] if short else None, geometry=volume.geometry)
     return replace(lesion, tracking_uid=uid) if uid else lesion
+
+
+def _on_segment(
+    segment: tuple[str, int], numbers: Mapping[str, Dataset], folder: Path
+) -> dict[str, tuple[Diameter, float]]:
+    """Return the lines of lengths that are stated of a segment."""
+    axes = [axis for axis in ("long", "length", "short") if axis in numbers][:2]
+    lengths = tuple(_millimetres(numbers[axis]) for axis in axes)
+    if not lengths or not all(math.isfinite(length) and length > 0 for length in lengths):
+        return {}
+    found = lines_on_segment(*segment, lengths, folder)
+    return {axis: (line, line.length_mm) for axis, line in zip(axes, found, strict=True)}
 
 
 def _line(number: Dataset, volume: CTVolume) -> Diameter:
