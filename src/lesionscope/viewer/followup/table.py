@@ -65,12 +65,11 @@ class ComparisonPanel(QWidget):
         strip = QHBoxLayout()
         strip.setSpacing(3)
         by_key = {key.key: key for key in keys}
-        for name in wording.BUTTONS:
+        for name, short in wording.BUTTONS.items():
             key = by_key[name]
-            button = QPushButton(f"{spelt(name)}  {key.title}")
+            button = QPushButton(f"{spelt(name)}  {short}")
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
             button.setToolTip(key.title)
-            button.setMinimumWidth(20)
             button.clicked.connect(_ignoring(key.action))
             strip.addWidget(button)
         strip.addStretch(1)

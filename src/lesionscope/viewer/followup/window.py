@@ -31,7 +31,7 @@ from lesionscope.viewer.followup.table import ComparisonPanel
 from lesionscope.viewer.help import HelpWindow
 from lesionscope.viewer.keys import Key, KeyBinder, merged
 from lesionscope.viewer.room_keys import TOOL_KEYS, TOOLS
-from lesionscope.viewer.room_state import Phase, Tool
+from lesionscope.viewer.room_state import Phase, RoomState, Tool
 from lesionscope.viewer.slab import Slab
 from lesionscope.viewer.view_keys import VIEW, view_keys
 from lesionscope.viewer.windowing import Windowing, data_range
@@ -313,8 +313,10 @@ class FollowupWindow(QMainWindow):
 
     # -- end ------------------------------------------------------------------------------
 
-    def _room_changed(self, *_: object) -> None:
-        """Close with a study that its room no longer shows."""
+    def _room_changed(self, state: RoomState) -> None:
+        """Say what a room says; close with a study that its room no longer shows."""
+        if state.notice:
+            self.statusBar().showMessage(state.notice)
         shown = (self.comparing.baseline, self.comparing.followup)
         if any(s.room.closed or s.room.state.volume is not v for s, v in zip(self.sides, shown, strict=True)):
             self.close()
@@ -335,6 +337,7 @@ class FollowupWindow(QMainWindow):
         if self._closed:
             return
         self._closed = True
+        self.hide()  # at once: napari collects garbage for each layer that goes
         self.cine.close()
         self.comparing.changed.disconnect(self._draw, missing_ok=True)
         self.comparing.close()

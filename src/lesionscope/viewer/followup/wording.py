@@ -20,7 +20,7 @@ OPENING: Final = "Opening the other study…"
 ALIGNING_STOPPED: Final = "The studies are not aligned because you stopped it: each scrolls for itself."
 NOT_ALIGNED: Final = "The studies are not aligned, so they can't scroll together."
 LINK_ANYWAY: Final = "Link them all the same"
-ALIGN_AGAIN: Final = "Align"
+ALIGN_AGAIN: Final = "Align again"
 ALIGNING: Final = "Aligning the two studies…"
 UNDO_MARK: Final = "Undo the last mark of this study"
 CANCEL: Final = "Cancel"
@@ -60,7 +60,21 @@ KEYS: Final = {
     "Ctrl+Z": "Undo the decision",
     "Ctrl+Shift+Z": "Redo the decision",
 }
-BUTTONS: Final = ("Return", "U", "J", "G", "A", "H", "T", "K", "F")
+BUTTONS: Final = {
+    "Return": "Same",
+    "U": "Not the same",
+    "J": "Pair",
+    "G": "Gone",
+    "A": "New",
+    "H": "Overlooked",
+    "B": "Too small",
+    "E": "Not evaluable",
+    "W": "Worse",
+    "T": "Target",
+    "K": "Node",
+    "F": "Linked",
+}
+"""Keys that have a button, and what it says."""
 
 
 def role_line(role: str, digits: str, other: str = "") -> str:
