@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from lesionscope.models.probabilities import Floats, TreeScores, softmax
+from lesionscope.models.probabilities import Floats, TreeScores, log_softmax, softmax
 from lesionscope.ontology.tree import Head, PathologyTree
 
 Scope = Literal["within-head", "all"]
@@ -150,7 +150,8 @@ def head_calibration(
 
     ``ece`` is the error of the head's whole softmax (leak included) over the
     cases that it has a target for; ``ece_within`` that of the conditional
-    probabilities over the cases that belong to the head.
+    probabilities over the cases that belong to the head; ``nll`` is the mean negative
+    log-likelihood of the whole softmax, which sharpness counts for too.
     """
     truth = [str(leaf) for leaf in np.asarray(leaves)]
     result: dict[str, dict[str, Any]] = {}
@@ -161,8 +162,10 @@ def head_calibration(
         known = targets >= 0
         inside = known & (targets < len(head.nodes))
         z = logits[head.name]
+        likelihood = log_softmax(z[known])[np.arange(known.sum()), targets[known]]
         result[head.name] = {
             "ece": _plain(expected_calibration_error(softmax(z[known]), targets[known])),
+            "nll": _plain(float(-likelihood.sum() / max(len(likelihood), 1))),
             "ece_within": _plain(
                 expected_calibration_error(softmax(z[inside][:, : len(head.nodes)]), targets[inside])
             ),

@@ -15,7 +15,7 @@ from lesionscope.training.radpath.metrics import (
     stratified_resamples,
     summary,
 )
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import log_loss, roc_auc_score
 
 from lesionscope.models.probabilities import tree_scores
 from lesionscope.ontology.tree import load_tree
@@ -135,6 +135,7 @@ def test_head_calibration_counts_whom_it_scores(cases):
     p = np.exp(logits["H1"]) / np.exp(logits["H1"]).sum(1, keepdims=True)
     y = np.array([TREE.target(tag, TREE.heads[0]) for tag in tags])
     assert got["H1"]["ece"] == pytest.approx(ece_by_loop(p, y), abs=1e-5)
+    assert got["H1"]["nll"] == pytest.approx(log_loss(y, p, labels=range(3)), abs=1e-5)
 
 
 def test_resamples_keep_class_sizes_and_intervals_hold_the_value():
