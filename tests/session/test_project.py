@@ -145,7 +145,7 @@ def test_a_file_of_version_2_is_copied_and_takes_decisions(tmp_path: Path) -> No
     with Session.open(path, series_uid="1.2.3") as session:
         state = session.apply(AddLesion(lesion))
     with sqlite3.connect(path) as raw:  # as version 2 left it
-        for table in ("decisions", "studies", "mined"):
+        for table in ("decisions", "studies", "mined", "outlines"):
             raw.execute(f"drop table {table}")
         raw.execute("pragma user_version=2")
     raw.close()

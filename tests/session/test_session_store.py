@@ -174,7 +174,7 @@ def make_version_1(path: Path) -> None:
     """Turn a session file into one as version 1 wrote it."""
     raw = sqlite3.connect(path)
     raw.execute("alter table readings drop column task")
-    for table in ("decisions", "studies", "mined"):
+    for table in ("decisions", "studies", "mined", "outlines"):
         raw.execute(f"drop table {table}")
     raw.execute("pragma user_version=1")
     raw.commit()

@@ -17,7 +17,7 @@ from lesionscope.viewer import wording
 from lesionscope.viewer.drawing import draw
 from lesionscope.viewer.export import export
 from lesionscope.viewer.grid import Grid
-from lesionscope.viewer.propose import default_propose, outline_of
+from lesionscope.viewer.propose import default_propose, masks_of, outline_of
 from lesionscope.viewer.room import Room
 from lesionscope.viewer.rooms import room_for, stage_of
 
@@ -85,6 +85,25 @@ def test_a_click_is_marked_at_once_and_measured_a_moment_later(make_room, qtbot)
     assert room.state.lesion == clicked and outline_of(room.state.lesion, room.state.proposed) == ()
     room.redo()
     assert room.state.lesion == measured and outline_of(room.state.lesion, room.state.proposed)
+
+
+def test_the_outline_is_there_again_when_the_session_is_opened_again(make_room, qtbot):
+    room = make_room()
+    room.mark_click(block_centre())
+    qtbot.waitUntil(lambda: room.state.lesion.long is not None, timeout=20_000)
+    lesion, outline = room.state.lesion, room.state.proposed
+    shape = room.state.volume.hu.shape
+    (mask,) = masks_of([lesion], outline, shape)
+    room.close()
+    again = make_room()
+    assert again.state.lesion == lesion and dict(again.state.proposed) == dict(outline)
+    (same,) = masks_of([lesion], again.state.proposed, shape)
+    assert mask.voxels.any() and np.array_equal(same.voxels, mask.voxels)
+    assert again.state.session.undo_title == "Measure lesion 1", "an outline is no step of its own"
+    again.move_lesion(lesion.id, tuple(np.add(lesion.centroid_lps_mm, (1, 0, 0))))
+    assert not again.state.proposed
+    again.undo()
+    assert dict(again.state.proposed) == dict(outline)
 
 
 def test_the_outline_is_drawn_on_the_axial_canvas_and_goes_with_an_edit(make_room, qtbot):

@@ -8,6 +8,7 @@ from lesionscope.inference.reading import Reading
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.session.decisions import Decision
 from lesionscope.session.mined import MinedLesion, Study
+from lesionscope.session.outline import KeptOutline
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,14 @@ class AddMined:
     lesions: tuple[MinedLesion, ...]
 
 
+@dataclass(frozen=True)
+class KeepOutline:
+    """Keep the outline that a click proposed. Not an undo step; dropped where the lesion has gone."""
+
+    outline: KeptOutline
+
+
 LesionCommand = AddLesion | ReplaceLesion | RemoveLesion
 StepCommand = LesionCommand | Decide | AddMined
 """What undo takes back."""
-Command = StepCommand | AddReading
+Command = StepCommand | AddReading | KeepOutline

@@ -18,9 +18,12 @@ from lesionscope.lesions.lesion import Lesion
 from lesionscope.lock import WriterLock
 from lesionscope.session import codec, rows, schema
 from lesionscope.session.history import Entry, History, KeptReadings
+from lesionscope.session.outline import KeptOutline
 
-Contents = tuple[History, KeptReadings, int]
-"""The log, the readings, and how many changes they are together."""
+Outlines = dict[tuple[str, str], KeptOutline]
+"""By lesion and fingerprint."""
+Contents = tuple[History, KeptReadings, Outlines, int]
+"""The log, the readings, the outlines, and how many changes they are together."""
 Loaded = tuple[Engine, Contents]
 
 
@@ -136,6 +139,7 @@ def _replay(connection: Connection, version: int) -> Contents:
     identifiers = connection.scalars(select(schema.readings.c.id)).all()
     try:
         more = rows.steps(connection) if version > 2 else {}
+        outlines = rows.outlines(connection) if version > 3 else []
         for row in log:
             marks = Entry(row.kind, row.lesion_id, _lesion(row.before), _lesion(row.after))
             history.record(replace(marks, **more[row.seq]) if row.seq in more else marks)
@@ -144,7 +148,8 @@ def _replay(connection: Connection, version: int) -> Contents:
     except (ValueError, TypeError, KeyError) as error:
         raise schema.DamagedFile(f"its log makes no sense: {error}") from error
     readings.know(list(identifiers))
-    return history, readings, len(log) + len(identifiers)
+    kept = {(outline.lesion_id, outline.fingerprint): outline for outline in outlines}
+    return history, readings, kept, len(log) + len(identifiers) + len(outlines)
 
 
 def _lesion(text: str | None) -> Lesion | None:

@@ -18,6 +18,7 @@ from lesionscope.session import codec, schema
 from lesionscope.session.decisions import Decision, now
 from lesionscope.session.history import Entry
 from lesionscope.session.mined import Mention, MinedLesion, Study
+from lesionscope.session.outline import KeptOutline
 
 
 def write_step(connection: Connection, entry: Entry) -> None:
@@ -54,6 +55,33 @@ def write_reading(connection: Connection, reading: Reading) -> None:
             body=codec.to_text(codec.reading_to_dict(reading)),
         )
     )
+
+
+def write_outline(connection: Connection, outline: KeptOutline) -> None:
+    """Append an outline."""
+    connection.execute(
+        insert(schema.outlines).values(
+            at=now(),
+            lesion_id=outline.lesion_id,
+            fingerprint=outline.fingerprint,
+            body=codec.to_text(outline.as_dict()),
+        )
+    )
+
+
+def outlines(connection: Connection) -> list[KeptOutline]:
+    """Return the outlines, oldest first.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        A row makes no sense.
+    """
+    table = schema.outlines
+    return [
+        KeptOutline.from_dict(row.lesion_id, row.fingerprint, codec.from_text(row.body))
+        for row in connection.execute(select(table).order_by(table.c.seq))
+    ]
 
 
 def steps(connection: Connection) -> Mapping[int, dict[str, Any]]:

@@ -11,6 +11,7 @@ from lesionscope.inference.reading import Reading, Task
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.session.decisions import Decision, standing
 from lesionscope.session.mined import MinedLesion, Study
+from lesionscope.session.outline import KeptOutline
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -40,6 +41,8 @@ class SessionState:
         Lesions with mined labels by their id, in the order of import.
     studies
         Where they lie, by the study's id.
+    outlines
+        Lesion id → the outline that a click proposed, of lesions that are as it was proposed.
     """
 
     lesions: tuple[Lesion, ...] = ()
@@ -51,6 +54,7 @@ class SessionState:
     decided: Mapping[str, tuple[Decision, ...]] = field(default_factory=lambda: _NONE)
     mined: Mapping[str, MinedLesion] = field(default_factory=lambda: _NONE)
     studies: Mapping[str, Study] = field(default_factory=lambda: _NONE)
+    outlines: Mapping[str, KeptOutline] = field(default_factory=lambda: _NONE)
 
     @property
     def can_undo(self) -> bool:

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
@@ -17,8 +18,9 @@ from lesionscope.errors import InputError, LesionscopeError
 from lesionscope.inference.reading import Reading
 from lesionscope.lock import WriterLock
 from lesionscope.session import opening, rows, schema
-from lesionscope.session.commands import AddReading, Command
+from lesionscope.session.commands import AddReading, Command, KeepOutline
 from lesionscope.session.history import Entry
+from lesionscope.session.outline import KeptOutline
 from lesionscope.session.paths import default_path
 from lesionscope.session.state import SessionState
 
@@ -62,7 +64,7 @@ class Session:
         self.notices = notices
         self._engine = engine
         self._writer = lock
-        self._history, self._readings, self._revision = contents
+        self._history, self._readings, self._outlines, self._revision = contents
         self._guard = threading.RLock()
         self._subscribers: list[Subscriber] = []
         self._closed = False
@@ -119,7 +121,7 @@ class Session:
         """Make a change durable, then return the new state.
 
         A command that changes nothing returns the state as it was, without an
-        undo step; so does a reading for a lesion that has gone.
+        undo step; so does a reading or an outline for a lesion that has gone.
 
         Raises
         ------
@@ -132,6 +134,8 @@ class Session:
             self._check_writable()
             if isinstance(command, AddReading):
                 changed = self._keep_reading(command.reading)
+            elif isinstance(command, KeepOutline):
+                changed = self._keep_outline(command.outline)
             else:
                 changed = self._keep_entry(self._history.plan(command))
         if changed:
@@ -186,8 +190,10 @@ class Session:
             return False
         with self._writing() as connection:
             rows.write_step(connection, entry)
+        imported = self._history.mined
         self._history.record(entry)
-        self._changed()
+        # Decisions leave all else as it is: thousands of lesions need not be gone through for one.
+        self._changed(marks=bool(entry.lesion_id) or self._history.mined is not imported)
         return True
 
     def _keep_reading(self, reading: Reading) -> bool:
@@ -196,6 +202,16 @@ class Session:
         with self._writing() as connection:
             rows.write_reading(connection, reading)
         self._readings.add(reading)
+        self._changed()
+        return True
+
+    def _keep_outline(self, outline: KeptOutline) -> bool:
+        mark = outline.lesion_id, outline.fingerprint
+        if outline.lesion_id not in self._history or self._outlines.get(mark) == outline:
+            return False
+        with self._writing() as connection:
+            rows.write_outline(connection, outline)
+        self._outlines[mark] = outline
         self._changed()
         return True
 
@@ -211,25 +227,39 @@ class Session:
                 "made: free some space or make the file writable, and try again."
             ) from error
 
-    def _changed(self) -> None:
+    def _changed(self, *, marks: bool = True) -> None:
         self._revision += 1
-        self._state = self._snapshot()
+        self._state = self._snapshot() if marks else self._decided(self._state)
 
     def _snapshot(self) -> SessionState:
         history = self._history
         lesions = history.lesions
         read = chain(lesions, (mined.lesion for mined in history.mined.values()))
         shown = [reading for lesion in read for reading in self._readings.shown(lesion)]
-        return SessionState(
+        state = SessionState(
             lesions=lesions,
             readings=MappingProxyType({(reading.lesion_id, reading.task): reading for reading in shown}),
-            undo_title=history.undo_title,
-            redo_title=history.redo_title,
+            mined=MappingProxyType(history.mined),
+            studies=MappingProxyType(history.studies),
+            outlines=MappingProxyType(
+                {
+                    lesion.id: kept
+                    for lesion in lesions
+                    if (kept := self._outlines.get((lesion.id, lesion.fingerprint))) is not None
+                }
+            ),
+        )
+        return self._decided(state)
+
+    def _decided(self, state: SessionState) -> SessionState:
+        """Bring decisions, and what goes with every step, up to date in a state."""
+        return replace(
+            state,
+            undo_title=self._history.undo_title,
+            redo_title=self._history.redo_title,
             revision=self._revision,
-            decisions=history.decisions,
-            decided=MappingProxyType(dict(history.decided)),
-            mined=MappingProxyType(dict(history.mined)),
-            studies=MappingProxyType(dict(history.studies)),
+            decisions=self._history.decisions,
+            decided=MappingProxyType(dict(self._history.decided)),
         )
 
     def _publish(self) -> None:

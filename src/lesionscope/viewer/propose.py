@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lesionscope.ct.volume import CTVolume
@@ -14,6 +13,9 @@ from lesionscope.viewer.workers import Worker
 if TYPE_CHECKING:
     from lesionscope.inference.click_box import Proposal
     from lesionscope.report.segmentation import LesionMask
+    from lesionscope.session.outline import KeptOutline
+    from lesionscope.session.state import SessionState
+    from lesionscope.session.store import Session
 
 Propose = Callable[[CTVolume, Point, CancelToken], "Proposal | None"]
 
@@ -29,34 +31,35 @@ def default_propose(volume: CTVolume, click: Point, cancel: CancelToken) -> Prop
     return propose(volume, click, cancel=cancel)
 
 
-@dataclass(frozen=True, eq=False)
-class Proposed:
-    """A proposal that a lesion took; it speaks of the lesion only while that is as proposed."""
-
-    fingerprint: str
-    proposal: Proposal
-
-
-def outline_of(lesion: Lesion, proposed: Mapping[str, Proposed]) -> tuple[Point, ...]:
+def outline_of(lesion: Lesion, proposed: Mapping[str, KeptOutline]) -> tuple[Point, ...]:
     """Return the outline of a lesion that is as it was proposed, LPS mm; empty for any other."""
     kept = proposed.get(lesion.id)
     if kept is None or kept.fingerprint != lesion.fingerprint:
         return ()
-    contour = kept.proposal.contour_lps_mm
-    return tuple((float(x), float(y), float(z)) for x, y, z in contour)
+    return kept.contour_lps_mm
 
 
 def masks_of(
-    lesions: Iterable[Lesion], proposed: Mapping[str, Proposed], shape: tuple[int, ...]
+    lesions: Iterable[Lesion], proposed: Mapping[str, KeptOutline], shape: tuple[int, ...]
 ) -> list[LesionMask]:
     """Return the voxels of the lesions that are as they were proposed, on the volume's grid."""
     from lesionscope.report.segmentation import LesionMask
 
     return [
-        LesionMask(lesion, mask.whole(shape))
+        LesionMask(lesion, proposed[lesion.id].whole(shape))
         for lesion in lesions
-        if outline_of(lesion, proposed) and (mask := proposed[lesion.id].proposal.mask) is not None
+        if outline_of(lesion, proposed)
     ]
+
+
+def take(session: Session, measured: Lesion, proposal: Proposal) -> SessionState:
+    """Give a lesion its proposed diameters, in one step, with the outline that belongs to them."""
+    from lesionscope.session.commands import KeepOutline, ReplaceLesion
+    from lesionscope.session.outline import KeptOutline
+
+    # The outline first: a state with the diameters has it then.
+    session.apply(KeepOutline(KeptOutline.of(measured, proposal)))
+    return session.apply(ReplaceLesion(measured))
 
 
 class Proposer:

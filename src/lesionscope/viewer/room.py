@@ -28,7 +28,7 @@ from lesionscope.viewer import wording
 from lesionscope.viewer.beside_desk import BesideDesk
 from lesionscope.viewer.desk import MakeReader, default_reader
 from lesionscope.viewer.held_state import HeldState
-from lesionscope.viewer.propose import Propose, Proposed, Proposer
+from lesionscope.viewer.propose import Propose, Proposer, take
 from lesionscope.viewer.readings import Readings
 from lesionscope.viewer.room_rules import changed_lesions, neighbour, reaches
 from lesionscope.viewer.room_state import RoomState, Tool
@@ -194,9 +194,7 @@ class Room(HeldState):
             return
         if proposal.found:
             measured = proposal.lesion(volume.geometry, lesion)
-            kept = {lesion.id: Proposed(measured.fingerprint, proposal)}
-            self._set(proposed={**self._state.proposed, **kept})
-            self.apply(ReplaceLesion(measured))
+            self._do(lambda session: take(session, measured, proposal))
             if self._auto_read:
                 self.read(lesion.id)
         self.notify(proposal.sentence)

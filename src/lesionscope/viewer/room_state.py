@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from lesionscope.inference.reading import Reading, Task
     from lesionscope.models.label_package import LabelPackage
     from lesionscope.models.package import ModelPackage
+    from lesionscope.session.outline import KeptOutline
     from lesionscope.session.state import SessionState
     from lesionscope.viewer.beside_desk import Beside
-    from lesionscope.viewer.propose import Proposed
     from lesionscope.viewer.recall import Recalled
 
 
@@ -107,8 +107,6 @@ class RoomState:
     """A sentence for the reader about the last thing asked for; empty when all is well."""
     warnings: tuple[str, ...] = ()
     """What is odd about the selected lesion's diameters."""
-    proposed: Mapping[str, Proposed] = field(default_factory=dict)
-    """What clicks of this sitting proposed, by lesion."""
     rulers: tuple[Ruler, ...] = ()
     circles: tuple[Circle, ...] = ()
     folded: frozenset[str] = frozenset()
@@ -124,6 +122,11 @@ class RoomState:
     def lesion(self) -> Lesion | None:
         """The selected lesion."""
         return next((lesion for lesion in self.lesions if lesion.id == self.selected), None)
+
+    @property
+    def proposed(self) -> Mapping[str, KeptOutline]:
+        """The outlines of lesions that are as their clicks proposed them."""
+        return self.session.outlines if self.session is not None else {}
 
     @property
     def readings(self) -> Mapping[tuple[str, Task], Reading]:
