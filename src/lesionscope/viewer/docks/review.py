@@ -67,6 +67,7 @@ class WorkPage(QWidget):
         self.stack = QStackedWidget()
         for page in self.pages.values():
             self.stack.addWidget(page)
+        self.stack.setMinimumHeight(self.fontMetrics().lineSpacing() * 8)
         self.buttons = {key: _button(text, partial(act, key)) for key, text in words.BUTTONS.items()}
         self.hint = QLabel(words.HINT)
         self.hint.setWordWrap(True)

@@ -34,6 +34,8 @@ class FlatList(QTreeView):
         self.setUniformRowHeights(True)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        # Nothing may push the window beyond a small screen: a list can do with little.
+        self.setMinimumHeight(self.fontMetrics().lineSpacing() * 3)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         model = QStandardItemModel(0, len(columns), self)
         model.setHorizontalHeaderLabels(list(columns))

@@ -59,7 +59,8 @@ class SentenceView(QTextEdit):
 
     def _fit(self) -> None:
         line = self.fontMetrics().lineSpacing()
-        needed = round(self.document().size().height()) + 4
+        margins = self.contentsMargins()
+        needed = round(self.document().size().height()) + margins.top() + margins.bottom() + line // 2
         self.setFixedHeight(max(line * 2, min(needed, line * MOST_LINES)))
 
     def sizeHint(self) -> QSize:  # noqa: N802
@@ -93,8 +94,7 @@ def _letter(relation: Relation) -> QTextCharFormat:
 
 def legend() -> str:
     """Say in rich text what the marks mean."""
-    marks = {"relevant": "underline", "uncertain": "dashed", "irrelevant": "dotted"}
     return " &nbsp; ".join(
-        f'<span style="color:{HUES[relation]}"><b>{letter}</b> {meaning} ({marks[relation]})</span>'
+        f'<span style="color:{HUES[relation]}"><b>{letter}</b> {meaning}</span>'
         for relation, (letter, meaning) in words.RELATIONS.items()
     )

@@ -104,7 +104,6 @@ def _key(study: Study, lesion: MinedLesion) -> Key:
 
 def window_for(lesion: MinedLesion, volume: CTVolume) -> Window:
     """Return the window that a reader would look at a lesion in, by what the report said of its place."""
-    for name in ("bone", "lung"):
-        if name in lesion.relevant:
-            return preset(name)
-    return default_window(volume)
+    if not lesion.labels:
+        return default_window(volume)
+    return preset(next((name for name in ("bone", "lung") if name in lesion.relevant), "soft-tissue"))

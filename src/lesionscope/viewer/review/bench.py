@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QWidget
 
 from lesionscope.ct.windows import Window
 from lesionscope.lesions.lesion import Lesion
-from lesionscope.viewer.canvas import Canvas
+from lesionscope.viewer.canvas import Canvas, weak_call
 from lesionscope.viewer.keys import Key
 from lesionscope.viewer.layout import dock_of, reset_layout
 from lesionscope.viewer.planes import AXIAL
@@ -57,6 +57,10 @@ class Bench:
         """Open the dock, in place of those for one study, and give it the keyboard."""
         self._stage.show_dock(words.DOCK)
         self._lay_out()
+        self.take_focus()
+
+    def take_focus(self) -> None:
+        """Give the dock the keyboard, where it is open."""
         panel = self._stage.dock_widget(words.DOCK)
         if panel is not None:
             panel.take_focus()
@@ -95,6 +99,8 @@ class Bench:
             self._laid_out = True
             study.crosshair = False
             self._lay_out()
+            # The first canvas takes the keyboard when it is put up.
+            QTimer.singleShot(0, weak_call(self, "take_focus"))
         study.set_window(window)
         x0, y0, z0, x1, y1, z1 = lesion.box_lps_mm
         wanted = min(max(AROUND * max(x1 - x0, y1 - y0, z1 - z0), LEAST_MM), MOST_MM)

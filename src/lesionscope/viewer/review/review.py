@@ -323,7 +323,10 @@ class Review(HeldReview):
     def _keep_reading(self, reading: Reading) -> None:
         after = self._do(lambda session: session.apply(AddReading(reading)))
         if after is not None:
-            self._refresh(replace(self._state, project=after))
+            here = self._state
+            # A reader who hasn't moved yet begins with what the model now disagrees on.
+            unmoved = bool(here.rows) and here.chosen == here.rows[0].label and here.rows[0].own is None
+            self._refresh(replace(here, project=after, chosen=None if unmoved else here.chosen))
 
     def export(self, path: str | Path) -> None:
         """Write the reviewed labels in the background, as training reads them."""
