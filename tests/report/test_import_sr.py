@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from test_sr import TILT, lesions_on, report, reviewed
+from test_sr import TILT, items, lesions_on, report, reviewed
 from test_sr import scan as scan
 
 from lesionscope.ct.volume import CTVolume, Source
 from lesionscope.errors import InputError
 from lesionscope.followup.response import Followed, Role, Size, assess
 from lesionscope.lesions.lesion import Lesion
+from lesionscope.lesions.marking import lesion_from_click
 from lesionscope.report import sr_form
 from lesionscope.report.import_sr import import_sr
 from lesionscope.report.reviewed import Review
@@ -64,6 +65,32 @@ def test_a_record_that_disagrees_is_not_believed(scan: Callable[..., CTVolume], 
     ds.save_as(tmp_path / "sr.dcm", enforce_file_format=True)
     back = import_sr(tmp_path / "sr.dcm", volume)
     assert back.lesions == () and "disagree" in back.notes[0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"findings": [{"label": 3, "class": "type", "review": "accepted", "origin": "reader"}]},
+        {"findings": [{"label": "x", "class": "type", "review": "<b>", "origin": "reader"}]},
+        {"findings": 7},
+        {"sentence": None},
+        {"box_lps_mm": [1, 2]},
+        {"box_lps_mm": [0, 0, 0, 1, 1, float("inf")]},
+        {"number": "one"},
+    ],
+)
+def test_a_forged_record_is_left_out(
+    scan: Callable[..., CTVolume], tmp_path: Path, change: dict[str, Any]
+) -> None:
+    volume = scan((64, 64, 6))
+    lesions = [lesion_from_click(volume.geometry.to_lps((3, 30, 30)))]
+    ds = sr_form.document(report(lesions, volume), lesions, volume)
+    for item in items(ds):
+        if item.ValueType == "TEXT" and '"box_lps_mm"' in item.TextValue:
+            item.TextValue = json.dumps(json.loads(item.TextValue) | change)
+    ds.save_as(tmp_path / "sr.dcm", enforce_file_format=True)
+    back = import_sr(tmp_path / "sr.dcm", volume)
+    assert back.lesions == () and back.decisions == () and "can't be read" in back.notes[0]
 
 
 def test_another_programs_measurements_become_lesions(scan: Callable[..., CTVolume], tmp_path: Path) -> None:

@@ -46,6 +46,9 @@ def rotated(degrees: float) -> tuple[float, ...]:
 
 
 TILT = (1.0, 0.0, 0.0, 0.0, 1.0, math.sin(0.35), 0.0, 0.0, math.cos(0.35))
+"""Axial slices, each a little further back than the one below."""
+GANTRY = (1.0, 0.0, 0.0, 0.0, math.cos(0.35), 0.0, 0.0, math.sin(0.35), 1.0)
+"""A tilted gantry: slices turned about x, the table moving along z."""
 GRIDS = {
     "axial": Geometry((120, 120, 60), (0.9, 0.9, 2.0), (-54.0, -54.0, -60.0)),
     "flipped": Geometry(
@@ -53,6 +56,7 @@ GRIDS = {
     ),
     "oblique": Geometry((140, 140, 80), (0.9, 0.9, 1.8), (-60.0, -60.0, -70.0), rotated(20)),
     "tilted": Geometry((120, 140, 60), (0.9, 0.9, 2.0), (-54.0, -84.0, -60.0), TILT),
+    "gantry": Geometry((120, 140, 60), (0.9, 0.9, 2.0), (-54.0, -60.0, -80.0), GANTRY),
     "uneven": Geometry(
         (120, 120, 50),
         (0.9, 0.9, None),

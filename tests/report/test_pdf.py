@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import shutil
 import subprocess
@@ -11,15 +12,18 @@ import numpy as np
 import pytest
 from PIL import Image
 from test_document import labels_reading, reading_for
+from test_key_image import GRIDS, volume_with_balls
 from test_reviewed import decide
 
 from lesionscope.ct.volume import CTVolume
+from lesionscope.ct.windows import preset
 from lesionscope.followup.response import Followed, Role, Size, assess
-from lesionscope.lesions.lesion import Lesion
+from lesionscope.lesions.lesion import Diameter, Lesion
+from lesionscope.lesions.marking import lesion_from_diameters
 from lesionscope.models import registry
-from lesionscope.report import pdf_form, wording
+from lesionscope.report import html_form, pdf_form, wording
 from lesionscope.report.document import Content, lesion_report
-from lesionscope.report.key_image import LONG_COLOUR, key_images, to_pixel
+from lesionscope.report.key_image import LONG_COLOUR, SHORT_COLOUR, key_images, to_pixel
 from lesionscope.report.reviewed import Review
 
 
@@ -76,16 +80,34 @@ def test_every_state_and_hostile_text_stays_text(content: Content, tmp_path: Pat
     assert pdf_form.drawable("a\u202eb山\x00\ud800c\td") == "ab□\N{REPLACEMENT CHARACTER}c    d"
 
 
-def test_the_picture_has_its_marks(measured: Lesion, volume: CTVolume, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["axial", "oblique", "tilted", "gantry"])
+def test_page_and_paper_show_the_right_slice_and_marks(name: str, tmp_path: Path) -> None:
+    geometry, middle = GRIDS[name], (3.0, -2.0, 4.0)
+    volume = volume_with_balls(geometry, [(middle, 6.0)])
+    measured = lesion_from_diameters(
+        Diameter((-9.0, -2.0, 4.0), (15.0, -2.0, 4.0)),
+        Diameter((3.0, -9.0, 4.0), (3.0, 5.0, 4.0)),
+        geometry=geometry,
+    )
     content = lesion_report([(measured, None)], source=volume.source)
-    images = key_images(volume, [measured])
+    images = key_images(volume, [measured], window=preset("soft-tissue"))
+    page = html_form.text(content, images)
+    assert base64.b64encode(images[measured.id].png).decode() in page
     (tmp_path / "report.pdf").write_bytes(pdf_form.pdf(content, images))
     poppler("pdfimages", "-j", tmp_path / "report.pdf", tmp_path / "image")
     (file,) = tmp_path.glob("image*")
     shown = np.asarray(Image.open(file).convert("RGB")).astype(int)
     own = np.asarray(Image.open(io.BytesIO(images[measured.id].png))).astype(int)
     assert shown.shape == own.shape and np.abs(shown - own).mean() < 3
-    assert measured.long is not None
-    column, row = (round(v) for v in to_pixel(measured, measured.long.end_lps_mm))
-    near = shown[row - 3 : row + 4, column - 3 : column + 4]
-    assert np.abs(near - LONG_COLOUR[:3]).sum(axis=-1).min() < 60
+    assert measured.long is not None and measured.short is not None
+    for end, colour in (
+        (measured.long.end_lps_mm, LONG_COLOUR),
+        (measured.long.start_lps_mm, LONG_COLOUR),
+        (measured.short.end_lps_mm, SHORT_COLOUR),
+    ):
+        column, row = (round(v) for v in to_pixel(measured, end))
+        near = shown[row - 3 : row + 4, column - 3 : column + 4]
+        assert np.abs(near - colour[:3]).sum(axis=-1).min() < 60
+    for way in ((3.0, 3.0, 0.0), (-3.0, -3.0, 0.0)):
+        column, row = (round(v) for v in to_pixel(measured, np.add(middle, way)))
+        assert shown[row, column].min() > 220, "the ball lies under its marks"

@@ -36,6 +36,7 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 DEEPEST = 40
 SAME_MM = 0.05
 """As far as our own record may lie from the measurement beside it; further, and the measurement counts."""
+ORIGINS = ("mined", "predicted", "reader")
 GROUP, RECORD = codes.GROUP.value, codes.RECORD.value
 LONG = frozenset((codes.LONG.value, "G-A185"))
 SHORT = frozenset((codes.SHORT.value, "G-A186"))
@@ -60,6 +61,12 @@ class Imported:
     lesions: tuple[Lesion, ...]
     content: Content | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def edited(self) -> tuple[dict[str, Any], ...]:
+        """Return our own lesions' content whose sentence a person wrote."""
+        entries = () if self.content is None else self.content["lesions"]
+        return tuple(entry for entry in entries if entry["sentence_edited"])
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
@@ -284,12 +291,27 @@ def _agreed(lesion: Lesion | None, entry: Mapping[str, Any]) -> tuple[Lesion, di
     """Return the lesion of our own record, checked against what was measured beside it."""
     try:
         own = _from_entry(entry)
+        _check_reviewed(entry)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError("A lesion's record can't be read: it was left out.") from error
     for mine, measured in ((own.long, lesion and lesion.long), (own.short, lesion and lesion.short)):
         if (mine is None) != (measured is None) or (mine and measured and _apart(mine, measured) > SAME_MM):
             raise InputError("A lesion's record and its measurement disagree: it was left out.")
     return own, dict(entry)
+
+
+def _check_reviewed(entry: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` or ``KeyError`` where what readers let stand is not as we write it."""
+    if not isinstance(entry["sentence"], str) or not isinstance(entry["sentence_edited"], bool):
+        raise ValueError("no sentence")
+    for one in entry["findings"]:
+        texts = [one[name] for name in ("label", "class", "origin")]
+        if one["review"] not in codes.STATES or one["origin"] not in ORIGINS:
+            raise ValueError("an unknown state")
+        if one["review"] != "unreviewed":
+            texts += [one["reader"], one["at"]]
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("no text")
 
 
 def _from_entry(entry: Mapping[str, Any]) -> Lesion:

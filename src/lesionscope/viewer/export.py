@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lesionscope.progress import CancelToken, Progress
 from lesionscope.viewer import wording
+from lesionscope.viewer.docks.report_draft import content_of, drafts_of, pictures
 from lesionscope.viewer.propose import masks_of
 
 if TYPE_CHECKING:
@@ -56,16 +58,16 @@ def export(
     if volume is None or session is None or not session.lesions:
         room.notify(wording.NO_LESIONS_TO_EXPORT)
         return None
-    cards = [package.card for package in (state.package, state.label_package) if package is not None]
+    # Written at once, without a look at the dock: nothing is left out, and what is open is marked so.
+    draft = replace(drafts_of(room).draft, unreviewed=True)
 
     def write(cancel: CancelToken, progress: Progress) -> tuple[Path, ...]:
         from lesionscope.report import forms as report_forms
-        from lesionscope.report.document import session_report
-        from lesionscope.report.key_image import key_images
         from lesionscope.report.segmentation import write_masks
 
-        content = session_report(session, geometry=volume.geometry, source=volume.source, cards=cards)
-        images = key_images(volume, session.lesions) if report_forms.WITH_IMAGES.intersection(forms) else {}
+        content = content_of(state, draft)
+        assert content is not None
+        images = pictures(state, draft, content) if report_forms.WITH_IMAGES.intersection(forms) else {}
         report = report_forms.Report(content, images, session.lesions, volume)
         name = report_forms.new_stem(folder) if stem is None else stem
         written = []

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 
 from lesionscope.report.document import Content
 from lesionscope.report.forms import FORMS
+from lesionscope.report.import_sr import Imported, import_sr
 from lesionscope.report.key_image import KeyImage
 from lesionscope.viewer.docks import report_words as words
 from lesionscope.viewer.docks.colours import colours
@@ -33,6 +34,7 @@ from lesionscope.viewer.docks.report_draft import (
     drafts_of,
     offered,
     pictures,
+    steps_of,
     write_draft,
 )
 from lesionscope.viewer.docks.report_preview import preview
@@ -83,6 +85,7 @@ class ReportPanel(Panel):
         self.folder.setWordWrap(True)
         self.choose = self._button(words.CHOOSE, self._choose)
         self.export = self._button(words.EXPORT, self.write)
+        self.take = self._button(words.IMPORT, self._take, words.IMPORT_TIP)
         self.progress = QProgressBar()
         self.progress.hide()
         self.message = Strip("lesionscope-report-message")
@@ -119,7 +122,10 @@ class ReportPanel(Panel):
         layout.addWidget(self.sentence)
         layout.addLayout(grid)
         layout.addLayout(where)
-        layout.addWidget(self.export)
+        act = QHBoxLayout()
+        act.addWidget(self.export, 1)
+        act.addWidget(self.take)
+        layout.addLayout(act)
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
         self.setMinimumWidth(self.fontMetrics().horizontalAdvance("n" * 34))
@@ -152,6 +158,7 @@ class ReportPanel(Panel):
         self.folder.setText(draft.folder or words.NO_FOLDER)
         self.export.setText(words.CANCEL if self._job is not None else words.EXPORT)
         self.export.setEnabled(bool(state.lesions) or self._job is not None)
+        self.take.setEnabled(state.session is not None and self._job is None)
         self.message.edge.set_colour(colours().bar)
         self._draw_sentence(state)
         self._draw_page(state, draft)
@@ -268,6 +275,28 @@ class ReportPanel(Panel):
         self.progress.hide()
         self.message.show_text(sentence, button)
         self.draw(self.room.state)
+
+    def _take(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, words.IMPORT, self.drafts.draft.folder, words.REPORTS)
+        if path:
+            self.take_report(Path(path))
+
+    def take_report(self, path: Path) -> None:
+        """Take the lesions of a structured report into the session."""
+        volume = self.room.state.volume
+        if volume is not None:
+            self.room.worker.submit(lambda *_: import_sr(path, volume), done=self._taken, failed=self._ended)
+
+    def _taken(self, imported: Imported) -> None:
+        state = self.room.state
+        steps = steps_of(imported, state)
+        for step in steps:
+            self.room.apply(step)
+        edited = {entry["id"]: entry["sentence"] for entry in imported.edited}
+        if edited:
+            self.drafts.set(sentences={**self.drafts.draft.sentences, **edited})
+        count = len(self.room.state.lesions) - len(state.lesions)
+        self._ended(" ".join((words.TAKEN.format(count=count), *imported.notes)))
 
     def _open_folder(self) -> None:
         if self._written:

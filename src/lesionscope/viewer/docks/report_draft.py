@@ -16,8 +16,10 @@ from lesionscope.report import forms as report_forms
 from lesionscope.report.document import Content, session_report
 from lesionscope.report.key_image import KeyImage, View, key_images
 from lesionscope.report.reviewed import Review
+from lesionscope.session.commands import AddLesion, Command, Decide
 
 if TYPE_CHECKING:
+    from lesionscope.report.import_sr import Imported
     from lesionscope.viewer.room import Room
     from lesionscope.viewer.room_state import RoomState
 
@@ -117,6 +119,16 @@ def pictures(state: RoomState, draft: Draft, content: Content) -> dict[str, KeyI
     """Draw the key images; 30 ms each, so on a worker's thread."""
     assert state.volume is not None and state.session is not None
     return key_images(state.volume, state.session.lesions, notice=content["notice"], views=draft.views)
+
+
+def steps_of(imported: Imported, state: RoomState) -> list[Command]:
+    """Return what takes a read report into the session: lesions that are not there yet, and decisions."""
+    there = {lesion.id for lesion in state.lesions} | {lesion.tracking_uid for lesion in state.lesions}
+    fresh = [one for one in imported.lesions if one.id not in there and one.tracking_uid not in there]
+    steps: list[Command] = [AddLesion(lesion) for lesion in fresh]
+    ids = {lesion.id for lesion in fresh}
+    decisions = tuple(decision for decision in imported.decisions if decision.lesion_id in ids)
+    return [*steps, Decide(decisions)] if decisions else steps
 
 
 def write_draft(state: RoomState, draft: Draft, cancel: CancelToken, progress: Progress) -> tuple[Path, ...]:
