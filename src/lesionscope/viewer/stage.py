@@ -15,6 +15,9 @@ from lesionscope.viewer import wording
 from lesionscope.viewer.canvas import Canvas, qt_viewer_of, weak_call
 from lesionscope.viewer.docks.lesion_list import LesionListPanel
 from lesionscope.viewer.docks.reading import ReadingPanel
+from lesionscope.viewer.docks.report import ReportPanel
+from lesionscope.viewer.docks.report_keys import report_keys
+from lesionscope.viewer.docks.report_words import DOCK as REPORT_DOCK
 from lesionscope.viewer.grid import Grid
 from lesionscope.viewer.help import HelpWindow
 from lesionscope.viewer.keys import Key, merged
@@ -130,6 +133,7 @@ class Stage:
         return (
             *room_keys(self.room),
             *(Key(key, title, MODELS, partial(self.show_tab, tab)) for tab, (key, title) in TAB_KEYS.items()),
+            *report_keys(self),
             Key("Ctrl+F", wording.KEY_SEARCH, MODELS, partial(self.show_tab, "labels", search=True)),
             Key("F1", wording.KEY_HELP, VIEW, self.show_help),
         )
@@ -211,6 +215,7 @@ class Stage:
         panels = {
             wording.LESIONS_DOCK: LesionListPanel,
             wording.READING_DOCK: ReadingPanel,
+            REPORT_DOCK: ReportPanel,
         }
         return panels[title](self.room)
 
@@ -235,12 +240,12 @@ class Stage:
             self.study.show_panes()
             self._dress(self.study.canvases)
             panes = self.study.panes
-        left, right = (self.dock_widget(title) for title in (wording.LESIONS_DOCK, wording.READING_DOCK))
+        left, *right = map(self.dock_widget, (wording.LESIONS_DOCK, wording.READING_DOCK, REPORT_DOCK))
         reset_layout(
             self.window,
             left=[left] if left is not None else [],
             planes=panes,
-            right=[right] if right is not None else [],
+            right=[widget for widget in right if widget is not None],
         )
 
     def show_help(self) -> None:

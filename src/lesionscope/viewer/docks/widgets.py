@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lesionscope.viewer.docks.lesion_list import LesionListPanel
 from lesionscope.viewer.docks.reading import ReadingPanel
+from lesionscope.viewer.docks.report import ReportPanel
 from lesionscope.viewer.docks.review import ReviewPanel
 from lesionscope.viewer.rooms import room_for, stage_of
 
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
 
 class ReadingDock(ReadingPanel):
     """Model scores of the selected lesion."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__(room_for(napari_viewer))
+
+
+class ReportDock(ReportPanel):
+    """The report of the study's lesions, as it will be written."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         super().__init__(room_for(napari_viewer))
