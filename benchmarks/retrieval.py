@@ -4,14 +4,15 @@
 from disk as they always are; the ten found are compared with brute force in double precision first.
 Recorded twice: the search alone, and the whole query with its rows read from the tables.
 
-A scan of bytes before the exact look, tried on 32,000 × 256 (two cores of a Xeon with VNNI and AMX, both busy;
-best of 15 rounds of 20 queries, ms a query on one thread; the products of bytes checked to be exact, the ten
-found to be the same): NumPy float32 7.4; torch ``_int_mm`` 3.1 (6.9 as a row times a matrix), bfloat16 4.0,
-float16 13; ONNX Runtime ``MatMulInteger`` 2.0 where the bank is a constant of the graph, 4.7 where it is an input.
-With the exact look at the 95 (at most 130) candidates that rounding leaves, 2.6 against 8.1 for the peer: 3.1 times.
-Not taken up: torch takes seconds to import; a graph that holds the bank must be written anew, by a library that
-only training needs, whenever the bank grows, holds a second copy of it in memory, and without VNNI has to keep
-queries to 7 bits lest sums of two products saturate. All that would win 5 ms of a reading's 200.
+A scan of bytes before the exact look, tried on 32,000 × 256 (two cores of a Xeon with VNNI and AMX, both
+busy; best of 15 rounds of 20 queries, ms a query on one thread; the products of bytes checked to be exact,
+the ten found to be the same): NumPy float32 7.4; torch ``_int_mm`` 3.1 (6.9 as a row times a matrix),
+bfloat16 4.0, float16 13; ONNX Runtime ``MatMulInteger`` 2.0 where the bank is a constant of the graph, 4.7
+where it is an input. With the exact look at the 95 (at most 130) candidates that rounding leaves, 2.6
+against 8.1 for the peer: 3.1 times. Not taken up: torch takes seconds to import; a graph that holds the
+bank must be written anew, by a library that only training needs, whenever the bank grows, holds a second
+copy of it in memory, and without VNNI has to keep queries to 7 bits lest sums of two products saturate. All
+that would win 5 ms of a reading's 200.
 """
 
 from __future__ import annotations
