@@ -118,6 +118,20 @@ def review_labels(viewer: napari.viewer.Viewer) -> None:
     _stage(viewer).bench.show()
 
 
+def compare_studies(viewer: napari.viewer.Viewer) -> None:
+    """Ask for another study of the patient and hang both side by side."""
+    from lesionscope.viewer.followup.opening import open_beside
+
+    open_beside(viewer)
+
+
+def compare_sample(viewer: napari.viewer.Viewer) -> None:
+    """Hang both visits of the sample patient side by side."""
+    from lesionscope.viewer.followup.opening import compare_sample as compare
+
+    compare(_stage(viewer).window)
+
+
 def show_help(viewer: napari.viewer.Viewer) -> None:
     """List keys and mouse."""
     _stage(viewer).show_help()
