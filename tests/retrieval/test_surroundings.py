@@ -19,7 +19,7 @@ from lesionscope.phantom.clinic.known import phantom_lesions
 from lesionscope.phantom.dicom_series import write_series
 from lesionscope.progress import CancelToken
 from lesionscope.retrieval.known import KnownLesion, Origin
-from lesionscope.retrieval.surroundings import NOT_FOUND, OTHER_PHANTOM, Shelf, surroundings
+from lesionscope.retrieval.surroundings import NEARLY, NOT_FOUND, OTHER_PHANTOM, Shelf, surroundings
 from lesionscope.retrieval.thumbnails import pack, thumbnail, unpack
 
 BALL = (12.0, -8.0, 40.0)
@@ -112,9 +112,13 @@ def test_a_phantom_is_made_again_as_the_bank_knows_it(phantom: KnownLesion) -> N
 
 
 def test_a_phantom_of_another_version_is_not_passed_off_as_the_bank_s(phantom: KnownLesion) -> None:
-    other = replace(phantom, thumbnail=phantom.thumbnail + np.int16(40))
+    assert Shelf().find(phantom).note == ""
+    brighter = replace(phantom, thumbnail=phantom.thumbnail + np.int16(40))
+    assert Shelf().find(brighter).note == NEARLY
+    other = replace(phantom, thumbnail=phantom.thumbnail[::-1].copy())
+    wider = replace(phantom, thumbnail=np.pad(phantom.thumbnail, 6))
     gone = replace(phantom, origin=Origin("phantom:train/0/99"))
-    for strange in (other, gone):
+    for strange in (other, wider, gone):
         with pytest.raises(InputError) as refused:
             Shelf().find(strange)
         assert str(refused.value) == OTHER_PHANTOM

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,12 @@ OTHER_PHANTOM = (
     "This phantom comes out otherwise than the bank knows it, so another version of Lesionscope made it: "
     "build the bank again to see more of its lesions."
 )
+NEARLY = (
+    "Another version of Lesionscope made the phantom that the bank knows: it comes out much like it now, "
+    "but not the same."
+)
+MUCH_LIKE = 0.9
+"""Correlation with the bank's picture from which a phantom counts as the same lesion."""
 _PHANTOM = re.compile(r"phantom:(train|validation|test)/(\d+)/(\d+)")
 
 
@@ -53,11 +59,14 @@ class Surroundings:
         Which slice is the lesion's own.
     box
         The lesion's box: x0, y0, x1, y1 in pixels.
+    note
+        What a person should know of it, in a sentence; or "".
     """
 
     hu: NDArray[np.int16]
     key: int
     box: Box
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,7 +165,7 @@ def made_again(known: KnownLesion, cancel: CancelToken) -> Surroundings:
     Raises
     ------
     InputError
-        It comes out otherwise than the bank's picture of it.
+        It comes out quite otherwise than the bank's picture of it.
     """
     from lesionscope.phantom.clinic.patches import patch
     from lesionscope.phantom.clinic.patients import ClinicPatient
@@ -171,18 +180,25 @@ def made_again(known: KnownLesion, cancel: CancelToken) -> Surroundings:
     cancel.check()
     seen = patch(patient, mark)
     picture, _ = thumbnail(seen.hu, seen.box)
-    if not _alike(picture, known.thumbnail):
+    same, like = _likeness(picture, known.thumbnail)
+    if not like:
         raise InputError(OTHER_PHANTOM)
     cancel.check()
     bottom, step, count = patient.slices()
     top = bottom + (count - 1) * step
     offsets = _offsets(lambda offset: bottom <= mark.slice_mm + offset <= top)
-    return _surroundings(patch(patient, mark, offsets_mm=offsets).hu, offsets, seen.box)
+    made = _surroundings(patch(patient, mark, offsets_mm=offsets).hu, offsets, seen.box)
+    return made if same else replace(made, note=NEARLY)
 
 
-def _alike(picture: NDArray[np.int16], kept: NDArray[np.int16]) -> bool:
-    """Whether a picture is the one that a bank keeps, but for the rounding of its packing."""
-    return picture.shape == kept.shape and int(np.abs(picture.astype(np.int32) - kept).max()) <= STEP_HU
+def _likeness(picture: NDArray[np.int16], kept: NDArray[np.int16]) -> tuple[bool, bool]:
+    """Say whether a picture is the one that a bank keeps, but for its packing, and whether much like it."""
+    if picture.shape != kept.shape:
+        return False, False
+    if int(np.abs(picture.astype(np.int32) - kept).max()) <= STEP_HU:
+        return True, True
+    a, b = (one - one.mean() for one in (picture.astype(np.float64), kept.astype(np.float64)))
+    return False, float((a * b).sum()) >= MUCH_LIKE * float(np.sqrt((a * a).sum() * (b * b).sum()))
 
 
 def _offsets(there: Callable[[float], bool]) -> list[float]:

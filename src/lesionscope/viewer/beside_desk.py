@@ -89,7 +89,8 @@ class BesideDesk:
 
         def done(scans: tuple[Surroundings, Surroundings]) -> None:
             if self._job is job:
-                self._show(beside=replace(chosen, note=wording.SCROLL_BOTH, scans=scans))
+                note = " ".join(part for part in (wording.SCROLL_BOTH, scans[1].note) if part)
+                self._show(beside=replace(chosen, note=note, scans=scans))
 
         def failed(sentence: str) -> None:
             if self._job is job:
