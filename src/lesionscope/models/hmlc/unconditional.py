@@ -28,6 +28,8 @@ from .precision import in_full
 
 Value = TypeVar("Value")
 _SWITCH = -math.log(2.0)
+_LINEAR = 40.0
+"""Beyond this softplus is its argument, in float64 too."""
 
 
 def descend(forest: Forest, top: Callable[[int], Value], below: Callable[[int, Value], Value]) -> list[Value]:
@@ -65,22 +67,36 @@ def hlup(logits: Tensor, labels: Tensor, forest: Forest) -> Tensor:
         whose sums along a path are.
     """
     with in_full(logits) as y:
-        rows = y.T.contiguous()  # a node's values lie together
-        on, off = (functional.logsigmoid(sign * rows).unbind() for sign in (1, -1))
+        s, t = log_pair(y, forest)
+        return -torch.where(labels > 0, s, t)
 
-        # LSE as its largest term and the sum of all over that. torch.logsumexp's gradient divides by e^LSE,
-        # which has lost four digits at logits of 10⁴; this one's does not.
-        def top(m: int) -> tuple[Tensor, Tensor, Tensor]:
-            return on[m], off[m].detach(), torch.exp(off[m] - off[m].detach())
 
-        def below(m: int, above: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-            s, most, total = above
-            term = s + off[m]
-            larger = torch.maximum(most, term.detach())
-            return s + on[m], larger, total * torch.exp(most - larger) + torch.exp(term - larger)
+def unconditional_logits(logits: Tensor, forest: Forest) -> Tensor:
+    """Logits S − T of the unconditional probabilities, ``(n, M)``: for losses and heads that take logits."""
+    with in_full(logits) as y:
+        s, t = log_pair(y, forest)
+        return s - t
 
-        s, most, total = (torch.stack(part) for part in zip(*descend(forest, top, below), strict=True))
-        far = s < _SWITCH
-        # A branch that is not taken gets a harmless value, so that it sends no NaN back.
-        smooth = torch.log1p(-torch.exp(torch.where(far, s, 2 * _SWITCH)))
-        return -torch.where(labels.T > 0, s, torch.where(far, smooth, most + torch.log(total))).T
+
+def log_pair(y: Tensor, forest: Forest) -> tuple[Tensor, Tensor]:
+    """S = log p and T = log(1 − p) of every node's unconditional probability, ``(n, M)`` each."""
+    rows = y.T.contiguous()  # a node's values lie together
+    # Not logsigmoid, which ONNX only has as the logarithm of a sigmoid.
+    on, off = ((-functional.softplus(sign * rows, threshold=_LINEAR)).unbind() for sign in (-1, 1))
+
+    # LSE as its largest term and the sum of all over that. torch.logsumexp's gradient divides by e^LSE,
+    # which has lost four digits at logits of 10⁴; this one's does not.
+    def top(m: int) -> tuple[Tensor, Tensor, Tensor]:
+        return on[m], off[m].detach(), torch.exp(off[m] - off[m].detach())
+
+    def below(m: int, above: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        s, most, total = above
+        term = s + off[m]
+        larger = torch.maximum(most, term.detach())
+        return s + on[m], larger, total * torch.exp(most - larger) + torch.exp(term - larger)
+
+    s, most, total = (torch.stack(part) for part in zip(*descend(forest, top, below), strict=True))
+    far = s < _SWITCH
+    # A branch that is not taken gets a harmless value, so that it sends no NaN back.
+    smooth = torch.log1p(-torch.exp(torch.where(far, s, 2 * _SWITCH)))
+    return s.T, torch.where(far, smooth, most + torch.log(total)).T

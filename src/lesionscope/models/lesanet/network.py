@@ -17,6 +17,7 @@ from .lesion_embedding import LesionEmbedding
 from .output import LesaNetOutput
 from .score_propagation import ScorePropagation
 from .spec import BLOCKS, PROJECTED, LesaNetSpec
+from .tree_scores import TreeScores
 
 if TYPE_CHECKING:
     from lesionscope.models.label_package import LabelPackage
@@ -38,7 +39,8 @@ class LesaNet(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
         self.spec = spec = LesaNetSpec() if spec is None else spec
         self.backbone = MultiscaleVGG(spec)
         self.fc_emb = Embedding(BLOCKS * PROJECTED, spec.embedding) if spec.embedding else None
-        self.class_scores1 = nn.Linear(BLOCKS * PROJECTED, spec.classes)
+        head = TreeScores if spec.kind == "lesanet-tree" else nn.Linear
+        self.class_scores1 = head(BLOCKS * PROJECTED, spec.classes)
         self.class_scores2 = ScorePropagation(spec.classes) if spec.score_propagation else None
 
     def forward(self, patches: Tensor, boxes: Tensor) -> LesaNetOutput:

@@ -9,7 +9,7 @@ from typing import Any
 
 from lesionscope.errors import InputError
 
-KINDS = ("lesanet", "lesion-embedding")
+KINDS = ("lesanet", "lesanet-tree", "lesion-embedding")
 WIDTHS = (1.0, 0.5, 0.25, 0.125)
 ROI_RULES = ("clamped", "released")
 SLICES, SIZE = 3, 120
@@ -32,7 +32,8 @@ class LesaNetSpec:
     Parameters
     ----------
     kind
-        "lesanet", or "lesion-embedding": a classifier on an embedding that the labels don't train.
+        "lesanet"; "lesanet-tree", the same with HMLC's scores (see ``tree_scores.py``); or
+        "lesion-embedding": a classifier on an embedding that the labels don't train.
     width
         Share of VGG-16's channels that the convolutions have: 1, ½, ¼ or ⅛. It narrows nothing else: the
         projections stay at 256 values, so features, embeddings and scores keep their lengths.
@@ -63,6 +64,8 @@ class LesaNetSpec:
             raise InputError(f"roi must be one of {', '.join(ROI_RULES)}, not {self.roi!r}.")
         if self.classes < 1 or self.embedding < 0:
             raise InputError("classes must be positive, and embedding not negative.")
+        if self.kind == "lesanet-tree" and self.score_propagation:
+            raise InputError("score propagation would undo what lesanet-tree guarantees: set it to false.")
         if self.kind == "lesion-embedding" and (self.embedding < 1 or self.score_propagation):
             raise InputError("a lesion embedding has a length, and no score propagation layer.")
 
