@@ -130,7 +130,7 @@ class Table:
         if trainer.averaged is not None:
             averaged = draws(tree, self._scores(trainer, trainer.averaged, "test"), leaf, RESAMPLES)
             content["averaged"] = {LEAVES: averaged["weighted"][LEAVES]}
-        write_atomically(path, json.dumps(content) + "\n")
+        write_atomically(path, json.dumps(content, allow_nan=False) + "\n")
         shutil.rmtree(run, ignore_errors=True)
         return content
 

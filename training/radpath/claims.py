@@ -81,8 +81,8 @@ def _judge(cells: Sequence[Cell], mean: str, claim: Claim) -> Verdict:
     lows, highs = [one.low for one, *_ in judged], [one.high for one, *_ in judged]
     pick = max if claim.some else min
     held = pick(lows) > 0
-    against = max(highs) < 0 if claim.some else min(highs) < 0
-    one, pair, count = pick(judged, key=lambda row: row[0].low)
+    against = pick(highs) < 0
+    one, pair, count = pick(judged, key=lambda row: row[0].high if against else row[0].low)
     paper = round(TABLE_2[pair[0]][claim.column] - TABLE_2[pair[1]][claim.column], 1)
     verdict = HELD if held else REVERSED if against else UNDECIDED
     return Verdict(claim, verdict, pair, one.value, (one.low, one.high), paper, count)
