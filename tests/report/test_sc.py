@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,11 @@ from PIL import Image
 from test_sr import TILT, lesions_on, report
 from test_sr import scan as scan
 
-from lesionscope.ct.volume import CTVolume
+from lesionscope.ct.volume import CTVolume, Source
 from lesionscope.errors import UsageError
 from lesionscope.report import sc_form, wording
 from lesionscope.report.key_image import LONG_COLOUR, key_images, to_pixel
+from lesionscope.report.reviewed import Review
 
 
 @pytest.mark.parametrize("direction", [None, TILT], ids=["axial", "tilted"])
@@ -53,3 +55,16 @@ def test_nothing_to_show_is_said(volume: CTVolume, scan: Callable[..., CTVolume]
         sc_form.write(report([], made), [], made, {}, tmp_path / "out", "report")
     with pytest.raises(UsageError, match="write JSON"):
         sc_form.write(report([], volume), [], volume, {}, tmp_path / "out", "report")
+
+
+def test_hostile_text_is_harmless(scan: Callable[..., CTVolume], tmp_path: Path, source: Source) -> None:
+    made = scan()
+    hostile = replace(made.source, patient=source.patient, study_description="=x" * 99)
+    volume = CTVolume(made.hu, made.geometry, hostile)
+    lesions = lesions_on(volume)[:1]
+    typed = f"<b>{'long ' * 2200}</b>\t\\山田 \x00\ud800"
+    content = report(lesions, volume, Review(sentences={lesions[0].id: typed}))
+    images = key_images(volume, lesions, notice=content["notice"])
+    (path,) = sc_form.write(content, lesions, volume, images, tmp_path / "out", "report")
+    assert complaints(path) == []
+    assert pydicom.dcmread(path).ImageComments.startswith("<b>long long")
