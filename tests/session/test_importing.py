@@ -245,6 +245,7 @@ def test_a_project_goes_out_as_it_came_in_but_for_what_was_decided(folder: Path,
         "lesion_idx": "0", "lesion_id": first.id, "patient": "1", "split": "train", "sentence_id": "0",
         "label": "nodule", "mined": "relevant", "exported": "irrelevant", "reader": "Ann",
         "verdict": "rejected", "origin": "mined", "replaces": "", "at": "", "seconds": "1.500", "bulk": "0",
+        "seen": "; ".join(first.labels),
     }  # fmt: skip
     assert (lines["mass"]["mined"], lines["mass"]["exported"], lines["mass"]["origin"]) == (
         "",

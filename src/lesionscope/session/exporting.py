@@ -23,7 +23,7 @@ from lesionscope.session.state import SessionState
 
 COLUMNS = (
     "lesion_idx", "lesion_id", "patient", "split", "sentence_id", "label", "mined", "exported",
-    "reader", "verdict", "origin", "replaces", "at", "seconds", "bulk",
+    "reader", "verdict", "origin", "replaces", "at", "seconds", "bulk", "seen",
 )  # fmt: skip
 """Of the table of decisions: one line for each reader's last decision on each label."""
 
@@ -117,6 +117,7 @@ def _table(
                     one.at,
                     f"{one.seconds:.3f}" if math.isfinite(one.seconds) else "",
                     int(one.bulk),
+                    "; ".join(one.seen),
                 )
             )
     return text.getvalue()

@@ -6,7 +6,6 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, insert, select
@@ -39,7 +38,7 @@ def write_step(connection: Connection, entry: Entry) -> None:
             connection.execute(insert(table), [{"step": step, **row} for row in rows])
 
     append(schema.decisions, [_of_decision(decision) for decision in entry.decisions])
-    append(schema.studies, [asdict(study) for study in entry.studies])
+    append(schema.studies, [dict(vars(study)) for study in entry.studies])
     append(schema.mined, [_of_mined(lesion) for lesion in entry.mined])
 
 
@@ -108,7 +107,7 @@ def steps(connection: Connection) -> Mapping[int, dict[str, Any]]:
 
 def _of_decision(decision: Decision) -> dict[str, Any]:
     return {
-        **asdict(decision),
+        **vars(decision),
         "seen": json.dumps(decision.seen),
         "seconds": decision.seconds if math.isfinite(decision.seconds) else None,
         "bulk": int(decision.bulk),
@@ -143,7 +142,7 @@ def _of_mined(mined: MinedLesion) -> dict[str, Any]:
         "relevant": mined.relevant,
         "uncertain": mined.uncertain,
         "irrelevant": mined.irrelevant,
-        "slices": None if mined.slices is None else asdict(mined.slices),
+        "slices": None if mined.slices is None else vars(mined.slices),
     }
     return {
         "id": mined.id,
