@@ -76,7 +76,7 @@ def test_a_scan_below_an_opened_folder_opens_beside_and_both_scroll(panel, qtbot
     assert known.hu[60, 60] == own.hu[60, 60] == 40
     steps = round(20 / STEP_MM)
     beside.views[0].scrolled.emit(steps)
-    assert beside.slices.value() == steps and "+20 mm" in beside.place.text()
+    assert beside.slices.value() == steps and "20 mm nearer to the head" in beside.place.text()
     for view in beside.views:
         assert view.picture.box is None and view.picture.hu[60, 60] == -800
     panel.room.show_window(replace(panel.room.state.window, centre=-500.0))

@@ -127,7 +127,9 @@ class BesideDialog(QDialog):
 
     def _draw(self) -> None:
         away = self.slices.value()
-        self.place.setText(wording.FROM_KEY_SLICE.format(mm=away * STEP_MM) if away else wording.KEY_SLICE)
+        end = "head" if away > 0 else "feet"
+        words = wording.FROM_KEY_SLICE.format(mm=abs(away) * STEP_MM, end=end)
+        self.place.setText(words if away else wording.KEY_SLICE)
         if not self._scans:
             for view, row in zip(self.views, self._rows, strict=True):
                 view.show_picture(row.picture, self._window)
