@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from pathlib import Path
 from typing import Any
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication, QFileDialog, QMainWindow
 
 from lesionscope.ct.volume import CTVolume
@@ -149,6 +151,8 @@ def _ended(window: FollowupWindow) -> None:
             for room in owned:
                 with contextlib.suppress(RuntimeError):  # Qt may have gone first
                     room.close()
+    # napari's viewers are full of cycles: collected while another canvas paints, they take its GL context.
+    QTimer.singleShot(0, gc.collect)
 
 
 def opened() -> tuple[FollowupWindow, ...]:

@@ -337,7 +337,6 @@ class FollowupWindow(QMainWindow):
         if self._closed:
             return
         self._closed = True
-        self.hide()  # at once: napari collects garbage for each layer that goes
         self.cine.close()
         self.comparing.changed.disconnect(self._draw, missing_ok=True)
         self.comparing.close()
