@@ -56,7 +56,12 @@ def report(
             "seed's difference shows.",
         ]
         verdicts = judge(cells)
-        parts += [as_table(verdicts), _not_held(cells, verdicts, reasons or {})]
+        open_ones = dict.fromkeys(one.claim.said for one in verdicts if one.verdict == MISSING)
+        parts += [
+            as_table([one for one in verdicts if one.verdict != MISSING]),
+            f"Not judged yet: {'; '.join(open_ones)}." if open_ones else "",
+            _not_held(cells, verdicts, reasons or {}),
+        ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -69,7 +74,7 @@ def made(cells: Sequence[Cell]) -> str:
         f"{one['train']} training, {one['validation']} validation and {one['test']} test lesions (phantoms, "
         f"version {one['phantom']}), width {one['width']:g}, {one['epochs']} epochs, {one['precision']}. "
         f"{len(cells)} cells, {minutes:.0f} minutes each on {cells[0]['device']} "
-        f"({cells[0]['threads']} CPU thread(s))."
+        f"(CPU threads: {cells[0]['threads']})."
     )
 
 
@@ -138,7 +143,7 @@ def _curves(cells: Sequence[Cell], plan: Plan) -> str:
         own = [cell for cell in cells if cell["row"] == row]
         if own:
             curve = np.mean([[e["validation"]["f1"] for e in cell["epochs"]] for cell in own], axis=0)
-            best = "–".join(str(end([cell["best_epoch"] for cell in own])) for end in (min, max))
+            best = ", ".join(str(cell["best_epoch"]) for cell in own)
             lines.append(
                 line(title, *(f"{curve[epoch - 1]:.3f}" for epoch in shown), best, f"{own[0]['rate']:g}")
             )
