@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
+from lesionscope.followup.response import ROUNDING_MM
+
 SURE_GROWTH_MM = 2.0
 """Least growth of the mean diameter that is more than measurement error
 (MacMahon et al., Radiology 284 (2017) 228–243, Fleischner Society)."""
@@ -61,7 +63,7 @@ def doubling_days(before_mm: float, after_mm: float, days: int | None) -> float 
     days
         Time between; ``None`` = unknown.
     """
-    if days is None or days <= 0 or before_mm <= 0 or after_mm - before_mm < SURE_GROWTH_MM:
+    if days is None or days <= 0 or before_mm <= 0 or after_mm - before_mm < SURE_GROWTH_MM - ROUNDING_MM:
         return None
     return days * math.log(2) / (3 * math.log(after_mm / before_mm))
 

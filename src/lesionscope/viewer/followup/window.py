@@ -90,7 +90,7 @@ class FollowupWindow(QMainWindow):
         self.windowing.changed.connect(self._window_was_set)
         for side in self.sides:
             side.cursor_moved.connect(partial(self._cursor_moved, side))
-            side.pointed.connect(self.statusBar().showMessage)
+            side.pointed.connect(lambda text: self.statusBar().showMessage(text))
             side.room.changed.connect(self._room_changed)
         comparing.changed.connect(self._draw)
         self.resize(*SIZE)
