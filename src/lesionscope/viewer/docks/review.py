@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lesionscope.viewer.review.review import Review
 
 BUTTON_COLUMNS = 3
+LEAST_LINES = 24
 OWN_KEYS = (Qt.Key.Key_Up, Qt.Key.Key_Down)
 """A list's own: they choose a row; on a canvas they scroll."""
 
@@ -137,17 +138,18 @@ class WorkPage(QWidget):
             done = words.NO_LABELS
         elif state.adjudication is not None:
             done = ""
+        read_only = words.READ_ONLY if state.read_only else ""
         notices = [state.notice]
         if state.no_model and not state.blinded:
             notices.append(words.NO_MODEL)
         texts = {
-            "read-only": words.READ_ONLY if state.read_only else "",
+            "read-only": read_only,
             "images": state.images,
             "veiled": words.VEILED if seen is not None and seen.veiled else "",
             "predicting": "" if work is None else work.title,
             "warning": "\n".join(f"⚠ {one}" for one in state.warnings),
             "done": done,
-            "notice": " ".join(filter(None, notices)),
+            "notice": " ".join(one for one in notices if one and one != read_only),
         }
         for name, text in texts.items():
             self.strips[name].show_text(text)
@@ -176,7 +178,9 @@ class ReviewPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.stack)
-        self.setMinimumWidth(self.fontMetrics().horizontalAdvance("n" * 36))
+        letters = self.fontMetrics()
+        # A height of its own: words that wrap would otherwise ask for more than a small screen has.
+        self.setMinimumSize(letters.horizontalAdvance("n" * 36), letters.lineSpacing() * LEAST_LINES)
         self._page: Page | None = None
         draw = self.draw
         review.changed.connect(draw)

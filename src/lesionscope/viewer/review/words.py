@@ -124,7 +124,7 @@ EXPORTED: Final = "{lesions} lesions written, {changed} changed by review: {name
 TWO_READERS: Final = "Adjudication needs two readers who have both read lesions to the end; here: {who}."
 NOT_BLINDED: Final = "A blinded reader can't adjudicate: Ctrl+B lifts the veil."
 ADJUDICATION: Final = (
-    "{first} and {second}: {open} of {count} disagreements open, {lesions} lesions read by both"
+    "{first} and {second}: {open} of {count} disagreements open; lesions read by both: {lesions}"
 )
 AGREED: Final = "Nothing is left to adjudicate.  G: back to the lesions"
 OPEN_COLUMNS: Final = ("No.", "Label", "{first}", "{second}")
