@@ -153,7 +153,8 @@ def test_from_a_click_to_files_in_few_actions(opened, qtbot, tmp_path, monkeypat
     act(lambda: QTest.keyClick(canvas.native, Qt.Key.Key_K))
     act(lambda: QTest.keyClick(canvas.native, Qt.Key.Key_F5))
     panel = stage.dock_widget(words.DOCK)
-    assert panel is not None and panel.isVisible()
+    assert panel is not None
+    qtbot.waitUntil(lambda: not panel.visibleRegion().isEmpty(), timeout=3000)
     view = drafts_of(room).draft.views[room.state.selected]
     zoom = canvas.model.scene.camera.zoom
     assert view.field_mm == pytest.approx(min(canvas.native.width(), canvas.native.height()) / zoom)
@@ -167,6 +168,14 @@ def test_from_a_click_to_files_in_few_actions(opened, qtbot, tmp_path, monkeypat
     qtbot.waitUntil(lambda: "<img" in panel.page.toHtml(), timeout=10_000)
     folder = Path(os.environ.get("LESIONSCOPE_SCREENSHOTS", tmp_path))
     assert stage.window.grab().save(str(folder / "report-dock.png"))
+    (sr,) = (tmp_path / "out").glob("*-sr.dcm")
+    lesion = room.state.lesion
+    room.delete()
+    panel.take_report(sr)
+    qtbot.waitUntil(lambda: bool(room.state.lesions), timeout=10_000)
+    assert room.state.lesions[0].fingerprint == lesion.fingerprint and room.state.lesions[0].id == lesion.id
+    assert panel.message.label.text() == words.TAKEN.format(count=1)
+    room.select(lesion.id)
     QTest.keyClick(canvas.native, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     qtbot.wait(50)
     assert QGuiApplication.clipboard().text() == panel.sentence.toPlainText() != ""

@@ -24,7 +24,6 @@ from qtpy.QtWidgets import (
 from lesionscope.report.document import Content
 from lesionscope.report.forms import FORMS
 from lesionscope.report.import_sr import Imported, import_sr
-from lesionscope.report.key_image import KeyImage
 from lesionscope.viewer.docks import report_words as words
 from lesionscope.viewer.docks.colours import colours
 from lesionscope.viewer.docks.panel import Panel, Strip
@@ -35,6 +34,7 @@ from lesionscope.viewer.docks.report_draft import (
     offered,
     pictures,
     steps_of,
+    thumbnails,
     write_draft,
 )
 from lesionscope.viewer.docks.report_preview import preview
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from lesionscope.viewer.workers import Job
 
 COLUMNS = 4
+SMALLEST_PX = 120
 
 
 class ReportPanel(Panel):
@@ -56,7 +57,7 @@ class ReportPanel(Panel):
         self.drafts = drafts_of(room)
         self._content: Content | None = None
         self._shown: tuple[Any, ...] = ()
-        self._images: dict[str, KeyImage] = {}
+        self._images: dict[str, bytes] = {}
         self._images_of: tuple[Any, ...] = ()
         self._drawing: Job | None = None
         self._job: Job | None = None
@@ -190,7 +191,6 @@ class ReportPanel(Panel):
             preview(
                 self._content,
                 self._images,
-                picture_px=max(self.page.viewport().width() - 24, 120),
                 selected=state.selected,
                 quiet=colours().quiet.name(),
             )
@@ -200,13 +200,16 @@ class ReportPanel(Panel):
     def _draw_images(self, state: RoomState, draft: Draft, content: Content) -> None:
         """Have the key images drawn in the background; the page is drawn again when they are there."""
 
-        def drawn(images: dict[str, KeyImage]) -> None:
+        def drawn(images: dict[str, bytes]) -> None:
             self._images = images
             self.draw(self.room.state)
 
         if self._drawing is not None:
             self._drawing.cancel()
-        self._drawing = self.room.worker.submit(lambda *_: pictures(state, draft, content), done=drawn)
+        side = max(self.page.viewport().width() - 24, SMALLEST_PX)
+        self._drawing = self.room.worker.submit(
+            lambda *_: thumbnails(pictures(state, draft, content), side), done=drawn
+        )
 
     def _entry(self, state: RoomState) -> dict[str, Any] | None:
         entries = self._content["lesions"] if self._content is not None else ()

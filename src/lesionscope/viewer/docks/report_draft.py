@@ -121,6 +121,21 @@ def pictures(state: RoomState, draft: Draft, content: Content) -> dict[str, KeyI
     return key_images(state.volume, state.session.lesions, notice=content["notice"], views=draft.views)
 
 
+def thumbnails(images: Mapping[str, KeyImage], side_px: int) -> dict[str, bytes]:
+    """Return smaller PNGs of key images, smoothly scaled, so that a page of many is quick to lay out."""
+    import io
+
+    from PIL import Image
+
+    small = {}
+    for lesion_id, image in images.items():
+        stream = io.BytesIO()
+        picture = Image.open(io.BytesIO(image.png))
+        picture.resize((side_px, side_px), Image.Resampling.LANCZOS).save(stream, "PNG", compress_level=1)
+        small[lesion_id] = stream.getvalue()
+    return small
+
+
 def steps_of(imported: Imported, state: RoomState) -> list[Command]:
     """Return what takes a read report into the session: lesions that are not there yet, and decisions."""
     there = {lesion.id for lesion in state.lesions} | {lesion.tracking_uid for lesion in state.lesions}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QTimer
+
 from lesionscope.viewer import wording
 from lesionscope.viewer.docks import report_words as words
 from lesionscope.viewer.docks.report_draft import content_of, drafts_of
@@ -34,7 +36,8 @@ def show_report(stage: Stage) -> None:
     beside = None if reading is None else dock_of(reading)
     if fresh and beside is not None:
         stage.window.tabifyDockWidget(beside, dock)
-        dock.raise_()
+        # The tab is there once the window was laid out anew.
+        QTimer.singleShot(0, dock.raise_)
 
 
 def mark_key_image(stage: Stage) -> None:
