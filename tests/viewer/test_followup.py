@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -126,6 +127,33 @@ def test_a_whole_comparison(rooms: Any, aligned: None, tmp_path: Path, qtbot: An
     again.redo()
     assert len(again.state.comparison.open_rows) == 2
     again.close()
+
+
+def test_the_report_holds_the_response_and_waits_for_all_decisions(
+    rooms: Any, aligned: None, tmp_path: Path, qtbot: Any
+) -> None:
+    pair = rooms()
+    fill(pair)
+    c = comparing(pair, tmp_path, qtbot)
+    assert c.write_report(tmp_path / "report") is None
+    assert "3 lesions" in c.state.notice and not (tmp_path / "report").exists()
+    c.take_sites({lesion.id: LIVER for lesion in pair[0].state.lesions})
+    c.select(pair[0].state.lesions[0].id)
+    c.confirm()
+    c.set_fate(Seen.GONE)
+    c.set_new(True)
+    c.write_report(tmp_path / "report", ("json",))
+    qtbot.waitUntil(lambda: "Written" in c.state.notice, timeout=30_000)
+    (file,) = (tmp_path / "report").glob("*.json")
+    content = json.loads(file.read_text(encoding="utf-8"))
+    assert [visit["overall"] for visit in content["response"]["visits"]] == [None, "PD"]
+    rows = {row["name"]: row for row in content["response"]["lesions"]}
+    assert set(rows) == {"Lesion 1", "Baseline lesion 2", "New lesion 2"}
+    assert {row["tracking_uid"] for row in content["lesions"]} == {
+        rows["Lesion 1"]["id"],
+        rows["New lesion 2"]["id"],
+    }
+    c.close()
 
 
 def test_a_mark_made_later_is_proposed_and_a_removed_one_goes(

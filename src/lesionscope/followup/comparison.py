@@ -191,12 +191,9 @@ class Comparison:
         for row in self.rows:
             if row.role is None:
                 continue
-            lesion = row.baseline or row.followup
-            assert lesion is not None
             lesions.append(
                 Followed(
-                    lesion.tracking_uid,
-                    f"{'New lesion' if row.baseline is None else 'Lesion'} {lesion.number}",
+                    *_called(row),
                     row.site.organ,
                     row.site.node,
                     row.role,
@@ -204,6 +201,18 @@ class Comparison:
                 )
             )
         return assess(tuple(lesions), (self.baseline.date, self.followup.date))
+
+
+def _called(row: Row) -> tuple[str, str]:
+    """Return a row's tracking UID and name: those of the follow-up, where it is known there."""
+    before, now = row.baseline, row.followup
+    if before is None:
+        assert now is not None
+        return now.tracking_uid, f"New lesion {now.number}"
+    if now is None or row.pair is None or row.pair.verdict is not Verdict.CONFIRMED:
+        return before.tracking_uid, f"Baseline lesion {before.number}"
+    was = "" if before.number == now.number else f" (baseline {before.number})"
+    return now.tracking_uid, f"Lesion {now.number}{was}"
 
 
 def diameters(lesion: Lesion) -> tuple[float | None, float | None]:

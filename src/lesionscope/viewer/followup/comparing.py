@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +21,9 @@ from lesionscope.followup.visits import Concern, concerns
 from lesionscope.inference.reading import LabelAnswer
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.lesions.marking import slice_slab_mm
+from lesionscope.progress import CancelToken, Progress
+from lesionscope.viewer.docks.report_draft import content_of, drafts_of, pictures
+from lesionscope.viewer.export import FORMS
 from lesionscope.viewer.followup import wording
 from lesionscope.viewer.room import Room
 from lesionscope.viewer.room_state import Phase, RoomState, Status
@@ -276,6 +279,48 @@ class Comparing:
             if lesion_id not in known.sites and (site.organ or site.node):
                 known = known.with_site(lesion_id, site)
         self._record(known)
+
+    # -- report -------------------------------------------------------------------------------
+
+    def write_report(self, folder: str | Path, forms: Sequence[str] = FORMS) -> Job | None:
+        """Write the follow-up's report with the response in it, in the background.
+
+        Returns
+        -------
+        Job or None
+            ``None`` where lesions are still open; the notice says so.
+        """
+        left = len(self._state.comparison.open_rows)
+        if left:
+            self._set(notice=wording.STILL_OPEN.format(count=f"{left} lesion{'s' if left > 1 else ''}"))
+            return None
+        state, table = self.rooms[1].state, self._state.comparison.response
+        draft = replace(drafts_of(self.rooms[1]).draft, unreviewed=True)
+        self._set(notice=wording.WRITING)
+
+        def write(cancel: CancelToken, progress: Progress) -> list[Path]:
+            from lesionscope.report import forms as report_forms
+            from lesionscope.report.response_rows import response_entry
+
+            content = content_of(state, draft)
+            assert content is not None
+            content["response"] = response_entry(table)
+            images = pictures(state, draft, content) if report_forms.WITH_IMAGES.intersection(forms) else {}
+            report = report_forms.Report(content, images, state.lesions, state.volume)
+            stem = report_forms.new_stem(folder)
+            written: list[Path] = []
+            for form in forms:
+                cancel.check()
+                written += report_forms.write(report, form, folder, stem=stem)
+            return written
+
+        return self._worker.submit(
+            write,
+            done=lambda files: self._set(
+                notice=wording.WRITTEN.format(folder=folder, names=", ".join(file.name for file in files))
+            ),
+            failed=lambda sentence: self._set(notice=sentence),
+        )
 
     # -- selection ----------------------------------------------------------------------------
 

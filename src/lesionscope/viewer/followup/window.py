@@ -10,6 +10,7 @@ from napari.qt import get_current_stylesheet
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QCloseEvent, QShowEvent
 from qtpy.QtWidgets import (
+    QFileDialog,
     QHBoxLayout,
     QLabel,
     QMainWindow,
@@ -154,6 +155,7 @@ class FollowupWindow(QMainWindow):
             "P": partial(c.step, -1),
             "Ctrl+Z": c.undo,
             "Ctrl+Shift+Z": c.redo,
+            "Ctrl+S": self._ask_and_write,
             **{key: partial(c.set_fate, fate) for key, fate in wording.FATE_KEYS.items()},
         }
         tools = (
@@ -168,6 +170,15 @@ class FollowupWindow(QMainWindow):
             Key("Ctrl+Alt+Z", wording.UNDO_MARK, TOOLS, lambda: self.active.room.undo()),
             Key("F1", room_wording.KEY_HELP, VIEW, self.show_help),
         )
+
+    def _ask_and_write(self) -> None:
+        """Ask where to, then write the report."""
+        if self.comparing.state.comparison.open_rows:
+            self.comparing.write_report("")
+            return
+        folder = QFileDialog.getExistingDirectory(self, room_wording.EXPORT_WHERE)
+        if folder:
+            self.comparing.write_report(folder)
 
     def _use(self, tool: Tool) -> None:
         for side in self.sides:

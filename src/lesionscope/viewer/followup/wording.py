@@ -31,6 +31,9 @@ ONLY_NON_TARGETS: Final = "Targets progress by their measurement: draw it, or ma
 NO_PAIR: Final = "The selected lesion has no pair to decide on."
 NOTHING_TO_UNDO: Final = "There is no decision to undo."
 NOTHING_TO_REDO: Final = "There is no decision to redo."
+STILL_OPEN: Final = "A report holds no response that is still open: decide on {count} more first."
+WRITING: Final = "Writing the report…"
+WRITTEN: Final = "Written to {folder}: {names}."
 BEYOND: Final = "the other study's place lies beyond this scan"
 COLUMNS: Final = (
     "Lesion",
@@ -59,6 +62,7 @@ KEYS: Final = {
     "P": "Previous lesion",
     "Ctrl+Z": "Undo the decision",
     "Ctrl+Shift+Z": "Redo the decision",
+    "Ctrl+S": "Write the follow-up's report with the response",
 }
 BUTTONS: Final = {
     "Return": "Same",
@@ -73,6 +77,7 @@ BUTTONS: Final = {
     "T": "Target",
     "K": "Node",
     "F": "Linked",
+    "Ctrl+S": "Report",
 }
 """Keys that have a button, and what it says."""
 
