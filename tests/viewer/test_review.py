@@ -1,0 +1,388 @@
+"""A review without a window: what follows from each key's action, what a blinded reader sees, two readers."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeyEvent
+from room_fakes import FakeLabels, FakeReader, label_answer, volume
+
+from lesionscope.inference.reading import Provenance, Reading
+from lesionscope.lesions.marking import lesion_from_click
+from lesionscope.ontology.label_graph import load_labels
+from lesionscope.session import queue as queues
+from lesionscope.session.commands import AddMined, AddReading
+from lesionscope.session.mined import Mention, MinedLesion, Study
+from lesionscope.session.review import sight
+from lesionscope.session.store import Session
+from lesionscope.viewer.docks import review_cells as cells
+from lesionscope.viewer.review import words
+from lesionscope.viewer.review.keys import name_of
+from lesionscope.viewer.review.review import Review
+from lesionscope.viewer.review.rows import conflicts, label_rows, pieces, search
+from lesionscope.viewer.review.tally import Tally
+from lesionscope.viewer.room import Room
+
+SENTENCE = "A 3 cm nodule in the right lung, perhaps calcified, no mass in the liver."
+MENTIONS = (
+    Mention(7, 13, "nodule", "relevant"),
+    Mention(21, 31, "right lung", "relevant"),
+    Mention(27, 31, "lung", "irrelevant"),
+    Mention(41, 50, "calcified", "uncertain"),
+    Mention(55, 59, "mass", "irrelevant"),
+)
+MINED = ("chest", "lung", "nodule", "right lung")
+GRAPH = load_labels()
+
+
+def mined(count: int) -> AddMined:
+    """Lesions with the same sentence, in one study that isn't there."""
+    lesions = []
+    for number in range(count):
+        marked = dataclasses.replace(lesion_from_click((number, 1.0, 2.0)), id=f"mined-{number}")
+        lesions.append(
+            MinedLesion(
+                marked, "s", "1", "train", number, f"s{number}", SENTENCE, MENTIONS, MINED, ("calcified",)
+            )
+        )
+    return AddMined((Study("s", "1", "/nowhere/at/all"),), tuple(lesions))
+
+
+def predicted(lesion: MinedLesion) -> Reading:
+    """What :func:`label_answer` says, of a lesion."""
+    made_by = Provenance("fake 1", "0" * 64, "t", "cpu", "float32", lesion.lesion.fingerprint, "1.2.3")
+    return Reading(
+        f"reading-{lesion.id}", lesion.id, "2026-01-01T00:00:00+00:00", made_by, None, labels=label_answer()
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Six lesions; a model has read the first four."""
+    path = tmp_path / "p.sqlite"
+    made = mined(6)
+    with Session.open(path) as session:
+        session.apply(made)
+        for lesion in made.lesions[:4]:
+            session.apply(AddReading(predicted(lesion)))
+    return path
+
+
+@pytest.fixture
+def review(project: Path, tmp_path: Path, qtbot) -> Iterator[Review]:
+    """A review of it, before anyone gave a name."""
+    room = Room(make_reader=FakeReader(), session_path=lambda uid: tmp_path / f"{uid}.db", auto_read=False)
+    made = Review(room)
+    made.open_project(project)
+    qtbot.waitUntil(lambda: made.state.project is not None, timeout=5000)
+    yield made
+    made.close()
+    room.close()
+
+
+# -- rows ---------------------------------------------------------------------------------------
+
+
+def test_disagreements_come_first_and_doubted_labels_disagree_with_nothing(review):
+    review.name_reader("Ann")
+    rows = {row.label: row for row in review.state.rows}
+    labels = [row.label for row in review.state.rows]
+    assert set(labels[:2]) == {"lung nodule", "liver"} and rows["liver"].differs
+    assert rows["calcified"].mined == "uncertain" and not rows["calcified"].differs
+    assert rows["nodule"].mined == "relevant" and rows["nodule"].score.predicted
+    assert cells.label_cells(rows["liver"])[1].text == "≠ liver"
+    assert [cell.text for cell in cells.label_cells(rows["nodule"])] == ["·", "nodule", "R", "● 90 %", ""]
+
+
+def test_a_sentence_is_cut_where_mentions_begin_and_end():
+    cut = pieces(SENTENCE, MENTIONS)
+    assert "".join(piece.text for piece in cut) == SENTENCE
+    said = {piece.text: piece for piece in cut}
+    assert said["right "].relation == said["lung"].relation == "relevant"
+    assert not said["right "].ends and said["lung"].ends and said["lung"].labels == ("right lung", "lung")
+    assert said["calcified"].relation == "uncertain" and said["mass"].relation == "irrelevant"
+    assert [piece.text for piece in pieces("no mentions", ())] == ["no mentions"]
+
+
+def test_relations_are_told_apart_by_letter_and_hue_under_deuteranopia():
+    """Viénot, Brettel and Mollon (1999): the hues' distance as a deuteranope sees it."""
+    assert len({letter for letter, _ in words.RELATIONS.values()}) == 3
+    seen = [deuteranope(hue) for hue in cells.HUES.values()]
+    for place, one in enumerate(seen):
+        for other in seen[place + 1 :]:
+            assert sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5 > 0.2
+
+
+def deuteranope(hue: str) -> tuple[float, ...]:
+    """Linear RGB of a colour as somebody without M cones sees it."""
+    r, g, b = ((int(hue[place : place + 2], 16) / 255) ** 2.2 for place in (1, 3, 5))
+    return (0.29275 * r + 0.70725 * g, 0.29275 * r + 0.70725 * g, -0.02234 * r + 0.02234 * g + b)
+
+
+def test_search_finds_names_and_synonyms_and_says_what_would_clash(review):
+    review.name_reader("Ann")
+    review.choose("right lung")
+    review.decide("accepted")
+    found = {one.label: one for one in search(GRAPH, "liver", review.state.seen)}
+    assert next(iter(found)) == "liver" and "chest" in found["liver"].excludes
+    assert found["liver"].shown and search(GRAPH, "  ") == () == search(GRAPH, "no such label")
+    assert search(GRAPH, "pulmonary nodule")[0].label == "lung nodule"
+
+
+# -- deciding -----------------------------------------------------------------------------------
+
+
+def test_parents_follow_exclusives_warn_and_undo_takes_all_of_it_back(review):
+    review.name_reader("Ann")
+    review.choose("right lung")
+    review.decide("accepted")
+    own = {label: one.verdict for label, one in review.state.seen.own.items()}
+    assert own == {"right lung": "accepted", "lung": "accepted", "chest": "accepted"}
+    assert review.state.warnings == ()
+    review.choose("liver")
+    (ahead,) = {one.split(":")[0] for one in review.state.warnings}
+    assert ahead == "If accepted"
+    review.decide("accepted")
+    assert review.state.warnings and all("exclude each other" in one for one in review.state.warnings)
+    assert conflicts(review.state.seen, GRAPH) and "liver" in review.state.warnings[0]
+    review.undo()
+    assert "Accept liver" in review.state.notice and "liver" not in review.state.seen.own
+    review.undo()
+    assert review.state.seen.own == {} and not review.state.project.decisions
+    review.undo()
+    assert review.state.notice == words.NOTHING_TO_UNDO and review.state.project.mined
+    review.redo()
+    assert set(review.state.seen.own) == {"right lung", "lung", "chest"}
+
+
+def test_accept_all_is_one_bulk_step_and_the_next_lesion_follows(review):
+    review.name_reader("Ann")
+    first = review.state.lesion_id
+    review.accept_all()
+    decisions = review.state.project.decisions
+    assert all(one.bulk for one in decisions) and review.state.all_decided
+    assert len(decisions) == len(review.state.rows) < len(GRAPH.core)
+    assert all(one.seen and one.seconds >= 0 for one in decisions)
+    review.accept_all()
+    assert review.state.notice == words.NOTHING_LEFT and review.state.project.decisions == decisions
+    review.step_unfinished()
+    assert review.state.lesion_id != first and not review.state.seen.own
+    review.undo()
+    assert review.state.lesion_id == first, "undo shows the lesion that it changes"
+
+
+def test_a_label_found_by_search_is_added_or_put_in_anothers_place(review):
+    review.name_reader("Ann")
+    review.look_for("add")
+    review.type("cyst")
+    assert review.state.page == "search" and review.state.search.label == "cyst"
+    review.take_found()
+    assert review.state.seen.own["cyst"].verdict == "added" and review.state.page == "lesion"
+    review.choose("nodule")
+    review.look_for("replace")
+    review.type("mass")
+    review.take_found()
+    own = review.state.seen.own
+    assert own["mass"].replaces == "nodule" and own["nodule"].verdict == "rejected"
+    review.look_for("add")
+    review.type("zzz")
+    review.take_found()
+    assert review.state.page == "search" and review.state.search.found == ()
+    review.stop_search()
+    assert review.state.page == "lesion"
+
+
+def test_without_a_name_nothing_is_decided(review):
+    assert review.state.page == "name" and review.state.reader == ""
+    review.name_reader("   ")
+    assert review.state.notice == words.NO_NAME and review.state.page == "name"
+    review.decide("accepted")
+    assert not review.state.project.decisions
+    review.name_reader(" Ann ")
+    assert review.state.reader == "Ann" and review.state.notice != words.NO_NAME
+    review.ask_reader()
+    assert review.state.page == "name" and review.state.reader == ""
+
+
+def test_missing_images_are_said_and_the_review_goes_on(review, qtbot):
+    review.name_reader("Ann")
+    qtbot.waitUntil(lambda: review.state.images not in ("", words.LOADING), timeout=5000)
+    assert "/nowhere/at/all" in review.state.images
+    review.decide("accepted")
+    assert review.state.project.decisions
+
+
+# -- blinded, queue, two readers ------------------------------------------------------------------
+
+
+def test_a_blinded_reader_sees_no_prediction_and_no_other_reader_until_saved(review):
+    review.name_reader("Ann")
+    review.accept_all()
+    there = review.state.lesion_id
+    review.name_reader("Bob", blinded=True)
+    assert review.state.order == "import"
+    review.show(there)
+    assert review.state.seen.veiled
+    assert [row.label for row in review.state.rows] == [*MINED, "calcified"]
+    assert all(row.score is None and not row.others and not row.differs for row in review.state.rows)
+    review.set_order("disagreement")
+    assert "blinded reader" in review.state.notice and review.state.order == "import"
+    review.toggle_adjudication()
+    assert review.state.adjudication is None and review.state.notice == words.NOT_BLINDED
+    review.undo()
+    assert review.state.notice == words.NOTHING_TO_UNDO, "not even that another reader decided"
+    for _ in range(5):
+        review.decide("accepted")
+    assert not review.state.seen.veiled and review.state.rows[0].differs
+    assert {one.reader for row in review.state.rows for one in row.others} == {"Ann"}
+    review.undo()
+    assert review.state.seen.veiled
+
+
+def test_the_queue_by_label_and_by_disagreement(review):
+    review.name_reader("Ann")
+    assert review.state.order == "disagreement" and review.state.queue[:4] == tuple(
+        f"mined-{n}" for n in range(4)
+    )
+    review.look_for("label")
+    review.type("liver")
+    review.take_found()
+    assert review.state.order == "label" and review.state.queue == tuple(f"mined-{n}" for n in range(4))
+    review.set_order("label", "urethra")
+    assert "urethra" in review.state.notice and len(review.state.queue) == 4
+    review.next_order()
+    assert review.state.order == "uncertainty"
+    for _ in range(5):
+        review.step(1)
+    review.step(1)
+    assert review.state.notice == words.END_OF_QUEUE
+
+
+def test_two_readers_disagreements_are_adjudicated_by_a_third(review):
+    for reader, verdict in (("Ann", "accepted"), ("Bob", "rejected")):
+        review.name_reader(reader)
+        review.show("mined-5")
+        review.choose("nodule")
+        review.decide(verdict)
+        review.accept_all()
+    review.name_reader("Carla")
+    review.toggle_adjudication()
+    list_ = review.state.adjudication
+    assert list_.agreement.readers == ("Ann", "Bob") and list_.agreement.lesions == 1
+    assert review.state.page == "adjudication" and review.state.lesion_id == "mined-5"
+    assert [one.label for one in list_.open] == ["nodule"] == [review.state.chosen]
+    review.decide("accepted")
+    assert review.state.adjudication.open == () and review.state.seen.own["nodule"].reader == "Carla"
+    assert cells.adjudication(review.state.adjudication) == words.AGREED
+    review.undo()
+    assert [one.label for one in review.state.adjudication.open] == ["nodule"]
+    review.toggle_adjudication()
+    assert review.state.page == "lesion"
+
+
+def test_a_reader_cannot_undo_another_ones_decision(review):
+    review.name_reader("Ann")
+    review.decide("accepted")
+    review.name_reader("Bob")
+    review.undo()
+    assert review.state.notice == words.NOT_YOURS and review.state.project.decisions
+
+
+def test_a_second_window_reads_only_and_says_so(review, project, tmp_path, qtbot):
+    room = Room(make_reader=FakeReader(), session_path=lambda uid: tmp_path / "x.db", auto_read=False)
+    second = Review(room)
+    try:
+        second.open_project(project)
+        qtbot.waitUntil(lambda: second.state.project is not None, timeout=5000)
+        assert second.state.read_only and "another window" in second.state.notes[0]
+        second.name_reader("Ann")
+        second.decide("accepted")
+        assert second.state.notice == words.READ_ONLY and not second.state.project.decisions
+    finally:
+        second.close()
+        room.close()
+
+
+def test_the_model_of_the_room_predicts_and_only_for_whom_it_lacks(project, tmp_path, qtbot, monkeypatch):
+    monkeypatch.setattr("lesionscope.viewer.review.predicting.open_images", lambda *_, **__: volume())
+    labels = FakeLabels()
+    room = Room(
+        make_reader=FakeReader(),
+        make_labels=labels,
+        session_path=lambda uid: tmp_path / "x.db",
+        auto_read=False,
+    )
+    review = Review(room)
+    try:
+        review.open_project(project)
+        qtbot.waitUntil(lambda: review.state.project is not None, timeout=5000)
+        review.name_reader("Ann")
+        review.predict_all()
+        qtbot.waitUntil(lambda: len(review.state.project.readings) == 6, timeout=5000)
+        qtbot.waitUntil(lambda: review.state.predicting is None, timeout=5000)
+        assert {lesion for lesion, _ in labels.asked} == {"mined-4", "mined-5"}
+    finally:
+        review.close()
+        room.close()
+
+
+def test_progress_is_counted_as_the_session_counts_it(review):
+    review.name_reader("Ann")
+    tally = Tally()
+    for blinded in (False, True):
+        for _ in range(3):
+            project = review.state.project
+            counted = tally.progress(project, "Ann", blinded=blinded)
+            assert counted == queues.progress(project, "Ann", blinded=blinded)
+            review.accept_all()
+            review.step_unfinished()
+    assert label_rows(review.state.project, sight(review.state.project, "mined-0", "Ann"))
+
+
+def test_keys_are_named_as_the_table_writes_them(qapp):
+    mods = Qt.KeyboardModifier
+
+    def name(key: Qt.Key, held: Qt.KeyboardModifier = mods.NoModifier) -> str:
+        return name_of(QKeyEvent(QKeyEvent.Type.KeyPress, key, held))
+
+    assert name(Qt.Key.Key_A) == "A" and name(Qt.Key.Key_A, mods.ShiftModifier) == "Shift+A"
+    assert name(Qt.Key.Key_Z, mods.ControlModifier | mods.ShiftModifier) == "Ctrl+Shift+Z"
+    assert name(Qt.Key.Key_PageUp) == "PageUp" and name(Qt.Key.Key_Return) == "Return"
+    assert name(Qt.Key.Key_Enter, mods.KeypadModifier) == "Return"
+
+
+# -- how fast ---------------------------------------------------------------------------------------
+
+
+def test_300_lesions_open_in_under_a_second_and_a_decision_takes_under_30_ms(tmp_path, qtbot):
+    """Processor time, of all threads: a machine that is busy with other things slows neither."""
+    made, path = mined(300), tmp_path / "big.sqlite"
+    with Session.open(path) as session:
+        session.apply(made)
+        for lesion in made.lesions:
+            session.apply(AddReading(predicted(lesion)))
+    room = Room(make_reader=FakeReader(), session_path=lambda uid: tmp_path / "x.db", auto_read=False)
+    review = Review(room)
+    try:
+        start = time.process_time()
+        review.open_project(path)
+        qtbot.waitUntil(lambda: review.state.project is not None, timeout=20000)
+        review.name_reader("Ann")
+        assert time.process_time() - start < 1.0
+        took = []
+        for _ in range(20):
+            for verdict in ("accepted", "rejected"):
+                start = time.process_time()
+                review.decide(verdict)
+                took.append(time.process_time() - start)
+            review.step(1)
+        assert statistics.median(took) < 0.030
+    finally:
+        review.close()
+        room.close()
