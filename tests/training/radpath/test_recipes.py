@@ -62,7 +62,7 @@ def test_a_wrong_change_is_a_usage_error_that_names_it(change, words):
 
 
 def test_an_unknown_recipe_lists_the_names():
-    with pytest.raises(InputError, match="radpath-demo, radpath-paper"):
+    with pytest.raises(InputError, match=r"radpath-demo, .*radpath-paper"):
         recipes.load("radpath")
     with pytest.raises(InputError, match="no recipe file"):
         recipes.load("folder/mine.yaml")
@@ -72,7 +72,7 @@ def test_an_unknown_recipe_lists_the_names():
     ("text", "words"),
     [
         ("task: radpath\nname: x\ntitle: y\n", "lacks package"),
-        ("task: hmlc\n", "task: radpath"),
+        ("task: none\n", "task: radpath"),
         ("- 1\n", "must hold keys and values"),
         ("task: [\n", "can't be read as a recipe"),
         ("task: radpath\nname: x\ntitle: y\ncolour: red\n", "no key 'colour'"),
