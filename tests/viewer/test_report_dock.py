@@ -70,6 +70,28 @@ def test_a_sentence_is_edited_copied_and_made_again(made, qtbot):
     assert panel.sentence.toPlainText() == "1.6 × 1.0 cm lesion."
 
 
+def test_it_holds_the_response_of_an_open_comparison(made, qtbot, monkeypatch):
+    from types import SimpleNamespace
+
+    from lesionscope.followup.response import Followed, Role, Size, assess
+
+    room, panel = made
+    marked(room, qtbot)
+    sizes = (Size(long_mm=20.0), Size(long_mm=10.0))
+    followed = Followed(room.state.lesion.tracking_uid, "Lesion 1", "lung", False, Role.TARGET, sizes)
+    comparison = SimpleNamespace(response=assess((followed,), ("20240101", "20240401")))
+    comparing = SimpleNamespace(
+        baseline=volume("other"), followup=volume(), state=SimpleNamespace(comparison=comparison)
+    )
+    assert wording.RESPONSE not in panel.page.toPlainText()
+    monkeypatch.setattr(
+        "lesionscope.viewer.followup.opening.opened", lambda: (SimpleNamespace(comparing=comparing),)
+    )
+    panel.unreviewed.click()
+    text = panel.page.toPlainText()
+    assert wording.RESPONSE in text and "-50 %" in text and "PR" in text
+
+
 def test_it_writes_every_form_that_the_scan_allows(made, qtbot, tmp_path):
     room, panel = made
     marked(room, qtbot)

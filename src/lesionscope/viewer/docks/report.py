@@ -33,6 +33,7 @@ from lesionscope.viewer.docks.report_draft import (
     drafts_of,
     offered,
     pictures,
+    response_for,
     steps_of,
     thumbnails,
     write_draft,
@@ -146,10 +147,11 @@ class ReportPanel(Panel):
         if not self.isVisible():
             return
         draft = self.drafts.draft
-        made_of = (state.session, draft, state.package, state.label_package, state.volume)
+        response = response_for(state)
+        made_of = (state.session, draft, state.package, state.label_package, state.volume, response)
         if made_of != self._shown:
             self._shown = made_of
-            self._content = content_of(state, draft)
+            self._content = content_of(state, draft, response)
         for box, on in ((self.unreviewed, draft.unreviewed), (self.deidentify, draft.deidentify)):
             box.setChecked(on)
         possible = offered(state)
@@ -251,12 +253,12 @@ class ReportPanel(Panel):
             return
         if not self.drafts.draft.folder and not self._choose():
             return
-        draft = self.drafts.draft
+        draft, response = self.drafts.draft, response_for(state)
         self.message.show_text("")
         self.progress.setRange(0, 0)
         self.progress.show()
         self._job = self.room.worker.submit(
-            lambda cancel, progress: write_draft(state, draft, cancel, progress),
+            lambda cancel, progress: write_draft(state, draft, cancel, progress, response),
             done=self._done,
             failed=self._ended,
             cancelled=partial(self._ended, words.CANCELLED),

@@ -19,6 +19,7 @@ from lesionscope.report.reviewed import Review
 from lesionscope.session.commands import AddLesion, Command, Decide
 
 if TYPE_CHECKING:
+    from lesionscope.followup.response import ResponseTable
     from lesionscope.report.import_sr import Imported
     from lesionscope.viewer.room import Room
     from lesionscope.viewer.room_state import RoomState
@@ -100,7 +101,20 @@ def offered(state: RoomState) -> tuple[str, ...]:
     return tuple(form for form in report_forms.FORMS if dicom or form not in DICOM_FORMS)
 
 
-def content_of(state: RoomState, draft: Draft) -> Content | None:
+def response_for(state: RoomState) -> ResponseTable | None:
+    """Return the response that an open comparison of this study with another one shows."""
+    from lesionscope.viewer.followup.opening import opened
+
+    uid = None if state.volume is None else state.volume.source.uid
+    for window in opened():
+        comparing = window.comparing
+        if uid in (comparing.baseline.source.uid, comparing.followup.source.uid):
+            table = comparing.state.comparison.response
+            return table if table.lesions else None
+    return None
+
+
+def content_of(state: RoomState, draft: Draft, response: ResponseTable | None = None) -> Content | None:
     """Return what the report says; ``None`` where no study is open."""
     volume, session = state.volume, state.session
     if volume is None or session is None:
@@ -112,7 +126,9 @@ def content_of(state: RoomState, draft: Draft) -> Content | None:
         draft.unreviewed,
         draft.sentences,
     )
-    return session_report(session, geometry=volume.geometry, source=volume.source, cards=cards, review=review)
+    return session_report(
+        session, geometry=volume.geometry, source=volume.source, cards=cards, review=review, response=response
+    )
 
 
 def pictures(state: RoomState, draft: Draft, content: Content) -> dict[str, KeyImage]:
@@ -146,7 +162,13 @@ def steps_of(imported: Imported, state: RoomState) -> list[Command]:
     return [*steps, Decide(decisions)] if decisions else steps
 
 
-def write_draft(state: RoomState, draft: Draft, cancel: CancelToken, progress: Progress) -> tuple[Path, ...]:
+def write_draft(
+    state: RoomState,
+    draft: Draft,
+    cancel: CancelToken,
+    progress: Progress,
+    response: ResponseTable | None = None,
+) -> tuple[Path, ...]:
     """Write the report as it was drafted, under a name of its own.
 
     Raises
@@ -156,7 +178,7 @@ def write_draft(state: RoomState, draft: Draft, cancel: CancelToken, progress: P
     """
     from lesionscope.report.deidentify import UidMap, deidentified, write_images
 
-    content = content_of(state, draft)
+    content = content_of(state, draft, response)
     assert content is not None and state.session is not None
     chosen = [form for form in draft.forms if form in offered(state)]
     steps = len(chosen) + 1
