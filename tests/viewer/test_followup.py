@@ -26,7 +26,8 @@ from lesionscope.lesions.marking import lesion_from_diameters
 from lesionscope.session.commands import AddLesion
 from lesionscope.viewer.followup import comparing as comparing_module
 from lesionscope.viewer.followup import opening, wording
-from lesionscope.viewer.followup.comparing import Comparing, ids_of
+from lesionscope.viewer.followup.compare_state import ids_of
+from lesionscope.viewer.followup.comparing import Comparing
 from lesionscope.viewer.room import Room
 
 SHIFT = (4.0, -6.0, 10.0)

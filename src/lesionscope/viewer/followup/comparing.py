@@ -3,103 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from psygnal import Signal
 
 from lesionscope.errors import LesionscopeError
-from lesionscope.followup.comparison import Choices, Comparison, MarkedStudy, Row
+from lesionscope.followup.comparison import Choices, Comparison
 from lesionscope.followup.kept import KeptChoices, default_path
 from lesionscope.followup.pairing import Pairing, Verdict, propose
 from lesionscope.followup.registration import Alignment, register
 from lesionscope.followup.response import Role, Seen
 from lesionscope.followup.rigid import Rigid
-from lesionscope.followup.sites import NODE, Site, body_parts, site_of
-from lesionscope.followup.visits import Concern, concerns
-from lesionscope.inference.reading import LabelAnswer
-from lesionscope.lesions.lesion import Lesion
-from lesionscope.lesions.marking import slice_slab_mm
+from lesionscope.followup.sites import NODE, Site, body_parts
+from lesionscope.followup.visits import concerns
 from lesionscope.progress import CancelToken, Progress
 from lesionscope.viewer.docks.report_draft import content_of, drafts_of, pictures
 from lesionscope.viewer.export import FORMS
 from lesionscope.viewer.followup import wording
+from lesionscope.viewer.followup.compare_state import CompareState, ids_of, labels_of, marked
 from lesionscope.viewer.room import Room
 from lesionscope.viewer.room_state import Phase, RoomState, Status
 from lesionscope.viewer.workers import Job, Worker
-
-
-@dataclass(frozen=True)
-class CompareState:
-    """All that the window of a comparison draws.
-
-    Parameters
-    ----------
-    comparison
-        Both studies' marks and what was decided of them.
-    alignment
-        The registration; ``None`` until there is one.
-    status
-        How far it has come.
-    concerns
-        What speaks against comparing these studies.
-    overruled
-        The reader links them all the same.
-    linked
-        Whether the studies scroll together.
-    selected
-        Id of a lesion of the selected row.
-    notice
-        A sentence on the last thing asked for.
-    note
-        Said once of how the choices are kept.
-    """
-
-    comparison: Comparison
-    alignment: Alignment | None = None
-    status: Status | None = None
-    concerns: tuple[Concern, ...] = ()
-    overruled: bool = False
-    linked: bool = True
-    selected: str | None = None
-    notice: str = ""
-    note: str = ""
-
-    @property
-    def blocked(self) -> bool:
-        """Whether a grave concern keeps the studies from being linked."""
-        return not self.overruled and any(concern.grave for concern in self.concerns)
-
-    @property
-    def row(self) -> Row | None:
-        """The selected row."""
-        return next((row for row in self.comparison.rows if self.selected in ids_of(row)), None)
-
-
-def ids_of(row: Row) -> tuple[str, ...]:
-    """Return the ids of a row's lesions, the baseline's first."""
-    return tuple(lesion.id for lesion in (row.baseline, row.followup) if lesion is not None)
-
-
-def marked(state: RoomState) -> MarkedStudy:
-    """Return a room's study as it is compared: where lesions lie is what the label model predicted."""
-    volume = state.volume
-    sites = {one.id: site_of(_labels(state, one)) for one in state.lesions}
-    return MarkedStudy(
-        "" if volume is None else volume.source.study_date,
-        state.lesions,
-        sites,
-        0.0 if volume is None else slice_slab_mm(volume.geometry),
-    )
-
-
-def _labels(state: RoomState, lesion: Lesion) -> tuple[str, ...]:
-    reading = state.reading(lesion.id, "labels")
-    answer = None if reading is None else reading.labels
-    if not isinstance(answer, LabelAnswer):
-        return ()
-    return tuple(score.label for score in answer.scores if score.predicted)
 
 
 class Comparing:
@@ -390,7 +316,7 @@ class Comparing:
         choices = self._kept.choices
         if self._state.alignment is not None:
             parts = {
-                one.id: body_parts(_labels(room.state, one))
+                one.id: body_parts(labels_of(room.state, one))
                 for room in self.rooms
                 for one in room.state.lesions
             }

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QApplication, QFileDialog, QMainWindow
+from qtpy.QtWidgets import QFileDialog, QMainWindow
 
 from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import Cancelled, LesionscopeError
@@ -157,4 +157,4 @@ def _ended(window: FollowupWindow) -> None:
 
 def opened() -> tuple[FollowupWindow, ...]:
     """Return the windows that are open."""
-    return tuple(window for window, _, _ in _open if QApplication.instance() is not None)
+    return tuple(window for window, _, _ in _open)
