@@ -88,13 +88,13 @@ class WorkPage(QWidget):
         layout.addLayout(head)
         layout.addLayout(below)
         layout.addWidget(self.progress)
-        for name in ("read-only", "images"):
-            layout.addWidget(self.strips[name])
+        layout.addWidget(self.strips["read-only"])
         layout.addWidget(self.sentence)
         layout.addWidget(self.legend)
         layout.addWidget(self.strips["veiled"])
         layout.addWidget(self.stack, 1)
-        for name in ("predicting", "warning", "done", "notice"):
+        # What comes and goes stands below, so that the sentence and the labels stay where they are.
+        for name in ("images", "predicting", "warning", "done", "notice"):
             layout.addWidget(self.strips[name])
         layout.addLayout(grid)
         layout.addWidget(self.hint)

@@ -59,8 +59,10 @@ class SearchPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        for widget in (self.prompt, self.field, self.list, self.hint):
-            layout.addWidget(widget)
+        layout.addWidget(self.prompt)
+        layout.addWidget(self.field)
+        layout.addWidget(self.list, 1)
+        layout.addWidget(self.hint)
 
     def draw(self, state: ReviewState) -> None:
         """Show what was found."""
