@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from lesionscope.viewer.workers import Job
 
 COLUMNS = 4
-SMALLEST_PX = 120
+PICTURE_PX, MARGIN_PX = 300, 24
 
 
 class ReportPanel(Panel):
@@ -193,6 +193,7 @@ class ReportPanel(Panel):
             preview(
                 self._content,
                 self._images,
+                picture_px=min(PICTURE_PX, self.page.viewport().width() - MARGIN_PX),
                 selected=state.selected,
                 quiet=colours().quiet.name(),
             )
@@ -208,9 +209,8 @@ class ReportPanel(Panel):
 
         if self._drawing is not None:
             self._drawing.cancel()
-        side = max(self.page.viewport().width() - 24, SMALLEST_PX)
         self._drawing = self.room.worker.submit(
-            lambda *_: thumbnails(pictures(state, draft, content), side), done=drawn
+            lambda *_: thumbnails(pictures(state, draft, content), PICTURE_PX), done=drawn
         )
 
     def _entry(self, state: RoomState) -> dict[str, Any] | None:

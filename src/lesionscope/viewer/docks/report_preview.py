@@ -16,7 +16,9 @@ from lesionscope.report.text import date, person, showable
 SHOWN_NODES = 3
 
 
-def preview(content: Content, images: Mapping[str, bytes], *, selected: str | None, quiet: str) -> str:
+def preview(
+    content: Content, images: Mapping[str, bytes], *, picture_px: int, selected: str | None, quiet: str
+) -> str:
     """Lay a report out.
 
     Parameters
@@ -25,6 +27,8 @@ def preview(content: Content, images: Mapping[str, bytes], *, selected: str | No
         What it says.
     images
         Those key images, as PNG, that are drawn already, by lesion.
+    picture_px
+        How wide they are shown.
     selected
         The lesion whose heading is an anchor, to scroll to.
     quiet
@@ -41,7 +45,7 @@ def preview(content: Content, images: Mapping[str, bytes], *, selected: str | No
     parts = [f"<h3>{words.TITLE}</h3>", f"<p><b>{_text(content['notice'])}</b></p>"]
     parts += [f"<p {small}>{_text(line)}</p>" for line in (named, reviewed(content["review"])) if line]
     for entry in content["lesions"]:
-        parts.append(_lesion(entry, images.get(entry["id"]), selected, small))
+        parts.append(_lesion(entry, images.get(entry["id"]), picture_px, selected, small))
     if "response" in content:
         rows = "".join(
             "<tr>" + "".join(f"<td>{_text(cell)}&nbsp;&nbsp;</td>" for cell in row) + "</tr>"
@@ -51,7 +55,9 @@ def preview(content: Content, images: Mapping[str, bytes], *, selected: str | No
     return "".join(parts)
 
 
-def _lesion(entry: Mapping[str, Any], image: bytes | None, selected: str | None, small: str) -> str:
+def _lesion(
+    entry: Mapping[str, Any], image: bytes | None, picture_px: int, selected: str | None, small: str
+) -> str:
     anchor = '<a name="selected"></a>' if entry["id"] == selected else ""
     parts = [
         f"<hr>{anchor}<h4>Lesion {entry['number']} <span {small}>{_text(size_text(entry))}</span></h4>",
@@ -59,7 +65,7 @@ def _lesion(entry: Mapping[str, Any], image: bytes | None, selected: str | None,
     ]
     if image is not None:
         data = base64.b64encode(image).decode("ascii")
-        parts.append(f'<p><img src="data:image/png;base64,{data}"></p>')
+        parts.append(f'<p><img width="{picture_px}" src="data:image/png;base64,{data}"></p>')
     for title, rows in label_bars(entry):
         if rows:
             parts.append(f"<p><b>{title}</b>")
