@@ -111,8 +111,15 @@ class NamePage(QWidget):
         layout.addWidget(self.begin)
         layout.addWidget(self.notice)
         layout.addStretch(1)
-        self.name.returnPressed.connect(self._begin)
         self.begin.clicked.connect(lambda: self._begin())
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
+        """Let Return begin from anywhere; it stops here, for the page that comes has its own use of it."""
+        if event is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self._begin()
+            event.accept()
+        else:
+            super().keyPressEvent(event)
 
     def _begin(self) -> None:
         self.review.name_reader(self.name.text(), blinded=self.blinded.isChecked())
