@@ -25,7 +25,8 @@ test: lint types  ## everything but the slow checks
 	scripts/with_display.sh --virtual $(BIN)/python -m pytest -q -m "not slow" tests/viewer
 
 test-slow: install  ## the minutes-long checks
-	scripts/with_display.sh --virtual $(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -m slow --ignore tests/viewer
+	scripts/with_display.sh --virtual $(BIN)/python -m pytest -q -m slow tests/viewer
 
 demo-model: install  ## re-make the bundled model package (about an hour on two cores)
 	$(BIN)/lesionscope train radpath-demo --out runs/radpath-demo
