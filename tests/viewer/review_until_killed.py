@@ -1,0 +1,25 @@
+"""A process that reviews lesions by real key events and says what its panel shows, until it is killed."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+os.environ.setdefault("NAPARI_CONFIG", "")
+
+from pathlib import Path
+
+from review_clinic import review_window
+
+from lesionscope.viewer.review import sources
+
+project, folder = Path(sys.argv[1]), Path(sys.argv[2])
+with review_window() as reviewer:
+    reviewer.review.open(sources.folder(folder, project))
+    reviewer.begin("Ann")
+    while True:
+        reviewer.read_lesion()
+        state = reviewer.state
+        print("decided", state.lesion_id, len(state.project.decisions), flush=True)
+        reviewer.press("N")
+        reviewer.wait_for_images()
