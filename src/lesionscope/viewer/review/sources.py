@@ -15,7 +15,7 @@ from lesionscope.session.store import Session
 
 PROJECT = "review.sqlite"
 CLINIC_PATIENTS, CLINIC_MATRIX, CLINIC_AROUND_MM = 12, 256, 10.0
-"""Few and coarse, so that it is there in a minute or two."""
+"""Few and coarse, so that it is there in less than a minute."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,14 @@ def clinic(root: Path | None = None) -> Source:
             from lesionscope.phantom.clinic.deeplesion import write_deeplesion
 
             told(0, CLINIC_PATIENTS, "Scanning phantom patients")
+            # In this process: others would start by running the script that opened the window.
             write_deeplesion(
-                place, CLINIC_PATIENTS, matrix=CLINIC_MATRIX, around_mm=CLINIC_AROUND_MM, progress=told
+                place,
+                CLINIC_PATIENTS,
+                matrix=CLINIC_MATRIX,
+                around_mm=CLINIC_AROUND_MM,
+                workers=1,
+                progress=told,
             )
         return folder(place, place / PROJECT)(cancel, progress)
 

@@ -21,7 +21,7 @@ OPEN_TIPS: Final = {
     OPEN_PROJECT: "A reading project (.sqlite) that review was begun in",
     OPEN_FOLDER: "Mined labels (LesaNet's JSON), DL_info.csv and Images_png in one folder",
     OPEN_TABLE: "CSV: path, marks, sentence or labels, patient, split",
-    OPEN_CLINIC: "Synthetic patients with reports; takes a minute or two the first time",
+    OPEN_CLINIC: "Synthetic patients with reports; takes a minute the first time",
 }
 WHERE_PROJECT: Final = "Reading project"
 WHERE_SAVED: Final = "Where the project is kept (an existing one is continued)"
