@@ -1,0 +1,178 @@
+"""Faster R-CNN on VGG-16 (paper 004, §2.3; S. Ren et al., NIPS 2015), in one network.
+
+Beyond the papers: convolutions are followed by batch normalisation, as in LesaNet, because without it
+VGG-16 doesn't learn from scratch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lesionscope.models.lesanet.spec import LAYERS, SLICES
+
+from .anchors import PER_CELL, anchors
+from .boxes import clip, decode, nms
+from .roi_pool import POOLED, roi_pool
+from .spec import DetectorSpec
+
+PROPOSAL_NMS, FINAL_NMS = 0.7, 0.3
+SHORTEST = 16.0
+"""Pixels of a proposal's side at least."""
+BEFORE_NMS, AFTER_NMS = 2000, 300
+"""Proposals a slice."""
+HEAD_SCALE = (0.1, 0.1, 0.2, 0.2)
+"""The head's regression is given in these units, which makes it as large as its classification."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found on a slice, best first.
+
+    Parameters
+    ----------
+    boxes
+        ``(n, 4)``.
+    scores
+        Probabilities ``(n,)``.
+    categories
+        0…C-1, int64 ``(n,)``.
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    categories: Tensor
+
+
+class Detector(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
+    """Slices → boxes of lesions.
+
+    Parameters
+    ----------
+    spec
+        Its shape.
+    """
+
+    def __init__(self, spec: DetectorSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        channels, hidden = spec.channels[-1], round(spec.hidden * spec.width)
+        self.trunk = _trunk(spec)
+        self.rpn_conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.rpn_score = nn.Conv2d(channels, PER_CELL, 1)
+        self.rpn_deltas = nn.Conv2d(channels, 4 * PER_CELL, 1)
+        self.fc6 = nn.Linear(channels * POOLED * POOLED, hidden)
+        self.fc7 = nn.Linear(hidden, hidden)
+        self.score = nn.Linear(hidden, 1 + spec.categories)
+        self.deltas = nn.Linear(hidden, 4 * spec.categories)
+        for layer in self.trunk:
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
+        for layer in (self.rpn_conv, self.rpn_score, self.rpn_deltas, self.score, self.deltas):
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.zeros_(layer.bias)
+
+    def propose_all(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Return every anchor's logit ``(n, a)`` and regression ``(n, a, 4)`` for maps of the trunk."""
+        seen = functional.relu(self.rpn_conv(maps))
+        logits = self.rpn_score(seen).permute(0, 2, 3, 1).flatten(1)
+        deltas = self.rpn_deltas(seen).permute(0, 2, 3, 1)
+        return logits, deltas.reshape(len(maps), -1, 4)
+
+    def anchors_of(self, maps: Tensor) -> Tensor:
+        """Return the anchors ``(a, 4)`` of maps of the trunk."""
+        return anchors(maps.shape[2], maps.shape[3], self.spec.stride).to(maps.device)
+
+    @torch.no_grad()  # type: ignore[untyped-decorator, unused-ignore]
+    def proposals(self, logits: Tensor, deltas: Tensor, placed: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return one slice's proposals ``(p, 4)``, best first.
+
+        Parameters
+        ----------
+        logits, deltas
+            What :meth:`propose_all` gives for it, ``(a,)`` and ``(a, 4)``.
+        placed
+            The anchors.
+        size
+            Its rows and columns.
+        """
+        best = torch.argsort(logits, descending=True, stable=True)[:BEFORE_NMS]
+        boxes = clip(decode(deltas[best], placed[best]), *size)
+        large = ((boxes[:, 2:] - boxes[:, :2]) >= SHORTEST).all(dim=1)
+        boxes, scores = boxes[large], logits[best][large]
+        return boxes[nms(boxes, scores, PROPOSAL_NMS, AFTER_NMS)]
+
+    def judge(self, maps: Tensor, boxes: Tensor, slices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return proposals' logits ``(p, 1 + C)``, none first, and regression ``(p, C, 4)`` by category.
+
+        Parameters
+        ----------
+        maps
+            The slices' maps.
+        boxes, slices
+            The proposals ``(p, 4)``, and which slice each lies on ``(p,)``.
+        """
+        pooled = roi_pool(maps, boxes, slices, 1 / self.spec.stride)
+        seen = pooled.flatten(1)
+        for layer in (self.fc6, self.fc7):
+            seen = functional.dropout(functional.relu(layer(seen)), 0.5, self.training)
+        return self.score(seen), self.deltas(seen).view(len(boxes), self.spec.categories, 4)
+
+    @torch.no_grad()  # type: ignore[untyped-decorator, unused-ignore]
+    def forward(self, slices: Tensor, least: float = 0.5, most: int = 5) -> list[Found]:
+        """Find lesions.
+
+        Parameters
+        ----------
+        slices
+            ``(n, 3, rows, columns)``.
+        least, most
+            Score that a box needs, and how many a slice may have (§3: five boxes above 0.5).
+        """
+        maps = self.trunk(slices)
+        size = (slices.shape[2], slices.shape[3])
+        placed = self.anchors_of(maps)
+        found = []
+        for number, (logits, deltas) in enumerate(zip(*self.propose_all(maps), strict=True)):
+            boxes = self.proposals(logits, deltas, placed, size)
+            which = torch.full((len(boxes),), number, device=boxes.device)
+            found.append(select(boxes, *self.judge(maps, boxes, which), size, least, most))
+        return found
+
+
+def select(
+    proposals: Tensor, logits: Tensor, deltas: Tensor, size: tuple[int, int], least: float, most: int
+) -> Found:
+    """Return what is left of a slice's judged proposals: each category is suppressed by itself."""
+    scores = logits.softmax(dim=1)[:, 1:]
+    scaled = deltas * deltas.new_tensor(HEAD_SCALE)
+    parts = []
+    for category in range(scores.shape[1]):
+        good = scores[:, category] > least
+        boxes = clip(decode(scaled[good, category], proposals[good]), *size)
+        own = scores[good, category]
+        kept = nms(boxes, own, FINAL_NMS, most)
+        parts.append((boxes[kept], own[kept], torch.full_like(kept, category)))
+    every = [torch.cat(values) for values in zip(*parts, strict=True)]
+    best = torch.argsort(every[1], descending=True, stable=True)[:most]
+    return Found(*(values[best] for values in every))
+
+
+def _trunk(spec: DetectorSpec) -> nn.Sequential:
+    """VGG-16's convolutions; its last pooling is left out, and the one before unless the spec has it."""
+    layers: list[nn.Module] = []
+    pools = (True, True, True, spec.pool4, False)
+    for (before, channels), count, pool in zip(
+        pairwise((SLICES, *spec.channels)), LAYERS, pools, strict=True
+    ):
+        for layer in range(count):
+            layers.append(nn.Conv2d(channels if layer else before, channels, 3, padding=1))
+            layers += [nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
+        if pool:
+            layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers)
