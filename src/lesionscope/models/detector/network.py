@@ -69,8 +69,8 @@ class Detector(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
         self.fc7 = nn.Linear(hidden, hidden)
         self.score = nn.Linear(hidden, 1 + spec.categories)
         self.deltas = nn.Linear(hidden, 4 * spec.categories)
-        for layer in self.trunk:
-            if isinstance(layer, nn.Conv2d):
+        for layer in (*self.trunk, self.fc6, self.fc7):
+            if isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)
         for layer in (self.rpn_conv, self.rpn_score, self.rpn_deltas, self.score, self.deltas):
