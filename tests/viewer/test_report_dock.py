@@ -13,7 +13,7 @@ from qtpy.QtTest import QTest
 from room_fakes import FakeReader, centre, volume
 
 from lesionscope.report import wording
-from lesionscope.viewer.docks import report_words as words
+from lesionscope.viewer import report_words as words
 from lesionscope.viewer.docks.report_draft import drafts_of, offered
 
 pytestmark = pytest.mark.window

@@ -17,13 +17,13 @@ from lesionscope.viewer.docks.lesion_list import LesionListPanel
 from lesionscope.viewer.docks.reading import ReadingPanel
 from lesionscope.viewer.docks.report import ReportPanel
 from lesionscope.viewer.docks.report_keys import report_keys
-from lesionscope.viewer.docks.report_words import DOCK as REPORT_DOCK
 from lesionscope.viewer.grid import Grid
 from lesionscope.viewer.help import HelpWindow
 from lesionscope.viewer.keys import Key, merged
 from lesionscope.viewer.layout import dock_of, reset_layout
 from lesionscope.viewer.marks import Marks
 from lesionscope.viewer.panes import WindowWatch
+from lesionscope.viewer.report_words import DOCK as REPORT_DOCK
 from lesionscope.viewer.review.words import DOCK as REVIEW_DOCK
 from lesionscope.viewer.room_keys import room_keys
 from lesionscope.viewer.room_state import RoomState

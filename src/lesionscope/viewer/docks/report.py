@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 from lesionscope.report.document import Content
 from lesionscope.report.forms import FORMS
 from lesionscope.report.import_sr import Imported, import_sr
-from lesionscope.viewer.docks import report_words as words
+from lesionscope.viewer import report_words as words
 from lesionscope.viewer.docks.colours import colours
 from lesionscope.viewer.docks.panel import Panel, Strip
 from lesionscope.viewer.docks.report_draft import (

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
 
+from lesionscope.viewer import report_words as words
 from lesionscope.viewer import wording
-from lesionscope.viewer.docks import report_words as words
 from lesionscope.viewer.docks.report_draft import content_of, drafts_of
 from lesionscope.viewer.keys import Key
 from lesionscope.viewer.layout import dock_of

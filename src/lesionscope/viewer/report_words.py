@@ -19,7 +19,7 @@ FORM_TIPS: Final = {
     "json": "All of it, for scripts",
     "sr": "DICOM structured report (TID 1500), for PACS and other viewers",
     "sc": "Key images as DICOM, for any PACS",
-    "fhir": "FHIR R4 bundle: DiagnosticReport and Observations",
+    "fhir": "FHIR R4 bundle: the report and its observations",
     "html": "A page for the browser",
     "pdf": "A document to print or send",
     "csv": "A row a lesion, for a spreadsheet",
