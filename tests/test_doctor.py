@@ -31,7 +31,7 @@ def failed() -> list[doctor.Check]:
 
 
 def test_a_healthy_machine(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(SimpleNamespace()) == 0  # type: ignore[arg-type]
+    assert run(SimpleNamespace(dataset=None)) == 0  # type: ignore[arg-type]
     text = capsys.readouterr().out
     assert "FAIL" not in text
     for name in ("Python", "Qt", "OpenGL", "fonts", "decoders", "napari", "device", "model", "data folder"):
@@ -111,7 +111,7 @@ def test_a_decoder_that_decodes_wrong(
     monkeypatch.setattr(doctor, "_round_trip", lambda sitk, name: name == "JPEG")
     (check,) = failed()
     assert "JPEG 2000 is decoded wrong" in check.found
-    assert run(SimpleNamespace()) == 1  # type: ignore[arg-type]
+    assert run(SimpleNamespace(dataset=None)) == 1  # type: ignore[arg-type]
     assert "mend it with" in capsys.readouterr().out
 
 

@@ -115,7 +115,16 @@ def build_parser() -> argparse.ArgumentParser:
         help="keep the window open (by default on a real screen only)",
     )
 
-    command("doctor", "doctor:run", "Check what Lesionscope needs and say how to mend what is missing.")
+    doctor = command(
+        "doctor", "doctor:run", "Check what Lesionscope needs and say how to mend what is missing."
+    )
+    doctor.add_argument(
+        "--dataset",
+        type=Path,
+        metavar="DIR",
+        help="check a folder in DeepLesion's layout instead: what can be trained on, why not the rest",
+    )
+    doctor.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that read slices")
     return parser
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from lesionscope.errors import InputError
-from lesionscope.lesions.deeplesion import COLUMNS, DeepLesionRow, _row, measured_box
+from lesionscope.lesions.deeplesion import COLUMNS, DeepLesionRow, measured_box, read_row
 from lesionscope.lesions.marking import DEFAULT_PADDING_PX
 
 AS_MEASURED_PX = 0.01
@@ -113,7 +113,7 @@ def _read(cells: dict[str | None, str | None], where: str) -> DeepLesionRow:
         raise InputError(f"{where}: it has more cells than the table has columns.")
     if lacking := [name for name in COLUMNS if cells[name] is None]:
         raise InputError(f"{where}: it ends before {lacking[0]}.")
-    return _row({str(name): cell for name, cell in cells.items()}, where)
+    return read_row({str(name): cell for name, cell in cells.items()}, where)
 
 
 def _faults(row: DeepLesionRow) -> Iterator[tuple[str, str, bool]]:

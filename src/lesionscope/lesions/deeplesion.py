@@ -162,7 +162,7 @@ def read_dl_info(path: str | Path) -> tuple[DeepLesionRow, ...]:
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
         if missing:
             raise InputError(f"{path} is not DeepLesion's table: it has no column {', '.join(missing)}.")
-        return tuple(_row(cells, f"{path}, line {reader.line_num}") for cells in reader)
+        return tuple(read_row(cells, f"{path}, line {reader.line_num}") for cells in reader)
     except csv.Error as error:
         raise InputError(f"{path} could not be read as DeepLesion's table: {error}") from error
 
@@ -227,7 +227,22 @@ def write_slice(path: str | Path, hu: NDArray[np.int16]) -> None:
     Image.fromarray(stored).save(path, format="PNG", compress_level=4)
 
 
-def _row(cells: Mapping[str, str | None], where: str) -> DeepLesionRow:
+def read_row(cells: Mapping[str, str | None], where: str) -> DeepLesionRow:
+    """Read one line of the table.
+
+    Parameters
+    ----------
+    cells
+        What stands in each of :data:`COLUMNS`; ``None`` where the line ends before it.
+    where
+        How errors name the line.
+
+    Raises
+    ------
+    InputError
+        A cell holds what it can't; the sentence names line and column.
+    """
+
     def several(column: str, count: int, kind: Callable[[str], Value], what: str) -> tuple[Value, ...]:
         said = cells[column] or ""
         try:

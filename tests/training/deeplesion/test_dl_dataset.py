@@ -21,6 +21,7 @@ from lesionscope.training.deeplesion.dataset import (
 )
 from lesionscope.training.deeplesion.table import read_table
 
+from lesionscope import cli
 from lesionscope.errors import Cancelled, InputError
 from lesionscope.lesions.deeplesion import (
     COLUMNS,
@@ -302,3 +303,28 @@ def test_patients_are_dealt_70_15_15_and_each_to_one_part() -> None:
     assert split_patients(reversed(patients), seed=0) == parts
     assert split_patients(patients, seed=1) != parts
     assert split_patients([7], seed=0)[0] == {7}
+
+
+def test_the_doctor_lists_what_is_wrong_and_what_is_left(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["doctor", "--dataset", str(root), "--workers", "1"]) == 0
+    assert capsys.readouterr().out == "11 lesions on 10 slices can be trained on, 0 can't.\n"
+    made_up(3).slice_path(root).unlink()
+    change(root, 5, Spacing_mm_px_="0.8, 0.8, nan")
+    change(root, 6, Measurement_coordinates="9, 9, 99, 9, 54, 4, 54, 14")
+    assert cli.main(["doctor", "--dataset", str(root), "--workers", "1"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:18] for line in lines[:2]] == ["out   row 3, missi", "note  row 5, spaci"]
+    # Its diameters lie outside, and its box isn't theirs.
+    assert all(line.startswith(("out   row 6, box", "note  row 6, box")) for line in lines[2:-1])
+    assert lines[-1] == "9 lesions on 8 slices can be trained on, 2 can't."
+
+
+def test_the_doctor_refuses_a_set_without_anything_left(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in root.rglob("*.png"):
+        path.unlink()
+    assert cli.main(["doctor", "--dataset", str(root), "--workers", "1"]) == 3
+    assert "Nothing in" in capsys.readouterr().err
