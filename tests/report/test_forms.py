@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import LesionscopeError, UsageError
 from lesionscope.lesions.lesion import Lesion
-from lesionscope.report import csv_form, forms, html_form, json_form, wording
+from lesionscope.report import csv_form, forms, html_form, json_form, phrases, wording
 from lesionscope.report.document import Content
 from lesionscope.report.key_image import key_images
 from lesionscope.report.text import date, moment, person, showable
@@ -151,11 +151,11 @@ def test_unfamiliar_answers_are_hatched(content: Content) -> None:
 
 def test_bars_walk_the_tree_with_none_of_these_in_its_place(content: Content) -> None:
     answer = content["lesions"][0]["pathology"]
-    names = [bar.name for bar in html_form.bars(answer)]
+    names = [bar.name for bar in phrases.bars(answer)]
     assert names[:4] == ["Cancer", "Adenocarcinoma", "Invasive", "Non-invasive"]
     assert names[-3:] == [f"{wording.NONE_OF_THESE} (H{n})" for n in (2, 3, 4)]
     placed = {**answer, "heads": {"H1": None, "H2": "H1a", "H3": "H1b", "H4": "H2a"}}
-    bars = list(html_form.bars(placed))
+    bars = list(phrases.bars(placed))
     assert len(bars) == 14 + 3
     leaks = {bars.index(bar): bar for bar in bars if bar.leak}
     assert [(bar.percent, bar.depth) for bar in leaks.values()] == [("33", 2), ("11", 1), ("22", 1)]

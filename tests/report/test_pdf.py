@@ -58,7 +58,7 @@ def test_it_says_what_must_be_said(measured: Lesion, volume: CTVolume, tmp_path:
         wording.UNREVIEWED,
         "1.8 × 1.2 cm lesion in the right lung.",
         "accepted by Doe, Jane",
-        "1 decisions on labels by Doe, Jane",
+        "Labels decided on: 1, by Doe, Jane",
         wording.RESPONSE,
         "Sum of targets 18.0 mm",
         card.title,

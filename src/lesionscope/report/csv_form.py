@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lesionscope.files import write_atomically
-from lesionscope.report import wording
+from lesionscope.report import phrases, wording
 from lesionscope.report.document import Content
 from lesionscope.report.text import date, person, showable
 
@@ -104,6 +104,7 @@ def _row(content: Content, lesion: Mapping[str, Any]) -> Row:
             "familiarity": answer["familiarity"],
             "unfamiliar": answer["unfamiliar"],
             "review": answer["review"],
+            "prediction_set": phrases.prediction_set(answer),
         }
         for node in answer["nodes"]:
             title = f"{node['tag']} {node['name']}"

@@ -9,6 +9,7 @@ decided, and whether the rest goes in, is a :class:`~lesionscope.report.reviewed
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -254,6 +255,9 @@ def _pathology_entry(
         "unfamiliar": answer.unfamiliar,
         "review": "unreviewed",
     }
+    if answer.prediction_set is not None:
+        given = asdict(answer.prediction_set)
+        entry["prediction_set"] = {name: list(v) if isinstance(v, tuple) else v for name, v in given.items()}
     heads = _heads(answer, cards)
     if heads is not None:
         entry["heads"] = heads

@@ -16,9 +16,9 @@ from typing import Any
 
 from lesionscope.files import write_atomically
 from lesionscope.ontology.labels import PRIVATE_SCHEME, Code
+from lesionscope.report import phrases
 from lesionscope.report import sr_codes as codes
 from lesionscope.report.document import Content
-from lesionscope.report.html_form import reviewed
 from lesionscope.report.key_image import KeyImage
 from lesionscope.report.response_rows import response_rows
 from lesionscope.report.text import date, person, showable
@@ -58,7 +58,7 @@ def bundle(content: Content, images: Mapping[str, KeyImage]) -> Resource:
         "id": _id("device", content["software"]),
         "deviceName": [{"name": "Lesionscope", "type": "model-name"}],
         "version": [{"value": content["software"]}],
-        "note": [{"text": _words(_card(card))} for card in content["models"]],
+        "note": [{"text": _words(phrases.card(card))} for card in content["models"]],
     }
     if not device["note"]:
         del device["note"]
@@ -102,7 +102,7 @@ def _report(
     media: Iterable[Resource],
 ) -> Resource:
     review = content["review"]
-    said = [content["notice"], reviewed(review)]
+    said = [content["notice"], phrases.reviewed(review)]
     said += [f"Lesion {entry['number']}: {entry['sentence']}" for entry in content["lesions"]]
     if "response" in content:
         said += [", ".join(cell for cell in row if cell) for row in response_rows(content["response"])]
@@ -161,7 +161,7 @@ def _observations(entry: Mapping[str, Any], content: Content) -> Iterable[Resour
             }
             for node in answer["nodes"]
         ]
-        tree["note"] = [{"text": f"Familiarity p-value {answer['familiarity']:.3g}."}]
+        tree["note"] = [{"text": _words(sentence)} for sentence in phrases.of_tree(answer)]
         tree["derivedFrom"] = [_to(about)]
         yield tree
 
@@ -250,13 +250,6 @@ def _study(study: Mapping[str, Any], patient: Resource | None) -> Resource | Non
 def _day(content: Content) -> str | None:
     found = date((content.get("study") or {}).get("study_date") or "")
     return found if re.fullmatch(r"\d{4}-\d{2}-\d{2}", found) else None
-
-
-def _card(card: Mapping[str, Any]) -> str:
-    return (
-        f"{card['title']} ({card['model']}). {card['intended_use']} Limits: {' '.join(card['limits'])} "
-        f"Scope: {card['scope']}. Calibration: {card['calibration']}. Licence: {card['licence']}."
-    )
 
 
 def _to(resource: Resource) -> dict[str, str]:

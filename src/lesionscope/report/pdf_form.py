@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lesionscope.files import write_atomically
-from lesionscope.report import wording
+from lesionscope.report import phrases, wording
 from lesionscope.report.document import Content
-from lesionscope.report.html_form import Bar, bars, label_bars, reviewed, size_text
 from lesionscope.report.key_image import KeyImage
+from lesionscope.report.phrases import Bar
 from lesionscope.report.response_rows import response_rows
 from lesionscope.report.text import date, moment, person, showable
 
@@ -59,6 +59,7 @@ def pdf(content: Content, images: Mapping[str, KeyImage] | None = None) -> bytes
         page.rule()
         page.text(wording.RESPONSE, size=11, bold=True)
         page.table(response_rows(content["response"]))
+    _meanings(page, phrases.meanings(content["lesions"]))
     for card in content["models"]:
         _model(page, card)
     return page.done()
@@ -196,13 +197,13 @@ class _Page:
             self.paper.rect(x, top, BAR * min(max(bar.share, 0.0), 1.0), BAR_HEIGHT, style="F")
             self.paper.set_xy(x + BAR, y)
             self.paper.cell(11, LINE, f"{bar.percent} %", align="R")
-        if bar.within and bar.within.lstrip("<>").isdigit():
+        if bar.within:
             self.paper.set_text_color(*SOFT)
             self.paper.set_xy(x + BAR + 11, y)
             self.paper.cell(11, LINE, f"{bar.within} %", align="R")
         self.paper.set_xy(MARGIN, y + LINE)
-        if bar.within and not bar.within.lstrip("<>").isdigit():
-            self.text(bar.within, size=6.5, colour=SOFT, left=left + 3, width=width - 3)
+        if bar.why:
+            self.text(bar.why, size=6.5, colour=SOFT, left=left + 3, width=width - 3)
 
     def table(self, rows: Sequence[Sequence[str]]) -> None:
         """Write rows of text in columns; the first row is the heading."""
@@ -242,7 +243,7 @@ def _facts(page: _Page, content: Content) -> None:
             ("Study UID", study.get("study_uid") or ""),
             ("Series UID", study.get("series_uid") or ""),
             ("Report made", f"{moment(content['created'])}, {content['software']}"),
-            ("Reviewed", reviewed(content["review"])),
+            ("Reviewed", phrases.reviewed(content["review"])),
         ]
     )
 
@@ -250,10 +251,8 @@ def _facts(page: _Page, content: Content) -> None:
 def _lesion(page: _Page, entry: Mapping[str, Any], picture: KeyImage | None) -> None:
     page.room(IMAGE + 26 if picture is not None else 40)
     page.rule()
-    answer, labels = entry.get("pathology") or {}, entry.get("labels") or {}
-    shown = "nodes" in answer or any(one["review"] == "unreviewed" for one in entry["findings"])
-    marks = [wording.CHANGED_SINCE] * entry["stale"] + [wording.UNREVIEWED] * shown
-    page.text(f"Lesion {entry['number']}   {size_text(entry)}", size=11, bold=True)
+    marks = [wording.CHANGED_SINCE] * entry["stale"] + [wording.UNREVIEWED] * phrases.is_unreviewed(entry)
+    page.text(f"Lesion {entry['number']}   {phrases.size(entry)}", size=11, bold=True)
     if marks:
         page.text("; ".join(marks), size=7.5, colour=WARN)
     page.text(entry["sentence"], size=10)
@@ -268,7 +267,7 @@ def _lesion(page: _Page, entry: Mapping[str, Any], picture: KeyImage | None) -> 
         bottom = page.paper.get_y()
         page.paper.set_y(top)
         left, width = MARGIN + IMAGE + GAP, page.width - IMAGE - GAP
-    _answers(page, entry, answer, labels, left, width)
+    _answers(page, entry, left, width)
     if page.paper.page_no() == number:
         page.paper.set_y(max(bottom, page.paper.get_y()))
     for sentence in entry["warnings"]:
@@ -286,14 +285,9 @@ def _jpeg(picture: KeyImage) -> io.BytesIO:
     return stream
 
 
-def _answers(
-    page: _Page,
-    entry: Mapping[str, Any],
-    answer: Mapping[str, Any],
-    labels: Mapping[str, Any],
-    left: float,
-    width: float,
-) -> None:
+def _answers(page: _Page, entry: Mapping[str, Any], left: float, width: float) -> None:
+    answer, labels = entry.get("pathology") or {}, entry.get("labels") or {}
+
     def heading(words: str) -> None:
         page.text(words, size=8.5, bold=True, left=left, width=width)
 
@@ -307,16 +301,20 @@ def _answers(
     if "nodes" in answer:
         if answer["unfamiliar"]:
             said(wording.UNFAMILIAR, WARN)
-        for bar in bars(answer):
+        for bar in phrases.bars(answer):
             page.row(bar, left, width)
-        said(f"Familiarity p = {answer['familiarity']:.3g}. {wording.SCORE_MEANING}")
+        if "prediction_set" in answer:
+            page.text(phrases.prediction_set(answer), size=8, left=left, width=width)
+        said(phrases.familiarity(answer))
     if labels or entry["findings"]:
         heading(f"{wording.LABELS}: {labels.get('model') or ''}".rstrip(": "))
     if "refused" in labels:
         said(labels["refused"], WARN)
     if labels.get("unfamiliar"):
         said(wording.UNFAMILIAR, WARN)
-    for title, rows in label_bars(entry):
+    if "scores" in labels and not entry["findings"]:
+        said(phrases.no_label(entry))
+    for title, rows in phrases.label_bars(entry):
         if rows:
             said(title)
         for bar in rows:
@@ -337,6 +335,15 @@ def _places(entry: Mapping[str, Any]) -> str:
                 f"on {one['device']}, {moment(one['created'])}."
             )
     return " ".join([*said, f"Tracking UID {entry['tracking_uid']}."])
+
+
+def _meanings(page: _Page, sentences: Sequence[str]) -> None:
+    if sentences:
+        page.room(30)
+        page.rule()
+        page.text(wording.MEANING, size=9, bold=True)
+    for sentence in sentences:
+        page.text(sentence, size=8)
 
 
 def _model(page: _Page, card: Mapping[str, Any]) -> None:

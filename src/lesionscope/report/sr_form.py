@@ -18,6 +18,7 @@ from lesionscope.files import write_atomically
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.ontology.labels import PRIVATE_SCHEME, Code
+from lesionscope.report import phrases
 from lesionscope.report import sr_codes as codes
 from lesionscope.report import sr_items as items
 from lesionscope.report.dicom_head import (
@@ -29,7 +30,6 @@ from lesionscope.report.dicom_head import (
     stable_uid,
 )
 from lesionscope.report.document import Content
-from lesionscope.report.html_form import reviewed
 from lesionscope.report.response_rows import response_rows
 from lesionscope.report.sr_places import CT_IMAGE, Places
 
@@ -140,16 +140,11 @@ def _observers(readers: Sequence[str]) -> list[Dataset]:
 def _remarks(content: Content) -> list[Dataset]:
     """Say what the whole report rests on: notice, software, review, models, response."""
     rest = {name: value for name, value in content.items() if name not in ("lesions", "study")}
-    cards = [
-        f"{card['title']} ({card['model']}). {card['intended_use']} Limits: {' '.join(card['limits'])} "
-        f"Scope: {card['scope']}. Calibration: {card['calibration']}. Licence: {card['licence']}."
-        for card in content["models"]
-    ]
     return [
         items.text(codes.NOTICE, content["notice"]),
         items.text(codes.SOFTWARE, content["software"]),
-        items.text(codes.REVIEWED, reviewed(content["review"])),
-        *(items.text(codes.MODEL, card) for card in cards),
+        items.text(codes.REVIEWED, phrases.reviewed(content["review"])),
+        *(items.text(codes.MODEL, phrases.card(card)) for card in content["models"]),
         *_response(content),
         items.text(codes.RECORD, json.dumps(rest, allow_nan=False, separators=(",", ":"))),
     ]
@@ -199,6 +194,7 @@ def _groups(entry: Mapping[str, Any], lesion: Lesion, places: Places) -> Iterabl
                     )
                     for node in answer["nodes"]
                 ),
+                items.text(codes.COMMENT, " ".join(phrases.of_tree(answer))),
             ],
         )
 

@@ -18,7 +18,8 @@ NONE_OF_THESE: Final = "None of these"
 UNFAMILIAR: Final = "Unfamiliar: unlike anything this model was trained on"
 UNREVIEWED: Final = "Not reviewed by a reader"
 LEFT_OUT: Final = "No reader has reviewed these scores, so they are left out of this report."
-REVIEWED_BY: Final = "{count} decisions on labels by {readers}, {first} to {last}"
+REVIEWED_BY: Final = "Labels decided on: {count}, by {readers}, {when}"
+NOT_MEASURED: Final = "not measured"
 NOTHING_REVIEWED: Final = "No reader has reviewed the answers in this report."
 STILL_OPEN: Final = "labels shown but not decided on: {count}"
 MINED: Final = "from a report's sentence"
@@ -36,9 +37,18 @@ SCORE_MEANING: Final = (
     "Model scores are whole percents. A class's score is never above that of the class over it; "
     "within its level the classes share 100 % and “none of these” stands apart."
 )
+PREDICTION_SET: Final = "One of these, {level} % of the time: {names}"
+COVERAGE: Final = (
+    "“One of these” is chosen so that the right class is among them in {level} of 100 lesions like those "
+    "that the model was tested on. It promises nothing for this lesion in particular, and nothing for "
+    "lesions unlike those."
+)
+FAMILIARITY: Final = "Familiarity p {p} (small: unlike the training data)."
+MEANING: Final = "How to read the scores"
 LABELS: Final = "Labels"
 GROUPS: Final = {"body part": "Body part", "type": "Type", "attribute": "Attribute"}
-NO_LABEL: Final = "none predicted"
+NO_LABEL: Final = "None predicted."
+LABELS_LEFT_OUT: Final = "No reader has accepted or added one; those that a model predicted are left out."
 CONFLICT: Final = "These exclude each other, yet both are predicted: {one} and {other}."
 LABEL_MEANING: Final = (
     "A label is predicted where its score reaches its own threshold, or where a predicted label implies it; "

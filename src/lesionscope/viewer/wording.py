@@ -63,11 +63,8 @@ NONE_OF_THESE_TIP: Final = (
 NODE_TIP: Final = (
     "{name}\nModel score {percent} %, never above the level over it\nWithin its level {conditional} %"
 )
-PREDICTION_SET: Final = "One of these, {level} % of the time: {names}"
-PREDICTION_SET_TIP: Final = (
-    "Chosen so that the right class is among them in {level} of 100 lesions like those that the model was "
-    "tested on. It promises nothing for this lesion in particular, and nothing for lesions unlike those."
-)
+PREDICTION_SET: Final = words.PREDICTION_SET
+PREDICTION_SET_TIP: Final = words.COVERAGE
 UNFAMILIAR: Final = words.UNFAMILIAR
 UNFAMILIAR_TIP: Final = (
     "The lesion lies far from all training examples (p = {p}). The scores below are shown hatched "

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from lesionscope.report import phrases
 from lesionscope.report import wording as words
 from lesionscope.report.document import Content
-from lesionscope.report.html_form import label_bars, reviewed, size_text
 from lesionscope.report.response_rows import response_rows
 from lesionscope.report.text import date, person, showable
 
@@ -43,7 +43,9 @@ def preview(
     )
     small = f'style="color:{quiet}"'
     parts = [f"<h3>{words.TITLE}</h3>", f"<p><b>{_text(content['notice'])}</b></p>"]
-    parts += [f"<p {small}>{_text(line)}</p>" for line in (named, reviewed(content["review"])) if line]
+    parts += [
+        f"<p {small}>{_text(line)}</p>" for line in (named, phrases.reviewed(content["review"])) if line
+    ]
     for entry in content["lesions"]:
         parts.append(_lesion(entry, images.get(entry["id"]), picture_px, selected, small))
     if "response" in content:
@@ -60,31 +62,31 @@ def _lesion(
 ) -> str:
     anchor = '<a name="selected"></a>' if entry["id"] == selected else ""
     parts = [
-        f"<hr>{anchor}<h4>Lesion {entry['number']} <span {small}>{_text(size_text(entry))}</span></h4>",
+        f"<hr>{anchor}<h4>Lesion {entry['number']} <span {small}>{_text(phrases.size(entry))}</span></h4>",
         f"<p>{_text(entry['sentence'])}</p>",
     ]
     if image is not None:
         data = base64.b64encode(image).decode("ascii")
         parts.append(f'<p><img width="{picture_px}" src="data:image/png;base64,{data}"></p>')
-    for title, rows in label_bars(entry):
+    for title, rows in phrases.label_bars(entry):
         if rows:
             parts.append(f"<p><b>{title}</b>")
             for bar in rows:
                 share = f" {bar.percent} %" if bar.percent else ""
-                parts.append(f"<br>{_text(bar.name)}{share} <span {small}>{_text(bar.within)}</span>")
+                parts.append(f"<br>{_text(bar.name)}{share} <span {small}>{_text(bar.why)}</span>")
             parts.append("</p>")
-    open_labels = any(one["review"] == "unreviewed" for one in entry["findings"])
     tree = entry.get("pathology") or {}
     nodes = sorted(tree.get("nodes", ()), key=lambda node: -node["probability"])
     if nodes:
         said = ", ".join(
             f"{_text(n['name'])} {words.percent(n['probability'])} %" for n in nodes[:SHOWN_NODES]
         )
-        parts.append(f"<p><b>{words.SCORE}</b><br>{said}</p>")
+        chosen = phrases.prediction_set(tree)
+        parts.append(f"<p><b>{words.SCORE}</b><br>{said}{chosen and f'<br>{_text(chosen)}'}</p>")
     for part in (tree, entry.get("labels") or {}):
         if "refused" in part:
             parts.append(f"<p {small}>{_text(part['refused'])}</p>")
-    if nodes or open_labels:
+    if phrases.is_unreviewed(entry):
         parts.append(f"<p><i>{words.UNREVIEWED}</i></p>")
     return "".join(parts)
 
