@@ -1,22 +1,31 @@
 """Values of single DICOM elements, from their raw bytes.
 
 pydicom's own conversion warns about malformed values and quotes them; here one is simply
-absent.
+absent. Numbers are remembered, since the slices of a series share most of theirs.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
+from functools import lru_cache
+from typing import Any, Protocol
 
 
-def raw(dataset: Dataset, tag: int) -> bytes:
+class Elements(Protocol):
+    """What is asked of a data set: pydicom's, or the elements of an ordinary file."""
+
+    def __contains__(self, tag: int) -> bool: ...
+
+    def __getitem__(self, tag: int) -> Any: ...
+
+    def get_item(self, tag: int) -> Any:
+        """Return an element unconverted: its bytes, or something that has them as ``value``."""
+
+
+def raw(dataset: Elements, tag: int) -> bytes:
     """Return an element's bytes; ``b""`` where it is absent or no plain value."""
-    item = dataset.get_item(tag) if tag in dataset else None
-    value = getattr(item, "value", None)
+    item = dataset.get_item(tag) if tag in dataset else b""
+    value = item if isinstance(item, bytes) else getattr(item, "value", b"")
     return value if isinstance(value, bytes) else b""
 
 
@@ -25,18 +34,23 @@ def plain(value: bytes) -> str:
     return value.decode("latin-1").strip(" \0\r\n\t")
 
 
-def text(dataset: Dataset, tag: int) -> str:
+def text(dataset: Elements, tag: int) -> str:
     """Return an element as plain text (codes, UIDs, dates)."""
     return plain(raw(dataset, tag))
 
 
-def texts(dataset: Dataset, tag: int) -> tuple[str, ...]:
+def texts(dataset: Elements, tag: int) -> tuple[str, ...]:
     """Return a multi-valued element as plain texts."""
-    value = text(dataset, tag)
-    return tuple(part.strip() for part in value.split("\\")) if value else ()
+    return _parts(raw(dataset, tag))
 
 
-def words(dataset: Dataset, tag: int) -> str:
+@lru_cache(1024)
+def _parts(value: bytes) -> tuple[str, ...]:
+    whole_text = plain(value)
+    return tuple(part.strip() for part in whole_text.split("\\")) if whole_text else ()
+
+
+def words(dataset: Elements, tag: int) -> str:
     """Return an element meant for people, in the character set the file names."""
     value = raw(dataset, tag)
     if not value:
@@ -52,10 +66,15 @@ def words(dataset: Dataset, tag: int) -> str:
         return plain(value)
 
 
-def floats(dataset: Dataset, tag: int, count: int = 1) -> tuple[float, ...] | None:
+def floats(dataset: Elements, tag: int, count: int = 1) -> tuple[float, ...] | None:
     """Return a decimal string's numbers; ``None`` unless there are ``count``, all finite."""
+    return _numbers(raw(dataset, tag), count)
+
+
+@lru_cache(1024)
+def _numbers(value: bytes, count: int) -> tuple[float, ...] | None:
     try:
-        values = tuple(float(part) for part in texts(dataset, tag))
+        values = tuple(float(part) for part in _parts(value))
     except ValueError:
         return None
     if len(values) < count or not all(math.isfinite(value) for value in values):
@@ -63,17 +82,16 @@ def floats(dataset: Dataset, tag: int, count: int = 1) -> tuple[float, ...] | No
     return values[:count]
 
 
-def whole(dataset: Dataset, tag: int) -> int | None:
+def whole(dataset: Elements, tag: int) -> int | None:
     """Return an integer string's number."""
     values = floats(dataset, tag)
     return int(values[0]) if values and abs(values[0]) < 1 << 53 else None
 
 
-def number(dataset: Dataset, tag: int, *, signed: bool = False) -> int | None:
+def number(dataset: Elements, tag: int, *, signed: bool = False) -> int | None:
     """Return a binary 16- or 32-bit integer (US, SS, UL)."""
-    item = dataset.get_item(tag) if tag in dataset else None
-    value = getattr(item, "value", None)
-    if not isinstance(value, bytes) or len(value) not in (2, 4):
+    value = raw(dataset, tag)
+    if len(value) not in (2, 4):
         return None
-    little = getattr(item, "is_little_endian", True)
+    little = getattr(dataset.get_item(tag), "is_little_endian", True)
     return int.from_bytes(value, "little" if little else "big", signed=signed)

@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +44,15 @@ def has_geometry(item: Slice) -> bool:
     frame = item.frame
     if frame.position is None or frame.orientation is None or frame.spacing is None:
         return False
-    row, column = np.array(frame.orientation[:3]), np.array(frame.orientation[3:])
+    return _upright(frame.orientation) and min(frame.spacing) > 0
+
+
+@lru_cache(256)
+def _upright(orientation: tuple[float, ...]) -> bool:
+    """Whether rows and columns are unit vectors at right angles, to a hundredth."""
+    row, column = np.array(orientation[:3]), np.array(orientation[3:])
     unit = abs(np.linalg.norm(row) - 1) < 1e-2 and abs(np.linalg.norm(column) - 1) < 1e-2
-    return bool(unit and abs(row @ column) < 1e-2 and min(frame.spacing) > 0)
+    return bool(unit and abs(row @ column) < 1e-2)
 
 
 def is_localizer(item: Slice) -> bool:
@@ -73,6 +80,8 @@ def _same_plane(one: Slice, other: Slice) -> bool:
         return False
     assert one.frame.spacing and other.frame.spacing
     assert one.frame.orientation and other.frame.orientation
+    if (one.frame.spacing, one.frame.orientation) == (other.frame.spacing, other.frame.orientation):
+        return True
     return bool(
         np.allclose(one.frame.spacing, other.frame.spacing, rtol=1e-3, atol=0)
         and np.allclose(one.frame.orientation, other.frame.orientation, rtol=0, atol=ORIENTATION_TOLERANCE)

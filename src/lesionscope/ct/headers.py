@@ -14,7 +14,9 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lesionscope.ct.elements import floats, number, plain, text, texts, whole, words
+from lesionscope.ct.elements import Elements, floats, number, plain, text, texts, whole, words
+from lesionscope.ct.quick_header import PIXEL_DATA as PIXEL_DATA
+from lesionscope.ct.quick_header import quick_elements
 from lesionscope.ct.sources import FileReader, FileRef
 from lesionscope.ct.volume import Patient
 
@@ -36,7 +38,6 @@ MAX_FILE_VOXELS = 1 << 30
 MAX_FRAMES = 1 << 16
 
 _PREAMBLE = 128
-PIXEL_DATA = 0x7FE00010
 _PIXEL_TAGS = (0x7FE00008, 0x7FE00009, PIXEL_DATA)
 _LONG_VRS = frozenset(
     (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
@@ -172,6 +173,7 @@ _TAGS = [
     0x00280100, 0x00280101, 0x00280102, 0x00280103, 0x00280120, 0x00281052, 0x00281053, 0x00281054,
     0x00282110, 0x52009229, 0x52009230,
 ]  # fmt: skip
+_WANTED = frozenset(_TAGS)
 
 
 def looks_like_dicom(head: bytes) -> bool:
@@ -204,6 +206,11 @@ def read_header(reader: FileReader, file: FileRef) -> Header:
         syntax, start, media_class = _file_meta(head)
         if media_class == _DICOMDIR_CLASS:
             raise Unreadable("a DICOMDIR (an index of files), not an image")
+        if syntax in (IMPLICIT_LITTLE, EXPLICIT_LITTLE):
+            quick = quick_elements(head, start, implicit=syntax == IMPLICIT_LITTLE, wanted=_WANTED)
+            if quick is not None:
+                stop = _Stop(PIXEL_DATA, quick.pixel_length, quick.pixels_at)
+                return _header(file, quick, syntax, stop, 0, start)
         if syntax == DEFLATED:
             data, offset = inflate(reader.read(file, start), MAX_HEADER_BYTES), 0
             dataset, stop = _parse(data, syntax)
@@ -314,7 +321,7 @@ def _parse(data: bytes, syntax: str) -> tuple[Dataset, _Stop]:
     return dataset, stop
 
 
-def _header(file: FileRef, dataset: Dataset, syntax: str, stop: _Stop, offset: int, body: int) -> Header:
+def _header(file: FileRef, dataset: Elements, syntax: str, stop: _Stop, offset: int, body: int) -> Header:
     from lesionscope.ct.multiframe import frames_of
 
     sop_class = text(dataset, 0x00080016)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lesionscope.ct.decode import BadFrame, FrameDecoder
 from lesionscope.ct.grouping import describe_bad, plan
+from lesionscope.ct.quick_pixels import read_ordinary
 from lesionscope.ct.series import SeriesInfo, Slice
 from lesionscope.ct.sources import FileReader
 from lesionscope.ct.volume import CTVolume, Finding
@@ -30,6 +31,8 @@ def load_slices(
 ) -> CTVolume:
     """Decode a DICOM series' slices, each with its own rescale, into one array.
 
+    Ordinary slices are read together first; those that need care follow, one at a time.
+
     Raises
     ------
     InputError
@@ -49,7 +52,8 @@ def load_slices(
     bad: dict[int, BadFrame] = {}
     clamped = 0
     with FrameDecoder(reader) as decoder:
-        for k, item in enumerate(series.slices):
+        for k in read_ordinary(hu, series.slices, progress, cancel):
+            item = series.slices[k]
             if cancel is not None:
                 cancel.check()
             progress(k, count, "Reading slices")

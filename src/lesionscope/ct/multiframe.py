@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from lesionscope.ct.elements import floats, number, text, texts, whole
+from lesionscope.ct.elements import Elements, floats, number, text, texts, whole
 from lesionscope.ct.headers import Frame, Unreadable
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
 
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230
 _PLANE_POSITION, _PLANE_ORIENTATION, _PIXEL_MEASURES = 0x00209113, 0x00209116, 0x00289110
 _VALUE_TRANSFORMATION, _FRAME_CONTENT, _CT_FRAME_TYPE = 0x00289145, 0x00209111, 0x00189329
 
 
-def frames_of(dataset: Dataset, count: int) -> tuple[Frame, ...]:
+def frames_of(dataset: Elements, count: int) -> tuple[Frame, ...]:
     """Return the facts of each frame, from the functional groups where there are any.
 
     A value is looked for in the frame's own group, then in the shared groups, then at
@@ -45,7 +40,7 @@ def frames_of(dataset: Dataset, count: int) -> tuple[Frame, ...]:
     for index in range(count):
         group = own[index] if own else shared
 
-        def macro(tag: int, group: Dataset = group) -> Dataset:
+        def macro(tag: int, group: Elements = group) -> Elements:
             for place in (group, shared):
                 items = _items(place, tag)
                 if items:
@@ -66,7 +61,7 @@ def frames_of(dataset: Dataset, count: int) -> tuple[Frame, ...]:
     return tuple(frames)
 
 
-def _items(place: Dataset, tag: int) -> list[Dataset]:
+def _items(place: Elements, tag: int) -> list[Elements]:
     """Return a sequence's items; none where it is absent."""
     if tag not in place:
         return []
@@ -75,12 +70,12 @@ def _items(place: Dataset, tag: int) -> list[Dataset]:
 
 
 def _frame(
-    place: Dataset,
-    plane: Dataset,
-    measures: Dataset,
-    transformation: Dataset,
-    content: Dataset,
-    kind: Dataset,
+    place: Elements,
+    plane: Elements,
+    measures: Elements,
+    transformation: Elements,
+    content: Elements,
+    kind: Elements,
     index: int,
 ) -> Frame:
     position = floats(place, 0x00200032, 3)
