@@ -1,0 +1,278 @@
+"""A lesion detector's package: a folder with a card, weights and two ONNX graphs.
+
+What is between the graphs, and after the second, is arithmetic on boxes, and done outside of them:
+
+1. :class:`~.detector.inputs.DetectorInput` makes a picture of a slice and its neighbours.
+2. ``proposals.onnx``: ``slices`` ``(1, 3, h, w)`` → ``maps`` ``(1, c, h/t, w/t)``, and for each of the
+   a = 9 · h/t · w/t anchors ``logits`` ``(1, a)`` and ``deltas`` ``(1, a, 4)``; t is the network's stride.
+3. The ``before_nms`` best anchors are moved by their deltas, clipped to the picture, dropped where a side
+   is below ``shortest``, and suppressed at ``proposal_nms``: at most ``after_nms`` are left.
+4. ``head.onnx``: ``maps`` and those ``boxes`` ``(p, 4)`` → ``logits`` ``(p, 1 + C)``, none of them first,
+   and ``deltas`` ``(p, C, 4)`` in units of ``head_scale``.
+5. Each category's boxes above ``least`` are moved, clipped and suppressed at ``final_nms``; the ``most``
+   best of all are the answer.
+
+All arrays are float32 and boxes in the picture's pixels. The arithmetic is written down in ``detector/``
+(``boxes.py``, ``anchors.py``, ``network.py``) with torch, which nothing here loads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from lesionscope.errors import InputError
+from lesionscope.models.card import Section
+from lesionscope.models.detector.inputs import DetectorInput
+from lesionscope.models.detector.spec import DetectorSpec
+from lesionscope.models.package import (
+    BUNDLED,
+    CARD,
+    package_folders,
+    read_card,
+    sha256_of,
+    task_of,
+    user_folder,
+    verify_files,
+)
+
+TASK = "detection"
+DEFAULT = "detector-demo"
+FILES = {"weights": "weights.safetensors", "proposals": "proposals.onnx", "head": "head.onnx"}
+"""File names by their key in the card's ``sha256`` section."""
+PROPOSALS_INPUTS, PROPOSALS_OUTPUTS = ("slices",), ("maps", "logits", "deltas")
+HEAD_INPUTS, HEAD_OUTPUTS = ("maps", "boxes"), ("logits", "deltas")
+
+
+@dataclass(frozen=True)
+class DetectionRules:
+    """What is done with the graphs' answers, see above.
+
+    Parameters
+    ----------
+    before_nms, after_nms, proposal_nms, shortest
+        Of a slice's proposals: how many, how many are left, the overlap that two may have, pixels of the
+        shorter side.
+    head_scale
+        Units of the head's deltas.
+    final_nms
+        Overlap that two boxes of a category may have.
+    least, most
+        Score that a candidate needs where nobody asks for another, and how many a slice may have.
+    """
+
+    before_nms: int = 2000
+    after_nms: int = 300
+    proposal_nms: float = 0.7
+    shortest: float = 16.0
+    head_scale: tuple[float, float, float, float] = (0.1, 0.1, 0.2, 0.2)
+    final_nms: float = 0.3
+    least: float = 0.5
+    most: int = 5
+
+    def __post_init__(self) -> None:
+        shares = (self.proposal_nms, self.final_nms)
+        if not all(0 < share <= 1 for share in shares) or not 0 <= self.least < 1:
+            raise ValueError("overlaps and scores must be shares")
+        if min(self.before_nms, self.after_nms, self.most) < 1 or self.shortest <= 0:
+            raise ValueError("before_nms, after_nms, most and shortest must be positive")
+        if len(self.head_scale) != 4 or min(self.head_scale) <= 0:
+            raise ValueError("head_scale must be four positive numbers")
+
+
+@dataclass(frozen=True)
+class DetectorCard:
+    """One lesion detector, described.
+
+    ``categories`` are the kinds of lesion that it tells apart, one for a detector that tells none;
+    ``padding_px`` is how far its boxes reach beyond a lesion, in pixels of the slice.
+    """
+
+    name: str
+    version: str
+    task: str
+    title: str
+    demonstration: bool
+    scope: str
+    intended_use: str
+    limits: tuple[str, ...]
+    categories: tuple[str, ...]
+    padding_px: float
+    input: DetectorInput
+    network: DetectorSpec
+    rules: DetectionRules
+    opset: int
+    training_data: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    licence: str
+    sha256: Mapping[str, str]
+
+    def as_json(self) -> str:
+        """Return ``card.json``'s text; refuses numbers that JSON has no word for (NaN)."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+@dataclass(frozen=True)
+class DetectorPackage:
+    """An opened package: its folder and its card, already checked for form."""
+
+    folder: Path
+    card: DetectorCard
+
+    @property
+    def name(self) -> str:
+        """Name by which it is found."""
+        return self.card.name
+
+    @property
+    def proposals_path(self) -> Path:
+        """The ONNX graph from a picture to maps and what each anchor is worth."""
+        return self.folder / FILES["proposals"]
+
+    @property
+    def head_path(self) -> Path:
+        """The ONNX graph that judges proposals."""
+        return self.folder / FILES["head"]
+
+    @property
+    def weights_path(self) -> Path:
+        """The safetensors weights."""
+        return self.folder / FILES["weights"]
+
+    @property
+    def sha256(self) -> str:
+        """A digest of the whole package: the card's, which holds the other files' digests."""
+        return sha256_of(self.folder / CARD)
+
+    def verify(self) -> None:
+        """Compare every file with the digest in the card.
+
+        Raises
+        ------
+        InputError
+            A file is missing, unreadable, or not the one the card was made for.
+        """
+        verify_files(self.folder, FILES, self.card.sha256)
+
+
+def open_detector_package(folder: str | Path) -> DetectorPackage:
+    """Open a package folder: read its card, check that its files are there.
+
+    Raises
+    ------
+    InputError
+        No folder, no card, another task's, a card that can't be understood, a missing file.
+    """
+    folder = Path(folder)
+    if (task := task_of(folder)) not in (TASK, None):
+        raise InputError(f"{folder} is a package for the task '{task}', not '{TASK}'.")
+    return DetectorPackage(folder, card_from_dict(read_card(folder, FILES), str(folder / CARD)))
+
+
+def find_detector_package(name_or_path: str | Path | None = None) -> DetectorPackage:
+    """Return one package: by path, by name (the user's before the bundled), or the default.
+
+    Raises
+    ------
+    InputError
+        There is none, or it can't be opened.
+    """
+    wanted = DEFAULT if name_or_path is None else name_or_path
+    if (Path(wanted) / CARD).is_file():
+        return open_detector_package(wanted)
+    for folder in (user_folder(), BUNDLED):
+        if (folder / wanted / CARD).is_file():
+            return open_detector_package(folder / wanted)
+    names = ", ".join(dict.fromkeys(folder.name for folder in package_folders(TASK))) or "none"
+    raise InputError(
+        f"There is no lesion detector named '{wanted}'; installed: {names}. "
+        "Give one of these names or the path of a package folder."
+    )
+
+
+def detector_packages(folders: Sequence[Path] | None = None) -> tuple[DetectorPackage, ...]:
+    """Return the lesion detectors that open, by default the user's, then the bundled ones."""
+    found = []
+    for folder in package_folders(TASK, folders):
+        with contextlib.suppress(InputError):
+            found.append(open_detector_package(folder))
+    return tuple(found)
+
+
+def card_from_dict(data: object, origin: str) -> DetectorCard:
+    """Read a card; ``origin`` names the file in errors.
+
+    Raises
+    ------
+    InputError
+        Anything missing, unknown, ill-typed, or at odds with the rest.
+    """
+    top = Section(data, origin, "")
+    top.only({one.name for one in fields(DetectorCard)})
+    if top.text("task") != TASK:
+        raise top.refuse("task", f"'{TASK}'")
+    sha256 = Section(top.data["sha256"], origin, "'sha256'")
+    sha256.only(set(FILES))
+    network = _network(Section(top.data["network"], origin, "'network'"))
+    categories = top.texts("categories")
+    if len(categories) != network.categories:
+        raise top.refuse("categories", f"{network.categories} texts, as many as the network answers for")
+    padding = top.number("padding_px")
+    if padding < 0:
+        raise top.refuse("padding_px", "0 or more")
+    try:
+        given = DetectorInput.from_dict(top.mapping("input"))
+    except (ValueError, TypeError) as error:
+        raise top.refuse("input", f"what this version can do ({error})") from error
+    return DetectorCard(
+        name=top.text("name"),
+        version=top.text("version"),
+        task=TASK,
+        title=top.text("title"),
+        demonstration=top.truth("demonstration"),
+        scope=top.text("scope"),
+        intended_use=top.text("intended_use"),
+        limits=top.texts("limits"),
+        categories=categories,
+        padding_px=padding,
+        input=given,
+        network=network,
+        rules=_rules(Section(top.data["rules"], origin, "'rules'")),
+        opset=top.whole("opset"),
+        training_data=top.mapping("training_data"),
+        metrics=top.mapping("metrics"),
+        licence=top.text("licence"),
+        sha256={key: sha256.text(key) for key in FILES},
+    )
+
+
+def _network(section: Section) -> DetectorSpec:
+    section.only({one.name for one in fields(DetectorSpec)})
+    return DetectorSpec(
+        width=section.number("width"),
+        categories=section.whole("categories"),
+        pool4=section.truth("pool4"),
+        hidden=section.whole("hidden"),
+    )
+
+
+def _rules(section: Section) -> DetectionRules:
+    section.only({one.name for one in fields(DetectionRules)})
+    a, b, c, d = section.numbers("head_scale", 4)
+    try:
+        return DetectionRules(
+            before_nms=section.whole("before_nms"),
+            after_nms=section.whole("after_nms"),
+            proposal_nms=section.number("proposal_nms"),
+            shortest=section.number("shortest"),
+            head_scale=(a, b, c, d),
+            final_nms=section.number("final_nms"),
+            least=section.number("least"),
+            most=section.whole("most"),
+        )
+    except ValueError as error:
+        raise InputError(f"{section.place}: {error}; install the model package again.") from error
