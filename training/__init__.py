@@ -9,9 +9,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lesionscope.errors import UsageError
 from lesionscope.progress import CancelToken, Progress, silent
 
 if TYPE_CHECKING:
+    from .deeplesion.categories.pipeline import CategoriesResult
     from .hmlc.pipeline import TrainingResult as XrayResult
     from .lesanet.pipeline import TrainingResult as LabelResult
     from .radpath.pipeline import TrainingResult
@@ -43,7 +45,7 @@ def run(
     out: str | Path = "runs/radpath",
     progress: Progress = silent,
     cancel: CancelToken | None = None,
-) -> TrainingResult | RelationResult | LabelResult | XrayResult:
+) -> TrainingResult | RelationResult | LabelResult | XrayResult | CategoriesResult:
     """Train a recipe and package the result; a run that was stopped goes on where it was.
 
     Parameters
@@ -53,7 +55,8 @@ def run(
     overrides
         ``["optimisation.lr=0.003", "epochs=5"]`` or a mapping.
     out
-        Folder for ``checkpoint.pt``, ``log.jsonl``, ``metrics.json`` and ``package/``.
+        Folder for ``checkpoint.pt``, ``log.jsonl``, ``metrics.json`` and ``package/`` (of a search for
+        categories: ``categories.csv``).
 
     Raises
     ------
@@ -61,6 +64,7 @@ def run(
         The recipe, a change to it, or the data can't be used.
     """
     wait_without_spinning()
+    from .deeplesion.categories.recipe import CategoriesRecipe
     from .hmlc.recipe import HmlcRecipe
     from .lesanet.recipe import LesaNetRecipe
     from .radpath.pipeline import train
@@ -80,6 +84,10 @@ def run(
         from .hmlc.pipeline import train as train_xrays
 
         return train_xrays(loaded, Path(out), progress, cancel)
+    if isinstance(loaded, CategoriesRecipe):
+        from .deeplesion.categories.pipeline import train as find_categories
+
+        return find_categories(loaded, Path(out), progress, cancel)
     return train(loaded, Path(out), progress, cancel)
 
 
@@ -106,8 +114,14 @@ def evaluate(
     -------
     dict
         The figures, as ``metrics.json`` and the card's ``metrics`` → ``test`` have them.
+
+    Raises
+    ------
+    InputError, UsageError
+        The recipe, a change to it, the package or the data can't be used.
     """
     wait_without_spinning()
+    from .deeplesion.categories.recipe import CategoriesRecipe
     from .hmlc.recipe import HmlcRecipe
     from .lesanet.recipe import LesaNetRecipe
     from .radpath.evaluate import evaluate as score
@@ -127,4 +141,9 @@ def evaluate(
         from .hmlc.evaluate import evaluate as score_xrays
 
         return score_xrays(loaded, Path(checkpoint), Path(out), progress, cancel)
+    if isinstance(loaded, CategoriesRecipe):
+        raise UsageError(
+            f"The recipe '{loaded.name}' finds categories, which have no test split: its metrics.json has "
+            "every round's figures."
+        )
     return score(loaded, Path(checkpoint), Path(out), progress, cancel)

@@ -19,12 +19,13 @@ import yaml
 from lesionscope.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from ..deeplesion.categories.recipe import CategoriesRecipe
     from ..hmlc.recipe import HmlcRecipe
     from ..lesanet.recipe import LesaNetRecipe
     from ..radpath.recipe import RadPathRecipe
     from ..relations.recipe import RelationRecipe
 
-    Recipe = RadPathRecipe | RelationRecipe | LesaNetRecipe | HmlcRecipe
+    Recipe = RadPathRecipe | RelationRecipe | LesaNetRecipe | HmlcRecipe | CategoriesRecipe
 
 FOLDER = Path(__file__).parent
 Overrides = Mapping[str, object] | Iterable[str]
@@ -105,9 +106,13 @@ def _task(name: object, path: Path) -> tuple[type, Callable[[Any], Any]]:
         from ..hmlc.recipe import HmlcRecipe
 
         return HmlcRecipe, lambda recipe: recipe
+    if name == "deeplesion-categories":
+        from ..deeplesion.categories.recipe import CategoriesRecipe
+
+        return CategoriesRecipe, lambda recipe: recipe
     raise InputError(
         f"{path} is not a recipe for a task this version knows: it needs 'task: radpath', 'task: relation', "
-        "'task: lesanet' or 'task: hmlc'."
+        "'task: lesanet', 'task: hmlc' or 'task: deeplesion-categories'."
     )
 
 

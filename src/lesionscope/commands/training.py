@@ -17,7 +17,8 @@ def _training() -> Any:
 def train(arguments: argparse.Namespace) -> int:
     """Train a recipe; a run that was stopped goes on where it was."""
     result = _training().run(arguments.recipe, arguments.settings, arguments.out, terminal_progress())
-    print(result.package.folder)
+    # A search for categories makes a table, every other recipe a package.
+    print(result.package.folder if hasattr(result, "package") else result.categories)
     return 0
 
 
