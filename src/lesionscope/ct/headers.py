@@ -206,7 +206,7 @@ def read_header(reader: FileReader, file: FileRef) -> Header:
         syntax, start, media_class = _file_meta(head)
         if media_class == _DICOMDIR_CLASS:
             raise Unreadable("a DICOMDIR (an index of files), not an image")
-        if syntax in (IMPLICIT_LITTLE, EXPLICIT_LITTLE):
+        if syntax not in ("", DEFLATED, EXPLICIT_BIG) and _standard(syntax):
             quick = quick_elements(head, start, implicit=syntax == IMPLICIT_LITTLE, wanted=_WANTED)
             if quick is not None:
                 stop = _Stop(PIXEL_DATA, quick.pixel_length, quick.pixels_at)
