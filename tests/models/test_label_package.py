@@ -162,3 +162,16 @@ def test_the_doctor_checks_label_packages_too(
     (copy / "model.onnx").write_bytes(b"changed")
     (bad,) = [check for check in doctor._models(config.load()) if not check.ok]
     assert bad.name == "model tiny-labels" and "changed or damaged" in bad.found
+
+
+def test_scoring_a_package_again_leaves_its_embeddings_their_bank(copy: Path) -> None:
+    before = open_label_package(copy)
+    whole = before.sha256
+    card = json.loads((copy / "card.json").read_text())
+    (copy / "card.json").write_text(json.dumps(card | {"metrics": {"test": "again"}}))
+    after = open_label_package(copy)
+    assert after.sha256 != whole
+    assert after.embedding_sha256 == before.embedding_sha256
+    other = dict(card["sha256"]) | {"onnx": "0" * 64}
+    (copy / "card.json").write_text(json.dumps(card | {"sha256": other}))
+    assert open_label_package(copy).embedding_sha256 != before.embedding_sha256

@@ -96,10 +96,10 @@ def test_phantoms_are_built_asked_and_shown(
 
     assert main(["bank", "show", "mine"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert (shown["lesions"], shown["package"]["sha256"]) == (9, package.sha256)
+    assert (shown["lesions"], shown["package"]["sha256"]) == (9, package.embedding_sha256)
 
     made = cohort("train", 9, body_of=BlockBody, workers=1)
-    with Bank.open(bank, package.sha256) as opened:
+    with Bank.open(bank, package.embedding_sha256) as opened:
         for number, row in enumerate(made.rows):
             lesion = opened.lesion(f"phantom:train/{row['patient']}/{row['lesion']}")
             names = {name for name, true in zip(load_labels().core, made.labels[number], strict=True) if true}
@@ -166,7 +166,7 @@ def test_deeplesions_layout_is_built(tmp_path: Path, data: Path, package: LabelP
     build = ["bank", "build", "--package", str(package.folder), "--out", str(bank), "--from", str(root)]
     assert main(build) == 0
     reports = [json.loads(line) for line in (root / "reports.jsonl").read_text().splitlines()]
-    with Bank.open(bank, package.sha256) as opened:
+    with Bank.open(bank, package.embedding_sha256) as opened:
         assert len(opened) == len(reports)
         assert opened.patients() == 2
         for report in reports:

@@ -19,7 +19,7 @@ LARGEST = 14_000_000
 
 @pytest.fixture(scope="module")
 def bank() -> Iterator[Bank]:
-    found = bank_for(find_label_package(PACKAGES / DEFAULT).sha256, [BUNDLED])
+    found = bank_for(find_label_package(PACKAGES / DEFAULT).embedding_sha256, [BUNDLED])
     assert found is not None, "the bundled bank was made with another package: build it again"
     with found:
         yield found

@@ -66,7 +66,7 @@ def query(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--k must be in 1…{MOST}.")
     package = find_label_package(arguments.package)
     settings = config.load()
-    with Bank.open(bank_folder(arguments.bank), package.sha256) as bank:
+    with Bank.open(bank_folder(arguments.bank), package.embedding_sha256) as bank:
         volume = open_ct(arguments.path, arguments.series, progress=terminal_progress())
         marked = lesion_of(arguments.lesions[0], volume.geometry)
         lesion = measured(volume, marked, wanted=settings.click_box).lesion

@@ -35,9 +35,9 @@ def open_to_fill(folder: Path, package: LabelPackage) -> Bank:
     """
     if not (folder / TABLES).is_file():
         card = package.card
-        owner = BankPackage(card.name, card.version, package.sha256)
+        owner = BankPackage(card.name, card.version, package.embedding_sha256)
         return Bank.create(folder, owner, LesaNetSpec.from_dict(card.network).embedding_length)
-    bank = Bank.open(folder, package.sha256, writable=True)
+    bank = Bank.open(folder, package.embedding_sha256, writable=True)
     try:
         bank.verify()
     except BaseException:

@@ -110,7 +110,7 @@ def open_label_reader(
         threads=settings.threads,
         unfamiliar_below=settings.unfamiliar_below,
     )
-    return LabelReader(predictor, bank_for(package.sha256))
+    return LabelReader(predictor, bank_for(package.embedding_sha256))
 
 
 def _default() -> LabelPackage | None:

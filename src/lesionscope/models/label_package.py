@@ -145,6 +145,12 @@ class LabelPackage:
         """A digest of the whole package: the card's, which holds the other files' digests."""
         return sha256_of(self.folder / CARD)
 
+    @cached_property
+    def embedding_sha256(self) -> str:
+        """A digest of what makes an embedding: network and preprocessing, not the scores on the card."""
+        parts = [self.card.preprocessing, {name: self.card.sha256[name] for name in FILES}]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
     def verify(self) -> None:
         """Compare every file with the digest in the card.
 

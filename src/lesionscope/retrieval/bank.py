@@ -103,8 +103,8 @@ class Bank:
         folder
             Its folder.
         package_sha256
-            The model package whose embeddings will be asked about or appended; ``None`` only to look at
-            what it holds.
+            The model package whose embeddings will be asked about or appended (``embedding_sha256``);
+            ``None`` only to look at what it holds.
         writable
             Whether to append, which one process can do at a time.
 

@@ -83,7 +83,7 @@ appends = Table(
 
 @dataclass(frozen=True)
 class BankPackage:
-    """The model package whose embeddings a bank holds."""
+    """The model package whose embeddings a bank holds; ``sha256`` is of what makes an embedding."""
 
     name: str
     version: str
