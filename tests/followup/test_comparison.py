@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +12,9 @@ from scipy.spatial.transform import Rotation
 
 from lesionscope import sample_data
 from lesionscope.ct.scan import open_ct
-from lesionscope.errors import LesionscopeError
-from lesionscope.followup import kept
-from lesionscope.followup.comparison import Choices, Comparison, MarkedStudy
-from lesionscope.followup.kept import KeptChoices, choices_from_dict, choices_to_dict, default_path
-from lesionscope.followup.pairing import Pairing, Verdict, propose
+from lesionscope.followup.choices import Choices, choices_from_dict, choices_to_dict
+from lesionscope.followup.comparison import Comparison, MarkedStudy
+from lesionscope.followup.pairing import Verdict, propose
 from lesionscope.followup.response import Outcome, Role, Seen
 from lesionscope.followup.rigid import Rigid
 from lesionscope.followup.sample import drawn
@@ -224,6 +222,50 @@ def test_the_organ_that_labels_name(labels: tuple[str, ...], site: Site) -> None
     assert all("nodule" not in part for part in body_parts(labels))
 
 
+# -- several visits ----------------------------------------------------------------------------
+
+
+def visit(date: str, *lesions: Lesion, earlier: tuple[Comparison, ...] = (), **more: Any) -> Comparison:
+    """A visit after the baseline of :func:`two`, every pair confirmed."""
+    pairing = propose(two().baseline.lesions, lesions, Rigid())
+    choices = Choices(pairing, **more)
+    return confirmed(Comparison(two().baseline, MarkedStudy(date, lesions), choices, earlier))
+
+
+def test_the_nadir_may_be_a_visit_between() -> None:
+    between = visit("20260201", lesion("a1", 1, 20, 15, 1), lesion("n1", 2, 28, 12, 201))
+    now = visit("20260406", lesion("a2", 1, 24, 20, 1), lesion("n2", 2, 28, 15, 201), earlier=(between,))
+    table = now.response
+    assert [one.date for one in table.visits] == ["20260105", "20260201", "20260406"]
+    assert [one.sum_mm for one in table.visits] == [70, 32, 39]
+    # 39 is 44 % below the baseline, and 7 mm or 22 % above the visit between.
+    assert [one.overall for one in table.visits] == [None, PR, PD]
+    assert (table.visits[2].nadir_mm, replace(now, earlier=()).response.visits[1].overall) == (32, PR)
+
+
+def test_a_visit_between_that_is_not_decided_is_no_nadir() -> None:
+    between = visit("20260201", lesion("a1", 1, 20, 15, 1))  # of the node nobody said anything
+    now = visit("20260406", lesion("a2", 1, 24, 20, 1), lesion("n2", 2, 28, 15, 201), earlier=(between,))
+    assert [one.complete for one in now.response.visits] == [True, False, True]
+    assert (now.response.visits[2].nadir_mm, now.response.visits[2].overall) == (70, PR)
+
+
+def test_a_lesion_that_was_new_at_a_visit_between_stays_progression() -> None:
+    both = lesion("a1", 1, 20, 15, 1), lesion("n1", 2, 28, 12, 201)
+    between = visit("20260201", *both, lesion("x", 3, 9, 8, 400), news={"x": True})
+    now = visit("20260406", *both, earlier=(between,))
+    assert [one.overall for one in now.response.visits] == [None, PD, PD]
+    assert [one.name for one in now.response.of_role(Role.NEW)] == ["New lesion 3 (visit 2)"]
+
+
+def test_targets_and_places_of_the_last_visit_count_at_all() -> None:
+    both = lesion("a1", 1, 20, 15, 1), lesion("n1", 2, 28, 12, 201)
+    between = visit("20260201", *both, targets=("a",))
+    now = visit("20260406", *both, earlier=(between,), targets=("n",), sites={"n": LIVER})
+    assert [one.sum_mm for one in now.response.visits] == [30, 28, 28]
+    assert now.choices.for_another_visit == Choices(targets=("n",), sites={"n": LIVER})
+
+
 # -- on disk ----------------------------------------------------------------------------------
 
 
@@ -238,63 +280,6 @@ def test_choices_survive_the_disk_exactly() -> None:
     assert choices_from_dict(json.loads(json.dumps(choices_to_dict(choices)))) == choices
 
 
-def test_each_step_is_on_disk_and_can_be_undone_after_a_restart(tmp_path: Path) -> None:
-    path = tmp_path / "here" / "c.json"
-    first, second = Choices().with_fate("a", Seen.GONE), some_choices()
-    one = KeptChoices(path)
-    assert not one.can_undo
-    one.record(first)
-    one.record(second)
-    one.record(second)  # changes nothing, so it is no step
-    one.close()
-    again = KeptChoices(path)
-    assert again.choices == second
-    assert again.undo() == first and again.undo() == Choices() and not again.can_undo
-    again.close()
-    third = KeptChoices(path)
-    assert third.choices == Choices() and third.redo() == first
-    third.record(Choices(targets=()))
-    assert not third.can_redo
-    third.close()
-
-
-def test_one_writer_and_readers_that_say_so(tmp_path: Path) -> None:
-    path = tmp_path / "c.json"
-    writer = KeptChoices(path)
-    writer.record(some_choices())
-    reader = KeptChoices(path)
-    assert reader.choices == some_choices() and "another window" in reader.notice
-    with pytest.raises(LesionscopeError, match="another window"):
-        reader.record(Choices())
-    assert reader.choices == some_choices()
-    writer.close()
-    reader.close()
-
-
-@pytest.mark.parametrize("content", ["{", "[]", '{"version": 1, "place": 3, "steps": []}', '{"version": 99}'])
-def test_a_damaged_or_newer_file_is_refused_and_left(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "c.json"
-    path.write_text(content)
-    with pytest.raises(LesionscopeError, match=r"damaged|newer"):
-        KeptChoices(path)
-    assert path.read_text() == content
-    path.unlink()
-    KeptChoices(path).close()
-
-
-def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise LesionscopeError("No space left.")
-
-    file = KeptChoices(tmp_path / "c.json")
-    monkeypatch.setattr(kept, "write_atomically", full)
-    with pytest.raises(LesionscopeError, match="space"):
-        file.record(some_choices())
-    assert file.choices == Choices() and not file.can_undo
-    file.close()
-
-
-def test_the_files_name_tells_nothing() -> None:
-    path = default_path("1.2.3", "1.2.4")
-    assert path != default_path("1.2.4", "1.2.3") and "1.2" not in path.name
-    assert isinstance(Choices().pairing, Pairing)
+def test_what_is_only_proposed_is_not_kept() -> None:
+    assert two().choices.decided == Choices()
+    assert some_choices().decided == some_choices()

@@ -93,7 +93,7 @@ def aligned(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def comparing(pair: tuple[Room, Room], folder: Path, qtbot: Any, ready: bool = True) -> Comparing:
-    made = Comparing(*pair, kept_path=lambda one, other: folder / f"{one}-{other}.json")
+    made = Comparing(*pair, session_path=lambda uid: folder / f"{uid}.sqlite")
     made.begin()
     if ready:
         qtbot.waitUntil(lambda: made.state.alignment is not None, timeout=30_000)
@@ -124,9 +124,42 @@ def test_a_whole_comparison(rooms: Any, aligned: None, tmp_path: Path, qtbot: An
     assert again.state.comparison.response.visits[1] == now
     for _ in range(3):
         again.undo()
+    assert again.state.notice == wording.UNDONE.format(what="Follow-up decision")
     assert len(again.state.comparison.open_rows) == 3
     again.redo()
     assert len(again.state.comparison.open_rows) == 2
+    for _ in range(20):
+        again.undo()
+    assert again.state.notice == wording.NOTHING_TO_UNDO
+    assert again.state.comparison.baseline.lesions == (), "the baseline's marks are steps of the same log"
+    again.close()
+
+
+def test_the_nadir_is_a_visit_between(rooms: Any, aligned: None, tmp_path: Path, qtbot: Any) -> None:
+    pair = rooms()
+    mark(pair[0], (-20, 0, 0), 50, 40)
+    mark(pair[1], moved((-20, 0, 0)), 20, 15)
+    first = comparing(pair, tmp_path, qtbot)
+    first.take_sites({pair[0].state.lesions[0].id: LIVER})
+    first.confirm()
+    assert first.state.comparison.response.visits[1].overall is Outcome.PR
+    first.close()
+    (_, third) = rooms(second=study("1.3", "20260706"))
+    mark(third, moved((-20, 0, 0)), 30, 20)
+    pair[1].leave()
+    again = comparing((pair[0], third), tmp_path, qtbot)
+    assert again.state.comparison.choices.sites == {pair[0].state.lesions[0].id: LIVER}
+    again.confirm()
+    table = again.state.comparison.response
+    assert [visit.sum_mm for visit in table.visits] == pytest.approx([50, 20, 30])
+    assert [visit.overall for visit in table.visits] == [None, Outcome.PR, Outcome.PD]
+    words = wording.response_words(again.state.comparison)
+    assert "50.0 → 20.0 (2026-04-06) → 30.0 mm" in words[1] and "+10.0 mm from nadir 20.0 mm" in words[1]
+    again.write_report(tmp_path / "report", ("json", "csv", "html"))
+    qtbot.waitUntil(lambda: "Written" in again.state.notice, timeout=30_000)
+    (file,) = (tmp_path / "report").glob("*.json")
+    visits = json.loads(file.read_text(encoding="utf-8"))["response"]["visits"]
+    assert [visit["overall"] for visit in visits] == [None, "PR", "PD"]
     again.close()
 
 
@@ -264,7 +297,7 @@ def test_a_second_window_on_the_same_studies_reads_only(
 ) -> None:
     pair = rooms()
     fill(pair)
-    first, second = comparing(pair, tmp_path, qtbot), comparing(pair, tmp_path, qtbot)
+    first, second = comparing(pair, tmp_path, qtbot), comparing(rooms(), tmp_path, qtbot)
     assert "another window" in second.state.note
     second.select(pair[0].state.lesions[0].id)
     second.confirm()

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeVar
 
+from lesionscope.followup.choices import Choices
 from lesionscope.followup.growth import Growth, days_between, growth
-from lesionscope.followup.pairing import Pair, Pairing, Verdict
+from lesionscope.followup.pairing import Pair, Verdict
 from lesionscope.followup.response import Followed, ResponseTable, Role, Seen, Size, assess
 from lesionscope.followup.sites import Site
 from lesionscope.followup.targets import Candidate, is_disease, propose_targets, wrong_with_targets
 from lesionscope.lesions.lesion import Lesion
 
-FATES = (Seen.GONE, Seen.TOO_SMALL, Seen.NOT_EVALUABLE, Seen.PROGRESSED)
-"""What a reader may say of a baseline lesion at follow-up besides its measurement."""
-V = TypeVar("V")
 _NO_SITES: Mapping[str, Site] = MappingProxyType({})
-_NO_FATES: Mapping[str, Seen] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -48,43 +44,6 @@ class MarkedStudy:
 
 
 @dataclass(frozen=True)
-class Choices:
-    """What the reader decided; all that is kept of a comparison.
-
-    Parameters
-    ----------
-    pairing
-        Which lesion is which.
-    targets
-        Ids of the baseline's targets; ``None`` = as proposed.
-    sites
-        Lesion id → where it lies, where the reader said so; goes before what labels say.
-    fates
-        Baseline lesion id → one of :data:`FATES`.
-    news
-        Follow-up lesion id → whether it is new; ``False`` = only overlooked before.
-    """
-
-    pairing: Pairing = field(default_factory=Pairing)
-    targets: tuple[str, ...] | None = None
-    sites: Mapping[str, Site] = field(default_factory=lambda: _NO_SITES)
-    fates: Mapping[str, Seen] = field(default_factory=lambda: _NO_FATES)
-    news: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
-
-    def with_fate(self, lesion_id: str, fate: Seen | None) -> Choices:
-        """Return the choices with another fate of a baseline lesion; ``None`` takes it back."""
-        return replace(self, fates=_changed(self.fates, lesion_id, fate))
-
-    def with_news(self, lesion_id: str, new: bool | None) -> Choices:
-        """Return the choices with a follow-up lesion called new, overlooked, or neither."""
-        return replace(self, news=_changed(self.news, lesion_id, new))
-
-    def with_site(self, lesion_id: str, site: Site | None) -> Choices:
-        """Return the choices with another place of a lesion; ``None`` takes it back."""
-        return replace(self, sites=_changed(self.sites, lesion_id, site))
-
-
-@dataclass(frozen=True)
 class Row:
     """One lesion as a table shows it: at baseline, at follow-up, and what became of it."""
 
@@ -107,11 +66,22 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two marked studies and what the reader decided of them."""
+    """Two marked studies and what the reader decided of them.
+
+    Parameters
+    ----------
+    baseline, followup
+        The studies.
+    choices
+        The reader's.
+    earlier
+        Comparisons of the same baseline with the visits between, oldest first: the nadir may be theirs.
+    """
 
     baseline: MarkedStudy
     followup: MarkedStudy
     choices: Choices = field(default_factory=Choices)
+    earlier: tuple[Comparison, ...] = ()
 
     def site(self, lesion: Lesion) -> Site:
         """Where a lesion lies: by the reader's word, its labels, or those of the lesion it is paired with."""
@@ -186,21 +156,32 @@ class Comparison:
 
     @property
     def response(self) -> ResponseTable:
-        """The RECIST 1.1 table: confirmed pairs and the reader's words only; what is open is missing."""
+        """The RECIST 1.1 table of all visits; the baseline comes first, the follow-up last.
+
+        Confirmed pairs and the reader's words only; what is open is missing. Targets and places are
+        those of this comparison, also at the visits between.
+        """
+        visits = (*self.earlier, self)
+        later = [{row.baseline.id: row for row in one.rows if row.baseline is not None} for one in visits]
         lesions = []
         for row in self.rows:
-            if row.role is None:
-                continue
-            lesions.append(
-                Followed(
-                    *_called(row),
-                    row.site.organ,
-                    row.site.node,
-                    row.role,
-                    (_size(row.baseline), _later_size(row)),
-                )
-            )
-        return assess(tuple(lesions), (self.baseline.date, self.followup.date))
+            if row.role is not None and row.baseline is not None:
+                rows = [known.get(row.baseline.id) for known in later]
+                sizes = tuple(None if one is None else _later_size(one) for one in rows)
+                lesions.append(_followed(row, (_size(row.baseline), *sizes)))
+        for place, visit in enumerate(visits):
+            before, after = (None,) * (1 + place), (None,) * (len(visits) - 1 - place)
+            then = "" if visit is self else f" (visit {place + 2})"
+            new = (row for row in visit.rows if row.role is Role.NEW)
+            lesions += [_followed(row, (*before, _size(row.followup), *after), then) for row in new]
+        dates = (self.baseline.date, *(visit.followup.date for visit in visits))
+        return assess(tuple(lesions), dates)
+
+
+def _followed(row: Row, sizes: tuple[Size | None, ...], then: str = "") -> Followed:
+    assert row.role is not None
+    uid, name = _called(row)
+    return Followed(uid, name + then, row.site.organ, row.site.node, row.role, sizes)
 
 
 def _called(row: Row) -> tuple[str, str]:
@@ -231,17 +212,10 @@ def _size(lesion: Lesion | None, seen: Seen = Seen.MEASURED) -> Size | None:
 
 
 def _later_size(row: Row) -> Size | None:
-    """Return what is known of a row's lesion at follow-up."""
-    if row.baseline is None:
-        return _size(row.followup)
+    """Return what is known of a baseline lesion at follow-up."""
     if row.fate in (Seen.GONE, Seen.NOT_EVALUABLE):
         return Size(row.fate)
     confirmed = row.pair is not None and row.pair.verdict is Verdict.CONFIRMED
     if confirmed:
         return _size(row.followup, row.fate or Seen.MEASURED)
     return None if row.fate is None else Size(row.fate)
-
-
-def _changed(known: Mapping[str, V], key: str, value: V | None) -> Mapping[str, V]:
-    rest = {one: kept for one, kept in known.items() if one != key}
-    return MappingProxyType(rest if value is None else {**rest, key: value})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lesionscope.followup.choices import Visit
 from lesionscope.inference.reading import Reading
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.session.decisions import Decision
@@ -55,6 +56,13 @@ class AddMined:
 
 
 @dataclass(frozen=True)
+class Compare:
+    """Keep what was decided of this study and a later one, in place of what was before: one undo step."""
+
+    visit: Visit
+
+
+@dataclass(frozen=True)
 class KeepOutline:
     """Keep the outline that a click proposed. Not an undo step; dropped where the lesion has gone."""
 
@@ -62,6 +70,6 @@ class KeepOutline:
 
 
 LesionCommand = AddLesion | ReplaceLesion | RemoveLesion
-StepCommand = LesionCommand | Decide | AddMined
+StepCommand = LesionCommand | Decide | AddMined | Compare
 """What undo takes back."""
 Command = StepCommand | AddReading | KeepOutline

@@ -17,11 +17,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lesionscope.errors import UsageError
+from lesionscope.followup.choices import Visit
 from lesionscope.inference.reading import Reading, Task
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.session.commands import (
     AddLesion,
     AddMined,
+    Compare,
     Decide,
     RemoveLesion,
     ReplaceLesion,
@@ -30,16 +32,16 @@ from lesionscope.session.commands import (
 from lesionscope.session.decisions import Decision, standing
 from lesionscope.session.mined import MinedLesion, Study
 
-Kind = Literal["add", "replace", "remove", "decide", "import", "undo", "redo"]
+Kind = Literal["add", "replace", "remove", "decide", "import", "compare", "undo", "redo"]
 
 
 @dataclass(frozen=True)
 class Entry:
     """One line of the log.
 
-    Edits say what a lesion was before and after (``None`` = not marked); ``decide`` and ``import``
-    what they add. For ``undo`` and ``redo`` of an edit, ``before`` and ``after`` are what that step
-    changes, in its own direction; of the others they say nothing more.
+    Edits say what a lesion was before and after (``None`` = not marked); ``decide``, ``import`` and
+    ``compare`` what they add. For ``undo`` and ``redo`` of an edit, ``before`` and ``after`` are what
+    that step changes, in its own direction; of the others they say nothing more.
     """
 
     kind: Kind
@@ -49,10 +51,11 @@ class Entry:
     decisions: tuple[Decision, ...] = ()
     studies: tuple[Study, ...] = ()
     mined: tuple[MinedLesion, ...] = ()
+    visits: tuple[Visit, ...] = ()
 
 
 class History:
-    """What was marked, decided and imported; numbers given so far; the stacks of undo and redo."""
+    """What was marked, decided, imported and compared; numbers given so far; the stacks of undo and redo."""
 
     def __init__(self) -> None:
         self._lesions: dict[str, Lesion] = {}
@@ -63,6 +66,12 @@ class History:
         self.decided: dict[str, tuple[Decision, ...]] = {}
         self.mined: dict[str, MinedLesion] = {}
         self.studies: dict[str, Study] = {}
+        self._compared: tuple[Visit, ...] = ()
+
+    @property
+    def visits(self) -> dict[str, Visit]:
+        """What was decided last of each later study, by its series' UID."""
+        return {visit.series_uid: visit for visit in self._compared}
 
     @property
     def lesions(self) -> tuple[Lesion, ...]:
@@ -111,6 +120,9 @@ class History:
                 return Entry("decide", decisions=news) if news else None
             case AddMined(studies=studies, lesions=lesions):
                 return self._plan_import(studies, lesions)
+            case Compare(visit=visit):
+                known = self.visits.get(visit.series_uid)
+                return None if known == visit else Entry("compare", visits=(visit,))
 
     def plan_undo(self) -> Entry | None:
         """Return the entry that takes back the last step, ``None`` where there is none."""
@@ -153,6 +165,9 @@ class History:
             self._turn_decisions(step.decisions, back=entry.kind == "undo")
         elif step.kind == "import":
             self._turn_import(step, back=entry.kind == "undo")
+        elif step.kind == "compare":
+            # Those taken back are the last ones, since undo goes backwards.
+            self._compared = self._compared[:-1] if entry.kind == "undo" else self._compared + step.visits
         elif entry.after is None:
             del self._lesions[entry.lesion_id]
         else:
@@ -261,6 +276,8 @@ def _title(entry: Entry) -> str:
         return _decided_title(entry.decisions)
     if entry.kind == "import":
         return f"Import {len(entry.mined)} lesions"
+    if entry.kind == "compare":
+        return "Follow-up decision"
     lesion = entry.after or entry.before
     assert lesion is not None
     if entry.kind == "add":

@@ -138,7 +138,7 @@ def _replay(connection: Connection, version: int) -> Contents:
     ).all()
     identifiers = connection.scalars(select(schema.readings.c.id)).all()
     try:
-        more = rows.steps(connection) if version > 2 else {}
+        more = rows.steps(connection, version)
         outlines = rows.outlines(connection) if version > 3 else []
         for row in log:
             marks = Entry(row.kind, row.lesion_id, _lesion(row.before), _lesion(row.after))

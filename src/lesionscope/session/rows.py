@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, insert, select
 
+from lesionscope.followup.choices import Visit, choices_from_dict, choices_to_dict
 from lesionscope.inference.reading import Reading
 from lesionscope.lesions.deeplesion import Slices
 from lesionscope.lesions.lesion import Lesion
@@ -21,7 +22,7 @@ from lesionscope.session.outline import KeptOutline
 
 
 def write_step(connection: Connection, entry: Entry) -> None:
-    """Append a step to the log, with what it decides or imports."""
+    """Append a step to the log, with what it decides, imports or compares."""
     written = connection.execute(
         insert(schema.edits).values(
             at=now(),
@@ -40,6 +41,7 @@ def write_step(connection: Connection, entry: Entry) -> None:
     append(schema.decisions, [_of_decision(decision) for decision in entry.decisions])
     append(schema.studies, [dict(vars(study)) for study in entry.studies])
     append(schema.mined, [_of_mined(lesion) for lesion in entry.mined])
+    append(schema.visits, [_of_visit(visit) for visit in entry.visits])
 
 
 def write_reading(connection: Connection, reading: Reading) -> None:
@@ -83,20 +85,23 @@ def outlines(connection: Connection) -> list[KeptOutline]:
     ]
 
 
-def steps(connection: Connection) -> Mapping[int, dict[str, Any]]:
-    """Return what steps decided and imported: fields of their :class:`Entry` by the step's number.
+def steps(connection: Connection, version: int) -> Mapping[int, dict[str, Any]]:
+    """Return what a file's steps add: fields of their :class:`Entry` by the step's number.
 
     Raises
     ------
     KeyError, TypeError, ValueError
         A row makes no sense.
     """
-    found: dict[int, dict[str, Any]] = defaultdict(lambda: {"decisions": (), "studies": (), "mined": ()})
+    found: dict[int, dict[str, Any]] = defaultdict(dict)
     for name, table, read in (
         ("decisions", schema.decisions, _decision),
         ("studies", schema.studies, _study),
         ("mined", schema.mined, _mined),
+        ("visits", schema.visits, _visit),
     ):
+        if table in schema.later(version):
+            continue
         lists: dict[int, list[Any]] = defaultdict(list)
         for row in connection.execute(select(table).order_by(table.c.seq)):
             lists[row.step].append(read(row))
@@ -171,6 +176,18 @@ def _mined(row: Row[Any]) -> MinedLesion:
         irrelevant=tuple(body["irrelevant"]),
         slices=None if slices is None else Slices(**{**slices, "spacing_mm": tuple(slices["spacing_mm"])}),
     )
+
+
+def _of_visit(visit: Visit) -> dict[str, Any]:
+    return {
+        "series_uid": visit.series_uid,
+        "date": visit.date,
+        "body": codec.to_text(choices_to_dict(visit.choices)),
+    }
+
+
+def _visit(row: Row[Any]) -> Visit:
+    return Visit(row.series_uid, row.date, choices_from_dict(codec.from_text(row.body)))
 
 
 def _lesion_text(lesion: Lesion | None) -> str | None:

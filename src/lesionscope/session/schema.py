@@ -1,13 +1,13 @@
 """The session file: its tables, its version, and how it is opened and checked.
 
 A file holds ``meta``, an append-only log of steps ``edits``, and immutable ``readings`` and
-``outlines``; what a step decided or imported stands in ``decisions``, ``studies`` and ``mined``.
-Rows are inserted and never changed or deleted. It is the session of one CT series (``meta``:
-``series_uid``), or a reading project of many studies (``project``).
+``outlines``; what a step decided, imported or compared stands in ``decisions``, ``studies``,
+``mined`` and ``visits``. Rows are inserted and never changed or deleted. It is the session of one
+CT series (``meta``: ``series_uid``), or a reading project of many studies (``project``).
 
 Version 2 says of each reading which task it was for; in version 1 all were for pathology.
-Version 3 adds decisions and projects, version 4 outlines. An older file is copied before it is
-brought up to date (``opening.py``); opened read-only it is read as it is.
+Version 3 adds decisions and projects, version 4 outlines, version 5 visits. An older file is copied
+before it is brought up to date (``opening.py``); opened read-only it is read as it is.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from sqlalchemy import (
 from lesionscope.errors import InputError
 from lesionscope.session.decisions import now
 
-VERSION = 4
+VERSION = 5
 APPLICATION_ID = 0x4C53_4331
 """``LSC1`` in the file's header (PRAGMA application_id): the file is ours."""
 
@@ -115,8 +115,17 @@ outlines = Table(
     Column("fingerprint", Text, nullable=False),
     Column("body", Text, nullable=False),
 )
-ADDED = {3: (decisions, studies, mined), 4: (outlines,)}
-"""The tables that a version added; those of version 3 hold rows of a step, in order."""
+visits = Table(
+    "visits",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("step", Integer, nullable=False, index=True),
+    Column("series_uid", Text, nullable=False),
+    Column("date", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+ADDED = {3: (decisions, studies, mined), 4: (outlines,), 5: (visits,)}
+"""The tables that a version added; those of versions 3 and 5 hold rows of a step, in order."""
 
 
 class DamagedFile(Exception):
@@ -173,7 +182,7 @@ def prepare(connection: Connection, path: Path, series_uid: str | None, *, read_
     problems = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
     if problems != "ok":
         raise DamagedFile(str(problems))
-    if not set(metadata.tables) - {table.name for table in _later(version)} <= set(tables):
+    if not set(metadata.tables) - {table.name for table in later(version)} <= set(tables):
         raise DamagedFile("a table is missing")
     known = connection.execute(select(meta.c.key, meta.c.value)).all()
     _check_kind({row.key: row.value for row in known}, path, series_uid)
@@ -197,11 +206,11 @@ def upgrade(connection: Connection, version: int) -> None:
     """Bring a checked file of an older version up to date; all or nothing with the transaction."""
     if version < 2:
         connection.exec_driver_sql("ALTER TABLE readings ADD COLUMN task TEXT NOT NULL DEFAULT 'pathology'")
-    metadata.create_all(connection, tables=_later(version))
+    metadata.create_all(connection, tables=later(version))
     connection.exec_driver_sql(f"PRAGMA user_version={VERSION}")
 
 
-def _later(version: int) -> list[Table]:
+def later(version: int) -> list[Table]:
     """Return the tables that versions after one have added."""
     return [table for added, tables in ADDED.items() if added > version for table in tables]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from lesionscope.followup.choices import Visit
 from lesionscope.inference.reading import Reading, Task
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.session.decisions import Decision, standing
@@ -41,6 +42,8 @@ class SessionState:
         Lesions with mined labels by their id, in the order of import.
     studies
         Where they lie, by the study's id.
+    visits
+        Later studies that this one was compared with, by their series' UID.
     outlines
         Lesion id → the outline that a click proposed, of lesions that are as it was proposed.
     """
@@ -54,6 +57,7 @@ class SessionState:
     decided: Mapping[str, tuple[Decision, ...]] = field(default_factory=lambda: _NONE)
     mined: Mapping[str, MinedLesion] = field(default_factory=lambda: _NONE)
     studies: Mapping[str, Study] = field(default_factory=lambda: _NONE)
+    visits: Mapping[str, Visit] = field(default_factory=lambda: _NONE)
     outlines: Mapping[str, KeptOutline] = field(default_factory=lambda: _NONE)
 
     @property

@@ -260,6 +260,7 @@ class Session:
             revision=self._revision,
             decisions=self._history.decisions,
             decided=MappingProxyType(dict(self._history.decided)),
+            visits=MappingProxyType(self._history.visits),
         )
 
     def _publish(self) -> None:

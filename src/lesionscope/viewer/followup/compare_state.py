@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from lesionscope.followup.comparison import Comparison, MarkedStudy, Row
 from lesionscope.followup.registration import Alignment
-from lesionscope.followup.sites import site_of
 from lesionscope.followup.visits import Concern
-from lesionscope.inference.reading import LabelAnswer
-from lesionscope.lesions.lesion import Lesion
 from lesionscope.lesions.marking import slice_slab_mm
+from lesionscope.session.state import SessionState
+from lesionscope.session.visits import marked_study
 from lesionscope.viewer.room_state import RoomState, Status
 
 
@@ -37,7 +36,7 @@ class CompareState:
     notice
         A sentence on the last thing asked for.
     note
-        Said once of how the choices are kept.
+        Said once of how the studies' sessions were opened.
     """
 
     comparison: Comparison
@@ -67,21 +66,10 @@ def ids_of(row: Row) -> tuple[str, ...]:
 
 
 def marked(state: RoomState) -> MarkedStudy:
-    """Return a room's study as it is compared: where lesions lie is what the label model predicted."""
+    """Return a room's study as it is compared."""
     volume = state.volume
-    sites = {one.id: site_of(labels_of(state, one)) for one in state.lesions}
-    return MarkedStudy(
-        "" if volume is None else volume.source.study_date,
-        state.lesions,
-        sites,
-        0.0 if volume is None else slice_slab_mm(volume.geometry),
+    if volume is None:
+        return MarkedStudy()
+    return marked_study(
+        state.session or SessionState(), volume.source.study_date, slice_slab_mm(volume.geometry)
     )
-
-
-def labels_of(state: RoomState, lesion: Lesion) -> tuple[str, ...]:
-    """Return the labels that the label model predicted for a lesion."""
-    reading = state.reading(lesion.id, "labels")
-    answer = None if reading is None else reading.labels
-    if not isinstance(answer, LabelAnswer):
-        return ()
-    return tuple(score.label for score in answer.scores if score.predicted)

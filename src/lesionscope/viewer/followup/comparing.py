@@ -10,38 +10,41 @@ import numpy as np
 from psygnal import Signal
 
 from lesionscope.errors import LesionscopeError
-from lesionscope.followup.comparison import Choices, Comparison
-from lesionscope.followup.kept import KeptChoices, default_path
-from lesionscope.followup.pairing import Pairing, Verdict, propose
+from lesionscope.followup.choices import Choices, Visit
+from lesionscope.followup.comparison import Comparison
+from lesionscope.followup.pairing import Verdict, propose
 from lesionscope.followup.registration import Alignment, register
 from lesionscope.followup.response import Role, Seen
 from lesionscope.followup.rigid import Rigid
 from lesionscope.followup.sites import NODE, Site, body_parts
 from lesionscope.followup.visits import concerns
 from lesionscope.progress import CancelToken, Progress
+from lesionscope.session.commands import Compare
+from lesionscope.session.paths import default_path
+from lesionscope.session.visits import earlier_visits, labels_of
 from lesionscope.viewer.docks.report_draft import content_of, drafts_of, pictures
 from lesionscope.viewer.export import FORMS
 from lesionscope.viewer.followup import wording
-from lesionscope.viewer.followup.compare_state import CompareState, ids_of, labels_of, marked
+from lesionscope.viewer.followup.compare_state import CompareState, ids_of, marked
 from lesionscope.viewer.room import Room
 from lesionscope.viewer.room_state import Phase, RoomState, Status
 from lesionscope.viewer.workers import Job, Worker
 
 
 class Comparing:
-    """Compares the studies that two rooms show; each change is on disk before it shows.
+    """Compares the studies that two rooms show; what is decided is a step of the baseline's session.
 
     Parameters
     ----------
     baseline, followup
         Rooms with a study each; both stay their owner's.
-    kept_path
-        From the two series' UIDs to the comparison's file.
+    session_path
+        From a series' UID to its session file: visits between are read there.
 
     Raises
     ------
     LesionscopeError
-        The comparison's file can't be used.
+        A room shows no study.
 
     Attributes
     ----------
@@ -52,20 +55,28 @@ class Comparing:
     changed = Signal(CompareState, reemission="latest-only")
 
     def __init__(
-        self, baseline: Room, followup: Room, *, kept_path: Callable[[str, str], Path] = default_path
+        self, baseline: Room, followup: Room, *, session_path: Callable[[str], Path] = default_path
     ) -> None:
         self.rooms = (baseline, followup)
         volumes = [room.state.volume for room in self.rooms]
         if volumes[0] is None or volumes[1] is None:
             raise LesionscopeError(wording.NO_STUDY)
         self.baseline, self.followup = volumes[0], volumes[1]
-        sources = self.baseline.source, self.followup.source
-        self._kept = KeptChoices(kept_path(sources[0].uid, sources[1].uid))
         self._worker = Worker("lesionscope-followup")
         self._job: Job | None = None
         self._closed = False
-        comparison = Comparison(marked(baseline.state), marked(followup.state), self._kept.choices)
-        self._state = CompareState(comparison, concerns=concerns(*sources), note=self._kept.notice)
+        first, second = marked(baseline.state), marked(followup.state)
+        self._earlier, notes = (), ()
+        if baseline.state.session is not None:
+            self._earlier, notes = earlier_visits(
+                baseline.state.session, first, second.date, path_of=session_path
+            )
+        said = dict.fromkeys((baseline.state.session_note, followup.state.session_note, *notes))
+        self._state = CompareState(
+            Comparison(first, second, self._kept, self._earlier),
+            concerns=concerns(self.baseline.source, self.followup.source),
+            note=" ".join(filter(None, said)),
+        )
         self._sessions = [room.state.session for room in self.rooms]
         self._picked = [room.state.selected for room in self.rooms]
         for room in self.rooms:
@@ -191,12 +202,20 @@ class Comparing:
             self._record(self._choices.with_site(ids_of(row)[0], site))
 
     def undo(self) -> None:
-        """Take back the last decision."""
-        self._travel(self._kept.undo, self._kept.can_undo, wording.NOTHING_TO_UNDO)
+        """Take back the last step of the baseline's session, which decisions are in; says which it was."""
+        session = self.rooms[0].state.session
+        if session is None or session.undo_title is None:
+            self._set(notice=wording.NOTHING_TO_UNDO)
+        elif self._change(self.rooms[0].undo):
+            self._set(notice=wording.UNDONE.format(what=session.undo_title))
 
     def redo(self) -> None:
-        """Repeat the decision last undone."""
-        self._travel(self._kept.redo, self._kept.can_redo, wording.NOTHING_TO_REDO)
+        """Repeat the step last undone."""
+        session = self.rooms[0].state.session
+        if session is None or session.redo_title is None:
+            self._set(notice=wording.NOTHING_TO_REDO)
+        elif self._change(self.rooms[0].redo):
+            self._set(notice=wording.REDONE.format(what=session.redo_title))
 
     def take_sites(self, sites: dict[str, Site]) -> None:
         """Take word of where lesions lie, from a report for example; what the reader said stays."""
@@ -290,34 +309,42 @@ class Comparing:
 
     def _record(self, choices: Choices, go_on: bool = False) -> None:
         """Keep what was decided, not what is only proposed; then show it."""
-        decided = tuple(p for p in choices.pairing.pairs if p.verdict is not Verdict.PROPOSED)
-        try:
-            self._kept.record(replace(choices, pairing=Pairing(decided)))
-        except LesionscopeError as error:
-            self._set(notice=str(error))
-            return
-        self._refresh()
-        self._set(notice="")
-        if go_on:
-            self._next_open()
+        source = self.followup.source
+        visit = Visit(source.uid, source.study_date, choices.decided)
+        if choices.decided == self._kept or self._change(lambda: self.rooms[0].apply(Compare(visit))):
+            self._set(notice="")
+            if go_on:
+                self._next_open()
 
-    def _travel(self, move: Callable[[], Choices], possible: bool, otherwise: str) -> None:
-        try:
-            move()
-        except LesionscopeError as error:
-            self._set(notice=str(error))
-            return
+    def _change(self, change: Callable[[], None]) -> bool:
+        """Change the baseline's session; where that can't be, say why not."""
+        room = self.rooms[0]
+        before = room.state.session
+        change()
+        if room.state.session is before:
+            self._set(notice=room.state.notice)
+            return False
         self._refresh()
-        self._set(notice="" if possible else otherwise)
+        return True
+
+    @property
+    def _kept(self) -> Choices:
+        """What is kept of this comparison; at first, what the visit before it leaves to it."""
+        session = self.rooms[0].state.session
+        visit = None if session is None else session.visits.get(self.followup.source.uid)
+        if visit is not None:
+            return visit.choices
+        return self._earlier[-1].choices.for_another_visit if self._earlier else Choices()
 
     def _refresh(self) -> None:
         """Take the rooms' marks and the kept choices, and propose pairs for what is not decided."""
         first, second = (marked(room.state) for room in self.rooms)
-        choices = self._kept.choices
+        choices = self._kept
         if self._state.alignment is not None:
             parts = {
-                one.id: body_parts(labels_of(room.state, one))
+                one.id: body_parts(labels_of(room.state.session, one.id))
                 for room in self.rooms
+                if room.state.session is not None
                 for one in room.state.lesions
             }
             pairing = propose(
@@ -328,7 +355,8 @@ class Comparing:
                 earlier=choices.pairing,
             )
             choices = replace(choices, pairing=pairing)
-        self._set(comparison=Comparison(first, second, choices))
+        earlier = tuple(replace(one, baseline=first) for one in self._earlier)
+        self._set(comparison=Comparison(first, second, choices, earlier))
 
     def _room_changed(self, _: RoomState) -> None:
         shown = (self.baseline, self.followup)
@@ -353,11 +381,10 @@ class Comparing:
             self.changed.emit(state)
 
     def close(self) -> None:
-        """Stop aligning and let go of the file and of the rooms, which stay open."""
+        """Stop aligning and let go of the rooms, which stay open."""
         if self._closed:
             return
         self._closed = True
         for room in self.rooms:
             room.changed.disconnect(self._room_changed, missing_ok=True)
         self._worker.close()
-        self._kept.close()

@@ -29,8 +29,10 @@ SELECT_BASELINE: Final = "Select a lesion of the baseline first."
 SELECT_UNPAIRED: Final = "Select a lesion that only the follow-up has first."
 ONLY_NON_TARGETS: Final = "Targets progress by their measurement: draw it, or make the lesion a non-target."
 NO_PAIR: Final = "The selected lesion has no pair to decide on."
-NOTHING_TO_UNDO: Final = "There is no decision to undo."
-NOTHING_TO_REDO: Final = "There is no decision to redo."
+NOTHING_TO_UNDO: Final = "There is nothing to undo."
+NOTHING_TO_REDO: Final = "There is nothing to redo."
+UNDONE: Final = "Undone: {what}"
+REDONE: Final = "Done again: {what}"
 STILL_OPEN: Final = "A report holds no response that is still open: decide on {count} more first."
 WRITING: Final = "Writing the report…"
 WRITTEN: Final = "Written to {folder}: {names}."
@@ -146,7 +148,7 @@ def fate_words(row: Row) -> str:
 
 def response_words(comparison: Comparison) -> tuple[str, str]:
     """Write the response: overall in one line, and how it comes about in another."""
-    now, before = comparison.response.visits[1], comparison.response.visits[0]
+    before, *between, now = comparison.response.visits
     if not comparison.rows:
         return (
             "No lesion is marked yet",
@@ -156,14 +158,15 @@ def response_words(comparison: Comparison) -> tuple[str, str]:
     left = len(comparison.open_rows)
     so_far = f" so far ({left} lesion{'s' if left > 1 else ''} to decide on)" if left else ""
     headline = f"RECIST 1.1{so_far}: {overall} – {overall.words}"
-    parts = [
-        f"Sum of targets {before.sum_mm:.1f} → {now.sum_mm:.1f} mm" + ("" if now.complete else " so far")
-    ]
+    sums = [f"{before.sum_mm:.1f}"]
+    sums += [f"{one.sum_mm:.1f} ({date(one.date)}{'' if one.complete else ', not all'})" for one in between]
+    sums.append(f"{now.sum_mm:.1f} mm" + ("" if now.complete else " so far"))
+    parts = [f"Sum of targets {' → '.join(sums)}"]
     if now.from_baseline is not None:
         parts.append(f"{signed(100 * now.from_baseline, '.0f', '%')} from baseline")
     if now.from_nadir is not None and now.from_nadir_mm is not None:
         percent, length = signed(100 * now.from_nadir, ".0f", "%"), signed(now.from_nadir_mm, ".1f", "mm")
-        parts.append(f"{percent}, {length} from nadir")
+        parts.append(f"{percent}, {length} from nadir {now.nadir_mm:.1f} mm")
     parts.append(f"targets {now.target or 'none'}")
     parts.append(f"non-targets {now.non_target or 'none'}")
     parts.append(f"new lesion {'yes' if now.new else 'no'}")
