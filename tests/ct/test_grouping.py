@@ -235,3 +235,9 @@ def test_axial_is_the_plain_case(write_series: SeriesWriter) -> None:
     series = only(write_series(stored_values(), orientation=AXIAL))
     assert series.geometry is not None and series.geometry.is_axis_aligned
     assert series.geometry.direction == (1, 0, 0, 0, 1, 0, 0, 0, 1)
+
+
+@pytest.mark.parametrize(("away", "code"), [(1e5, "shifted-slices"), (1e16, "no-geometry")])
+def test_positions_that_no_scanner_gives(write_series: SeriesWriter, away: float, code: str) -> None:
+    found = scan(write_series(stored_values(2), [(0, 0, 0), (0, away, 2.5)])).series
+    assert any(code in codes(series) and not series.usable for series in found)

@@ -21,7 +21,7 @@ from synthetic_ct import SeriesWriter, make_volume, stored_values
 from benchmarks import fuzz_dicom
 from benchmarks.careful import careful_only
 from lesionscope import sample_data
-from lesionscope.ct import headers, loading
+from lesionscope.ct import decode, headers
 from lesionscope.ct.scan import Scan, load, scan
 from lesionscope.ct.sources import FileReader, FileRef
 from lesionscope.errors import InputError
@@ -64,7 +64,7 @@ def pydicom_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("the careful way was taken")
 
     monkeypatch.setattr(headers, "_parse_growing", refuse)
-    monkeypatch.setattr(loading.FrameDecoder, "stored", refuse)
+    monkeypatch.setattr(decode.FrameDecoder, "stored", refuse)
 
 
 def change_file(path: Path, change: Callable[[bytes], bytes]) -> None:

@@ -1,9 +1,9 @@
 """Pixels of one frame: from the bytes of a file to stored values, and from those to HU.
 
-Uncompressed pixels are read straight from the file. Compressed ones are handed, one
-frame at a time and without their rescale, to SimpleITK's decoders (GDCM), inside a
-minimal file of our own: the one route that is the same for single files, archives and
-multi-frame objects, and whose decoders were checked on every syntax listed here.
+Uncompressed pixels are read straight from the file, and run lengths unpacked here. Other compressed
+ones are handed, one frame at a time and without their rescale, to SimpleITK's decoders (GDCM), inside a
+minimal file of our own: the one route that is the same for single files, archives and multi-frame
+objects, and whose decoders were checked on every syntax listed here.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from lesionscope.ct.headers import (
     inflate,
 )
 from lesionscope.ct.quiet import quiet_decoders
+from lesionscope.ct.run_lengths import RLE_LOSSLESS, unpack_frame
 from lesionscope.ct.sources import FileReader
 from lesionscope.errors import InputError
 
@@ -47,7 +48,7 @@ SYNTAX_NAMES = {
     "1.2.840.10008.1.2.4.81": "JPEG-LS Near-Lossless",
     "1.2.840.10008.1.2.4.90": "JPEG 2000 Lossless",
     "1.2.840.10008.1.2.4.91": "JPEG 2000",
-    "1.2.840.10008.1.2.5": "RLE Lossless",
+    RLE_LOSSLESS: "RLE Lossless",
 }
 """Every transfer syntax that is decoded (PS3.5 §10, PS3.6 table A-1)."""
 
@@ -228,13 +229,21 @@ class FrameDecoder:
         return self._inflated[1]
 
     def _compressed(self, header: Header, index: int) -> NDArray[Any]:
+        data = self._frame_data(header, index)
+        if header.pixels.syntax == RLE_LOSSLESS:
+            values = _run_lengths(header.pixels, data)
+            if values is not None:
+                return values
+        return self._by_simpleitk(header.pixels, data)
+
+    def _by_simpleitk(self, pixels: Pixels, data: bytes) -> NDArray[Any]:
         import SimpleITK
 
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="lesionscope-")
         # Only pixels are written: nothing in it says whose they are.
         path = Path(self._folder.name) / "frame.dcm"
-        path.write_bytes(_single_frame_file(header.pixels, self._frame_data(header, index)))
+        path.write_bytes(_single_frame_file(pixels, data))
         reader = SimpleITK.ImageFileReader()
         reader.SetImageIO("GDCMImageIO")
         reader.SetFileName(str(path))
@@ -243,9 +252,9 @@ class FrameDecoder:
                 values: NDArray[Any] = SimpleITK.GetArrayFromImage(reader.Execute())
         except RuntimeError as error:
             raise BadFrame(
-                "undecodable", f"its {syntax_name(header.pixels.syntax)} pixels cannot be decoded"
+                "undecodable", f"its {syntax_name(pixels.syntax)} pixels cannot be decoded"
             ) from error
-        wanted = (header.pixels.rows, header.pixels.columns)
+        wanted = (pixels.rows, pixels.columns)
         if values.size != wanted[0] * wanted[1] or values.shape[-2:] != wanted:
             raise BadFrame("undecodable", f"its pixels decode to {values.shape}, not to {wanted}")
         return values.reshape(wanted)
@@ -266,6 +275,15 @@ def _significant_bits(values: NDArray[Any], pixels: Pixels) -> NDArray[Any]:
     native <<= pixels.allocated - 1 - pixels.high_bit
     native >>= spare
     return native
+
+
+def _run_lengths(pixels: Pixels, data: bytes) -> NDArray[Any] | None:
+    """Unpack a run-length encoded frame; ``None`` where a decoder had better look at it."""
+    kind = np.dtype(f"{'i' if pixels.signed else 'u'}{pixels.allocated // 8}")
+    values = unpack_frame(data, pixels.rows, pixels.columns, kind)
+    if values is None or not np.array_equal(values, _significant_bits(values, pixels)):
+        return None
+    return values
 
 
 def _element(group: int, element: int, vr: bytes, value: bytes) -> bytes:

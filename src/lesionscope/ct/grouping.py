@@ -26,6 +26,10 @@ STEP_TOLERANCE = 0.01
 ORIENTATION_TOLERANCE = 2e-3
 TILT_DEG = 0.1
 SIDEWAYS_PIXELS = 0.5
+FAR_MM = 1e6
+"""No scanner's coordinates reach this far."""
+STEEPEST = 0.1
+"""Cosine of the angle between a stack's step and its slices' normal that no gantry reaches."""
 
 Floats = NDArray[np.float64]
 
@@ -44,7 +48,8 @@ def has_geometry(item: Slice) -> bool:
     frame = item.frame
     if frame.position is None or frame.orientation is None or frame.spacing is None:
         return False
-    return _upright(frame.orientation) and min(frame.spacing) > 0
+    near = max(map(abs, (*frame.position, *frame.spacing))) < FAR_MM
+    return near and min(frame.spacing) > 0 and _upright(frame.orientation)
 
 
 @lru_cache(256)
@@ -252,8 +257,9 @@ def _line(slices: Sequence[Slice]) -> tuple[list[Slice], Floats, Floats, Floats]
     direction = places[-1] - places[0]
     length = float(np.linalg.norm(direction))
     direction = direction / length if length > 0 else normal
-    # A drift too small to matter is rounding: then the step is the normal itself.
-    if np.linalg.norm(direction - normal * (direction @ normal)) * length < STEP_TOLERANCE:
+    # A drift too small to matter is rounding, and one too big no stack: then the step is the normal itself.
+    along = float(direction @ normal)
+    if np.linalg.norm(direction - normal * along) * length < STEP_TOLERANCE or along < STEEPEST:
         direction = normal
     offsets = (places - places[0]) @ normal / (direction @ normal)
     residual = places - places[0] - offsets[:, None] * direction

@@ -1,14 +1,16 @@
-"""Slices to one HU array, one slice at a time: never more than the volume and a slice held."""
+"""Slices to one HU array: never more than the volume and a few slices held."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscope.ct.decode import BadFrame, FrameDecoder
+from lesionscope.ct.ahead import decoded
+from lesionscope.ct.decode import BadFrame
 from lesionscope.ct.grouping import describe_bad, plan
 from lesionscope.ct.quick_pixels import read_ordinary
 from lesionscope.ct.series import SeriesInfo, Slice
@@ -31,7 +33,7 @@ def load_slices(
 ) -> CTVolume:
     """Decode a DICOM series' slices, each with its own rescale, into one array.
 
-    Ordinary slices are read together first; those that need care follow, one at a time.
+    Ordinary slices are read straight into it first; those that need decoding follow.
 
     Raises
     ------
@@ -51,21 +53,16 @@ def load_slices(
         ) from error
     bad: dict[int, BadFrame] = {}
     clamped = 0
-    with FrameDecoder(reader) as decoder:
-        for k in read_ordinary(hu, series.slices, progress, cancel):
-            item = series.slices[k]
+    left = read_ordinary(hu, series.slices, progress, cancel)
+    with closing(decoded(reader, series.slices, left)) as rest:
+        for k, stored in rest:
             if cancel is not None:
                 cancel.check()
             progress(k, count, "Reading slices")
-            try:
-                stored = decoder.stored(item.header, item.frame.index)
-            except BadFrame as error:
-                bad[k] = error
+            if isinstance(stored, BadFrame):
+                bad[k] = stored
                 continue
-            except InputError as error:
-                bad[k] = BadFrame("undecodable", str(error).rstrip("."))
-                continue
-            hu, padded = _put(hu, k, stored, item)
+            hu, padded = _put(hu, k, stored, series.slices[k])
             clamped += padded
     progress(count, count, "Reading slices")
     findings = list(series.findings)

@@ -7,27 +7,42 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_lock = threading.RLock()
+_lock = threading.Lock()
+_inside = 0
+_kept: int | None = None
 
 
 @contextmanager
 def quiet_decoders() -> Iterator[None]:
-    """Send what C and C++ libraries print to standard error nowhere, while one frame is decoded.
+    """Send what C and C++ libraries print to standard error nowhere, while frames are decoded.
 
     libjpeg and MetaIO write there directly, whatever Python does with ``sys.stderr``.
-    Does nothing where the process has no standard error (a windowed Python).
+    Several threads may be inside: the last to leave opens it again. Does nothing where the
+    process has no standard error (a windowed Python).
     """
+    global _inside, _kept
     with _lock:
-        try:
-            kept = os.dup(2)
-        except OSError:
-            yield
-            return
-        try:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 2)
-            os.close(nowhere)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+        if _inside == 0:
+            _kept = _closed()
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if _inside == 0 and _kept is not None:
+                os.dup2(_kept, 2)
+                os.close(_kept)
+                _kept = None
+
+
+def _closed() -> int | None:
+    """Point standard error nowhere; return where it pointed."""
+    try:
+        kept = os.dup(2)
+    except OSError:
+        return None
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    return kept
