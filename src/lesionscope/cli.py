@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lesionscope import __version__
-from lesionscope.commands.arguments import add_bank, add_marks, add_review
+from lesionscope.commands.arguments import add_bank, add_harvest, add_marks, add_review
 from lesionscope.errors import LesionscopeError
 
 STOPPED = 130
@@ -102,6 +102,16 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--checkpoint", type=Path, required=True, metavar="PATH", help="file or run folder")
     evaluate.add_argument(
         "--out", type=Path, metavar="DIR", help="for metrics.json (beside the checkpoint by default)"
+    )
+
+    add_harvest(
+        command(
+            "harvest",
+            "harvest:run",
+            "Make a dataset in DeepLesion's layout of one's own archive; it goes on where it was stopped.",
+            epilog="What can't be used is listed in DIR/harvest/problems.csv, by the UID of its document. "
+            "That folder is for your site alone; table and slices hold no names, dates or UIDs.",
+        )
     )
 
     _add_phantom(command("phantom", "phantom:run", "Make synthetic data, the same for the same seed."))

@@ -1,4 +1,4 @@
-"""Arguments that more than one command takes, and those of ``lesionscope bank``."""
+"""Arguments that more than one command takes, and those of ``bank``, ``review`` and ``harvest``."""
 
 from __future__ import annotations
 
@@ -167,3 +167,23 @@ def add_review(review: argparse.ArgumentParser) -> None:
         chosen.add_argument(
             "--adjudicator", metavar="NAME", help="the reader who decides where others don't agree"
         )
+
+
+def add_harvest(harvest: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``lesionscope harvest``."""
+    harvest.add_argument(
+        "archive",
+        metavar="DIR",
+        type=Path,
+        help="images, with structured reports (TID 1500) and RT structure sets among them",
+    )
+    harvest.add_argument("--out", type=Path, required=True, metavar="DIR", help="the dataset's folder")
+    harvest.add_argument(
+        "--around", type=float, default=30.0, metavar="MM", help="slices above and below a key slice (30)"
+    )
+    harvest.add_argument(
+        "--regions",
+        metavar="REGEX",
+        help="what the name of an outlined region says where it is a lesion; gross tumour volumes (GTV) are "
+        "lesions anyhow (lesion, nodule, tumour…)",
+    )

@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -219,8 +219,8 @@ def read_slice(path: str | Path) -> NDArray[np.int16]:
     return (stored.astype(np.int32) - HU_OFFSET).astype(np.int16)
 
 
-def write_slice(path: str | Path, hu: NDArray[np.int16]) -> None:
-    """Write HU ``(rows, columns)`` as a slice."""
+def write_slice(path: str | Path | IO[bytes], hu: NDArray[np.int16]) -> None:
+    """Write HU ``(rows, columns)`` as a slice, to a path or an open file."""
     from PIL import Image
 
     stored = (hu.astype(np.int32) + HU_OFFSET).astype(np.uint16)

@@ -42,6 +42,8 @@ LONG = frozenset((codes.LONG.value, "G-A185"))
 SHORT = frozenset((codes.SHORT.value, "G-A186"))
 LENGTH = frozenset((codes.LENGTH.value, "G-D7FE", "121206", "103339001"))
 TRACKING_UID = codes.TRACKING_UID.value
+NOT_HERE = "A measurement lies on an image that the open scan does not have: it was left out."
+"""Said of each measurement on another scan than the one read on."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,21 @@ def import_sr(path: str | Path, volume: CTVolume) -> Imported:
         It can't be read, is no TID 1500 report, or refers to another scan.
     """
     path = Path(path)
-    with _damage_named(path):
+    with damage_named(path):
         return _imported(_read(path), path, volume)
+
+
+def referenced_uids(path: str | Path) -> frozenset[str]:
+    """Return the UIDs of the images and series that a structured report names as its evidence.
+
+    Raises
+    ------
+    InputError
+        It can't be read, or is no TID 1500 report.
+    """
+    path = Path(path)
+    with damage_named(path):
+        return frozenset(_referenced(_read(path)))
 
 
 def _imported(ds: Dataset, path: Path, volume: CTVolume) -> Imported:
@@ -122,7 +137,14 @@ def _imported(ds: Dataset, path: Path, volume: CTVolume) -> Imported:
     return Imported(tuple(lesions), {**rest, "lesions": entries} if rest and whole else None, tuple(notes))
 
 
-def _read(path: Path) -> Dataset:
+def read_bounded(path: Path) -> Dataset:
+    """Read a file without images that nobody vouches for; call it within :func:`damage_named`.
+
+    Raises
+    ------
+    InputError
+        It is far larger than such files are, or deflated: what it inflates to has no bounds.
+    """
     from pydicom import dcmread
     from pydicom.filereader import read_file_meta_info
 
@@ -130,7 +152,11 @@ def _read(path: Path) -> Dataset:
         raise InputError(f"{path} is larger than any report: choose another file.")
     if read_file_meta_info(path).get("TransferSyntaxUID") == DEFLATED:
         raise InputError(f"{path} is deflated: write it again without compression.")
-    ds = dcmread(path)
+    return dcmread(path)
+
+
+def _read(path: Path) -> Dataset:
+    ds = read_bounded(path)
     if _value(ds, "Modality") != "SR" or "ContentSequence" not in ds:
         raise InputError(f"{path} is no structured report: choose one.")
     root = ds.get("ContentTemplateSequence")
@@ -140,7 +166,7 @@ def _read(path: Path) -> Dataset:
 
 
 @contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
+def damage_named(path: Path) -> Iterator[None]:
     """Turn what a damaged file does to pydicom, now or when a part is first looked at, into a sentence."""
     from pydicom.errors import InvalidDicomError
 
@@ -272,7 +298,7 @@ def _slice(item: Dataset, volume: CTVolume) -> int:
             uid = _value(reference, "ReferencedSOPInstanceUID")
             if uid in uids and len(uids) == volume.geometry.size[2]:
                 return uids.index(uid)
-    raise InputError("A measurement lies on an image that the open scan does not have: it was left out.")
+    raise InputError(NOT_HERE)
 
 
 def _millimetres(number: Dataset) -> float:
