@@ -14,6 +14,7 @@ from lesionscope.progress import CancelToken, Progress, silent
 
 if TYPE_CHECKING:
     from .deeplesion.categories.pipeline import CategoriesResult
+    from .deeplesion.pipeline import TrainingResult as DetectorResult
     from .hmlc.pipeline import TrainingResult as XrayResult
     from .lesanet.pipeline import TrainingResult as LabelResult
     from .radpath.pipeline import TrainingResult
@@ -45,7 +46,7 @@ def run(
     out: str | Path = "runs/radpath",
     progress: Progress = silent,
     cancel: CancelToken | None = None,
-) -> TrainingResult | RelationResult | LabelResult | XrayResult | CategoriesResult:
+) -> TrainingResult | RelationResult | LabelResult | XrayResult | CategoriesResult | DetectorResult:
     """Train a recipe and package the result; a run that was stopped goes on where it was.
 
     Parameters
@@ -65,6 +66,7 @@ def run(
     """
     wait_without_spinning()
     from .deeplesion.categories.recipe import CategoriesRecipe
+    from .deeplesion.detector_recipe import DetectorRecipe
     from .hmlc.recipe import HmlcRecipe
     from .lesanet.recipe import LesaNetRecipe
     from .radpath.pipeline import train
@@ -88,6 +90,10 @@ def run(
         from .deeplesion.categories.pipeline import train as find_categories
 
         return find_categories(loaded, Path(out), progress, cancel)
+    if isinstance(loaded, DetectorRecipe):
+        from .deeplesion.pipeline import train as train_detector
+
+        return train_detector(loaded, Path(out), progress, cancel)
     return train(loaded, Path(out), progress, cancel)
 
 
@@ -122,6 +128,7 @@ def evaluate(
     """
     wait_without_spinning()
     from .deeplesion.categories.recipe import CategoriesRecipe
+    from .deeplesion.detector_recipe import DetectorRecipe
     from .hmlc.recipe import HmlcRecipe
     from .lesanet.recipe import LesaNetRecipe
     from .radpath.evaluate import evaluate as score
@@ -146,4 +153,8 @@ def evaluate(
             f"The recipe '{loaded.name}' finds categories, which have no test split: its metrics.json has "
             "every round's figures."
         )
+    if isinstance(loaded, DetectorRecipe):
+        from .deeplesion.pipeline import evaluate as score_detector
+
+        return score_detector(loaded, Path(checkpoint), Path(out), progress, cancel)
     return score(loaded, Path(checkpoint), Path(out), progress, cancel)

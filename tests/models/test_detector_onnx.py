@@ -1,4 +1,4 @@
-"""The detector's graph finds what the network finds, on slices of any size."""
+"""The detector's two graphs answer what the network answers, on slices of any size."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ import pytest
 import torch
 
 from lesionscope.models.detector.network import Detector
-from lesionscope.models.detector.onnx import INPUT, LEAST, MOST, OUTPUTS, export_onnx
+from lesionscope.models.detector.onnx import export_head, export_proposals
 from lesionscope.models.detector.spec import DetectorSpec
+from lesionscope.models.detector_package import (
+    HEAD_INPUTS,
+    HEAD_OUTPUTS,
+    PROPOSALS_INPUTS,
+    PROPOSALS_OUTPUTS,
+)
 
 
 def lively(categories: int, pool4: bool = False) -> Detector:
@@ -23,38 +29,43 @@ def lively(categories: int, pool4: bool = False) -> Detector:
     return network
 
 
-def run(path: Path, slices: torch.Tensor) -> list[np.ndarray]:
+def session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return list(session.run(list(OUTPUTS), {INPUT: slices.numpy()}))
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def boxes_on(height: int, width: int, count: int, seed: int) -> torch.Tensor:
+    """Boxes of all sizes, a pixel to the whole slice; corners lie where rounding is decided, too."""
+    rng = np.random.default_rng(seed)
+    ends = np.sort(rng.uniform(-0.5, 1, (count, 2, 2)).clip(0), axis=1) * [width - 1, height - 1]
+    ends[: count // 2] = np.round(ends[: count // 2] / 4) * 4
+    return torch.from_numpy(ends.reshape(-1, 4).astype(np.float32))
 
 
 @pytest.mark.parametrize(("categories", "pool4"), [(1, False), (3, True)])
-def test_the_graph_finds_what_the_network_finds(tmp_path: Path, categories: int, pool4: bool) -> None:
+def test_both_graphs_answer_as_the_network(tmp_path: Path, categories: int, pool4: bool) -> None:
     network = lively(categories, pool4)
-    path = export_onnx(network, tmp_path / "model.onnx")
-    for size in ((128, 160), (272, 208), (97, 301)):
+    proposals = session(export_proposals(network, tmp_path / "proposals.onnx"))
+    head = session(export_head(network, tmp_path / "head.onnx"))
+    for size in ((128, 160), (272, 208), (96, 304)):
         slices = torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(size[0]))
+        boxes = boxes_on(*size, 200, size[0])
         with torch.no_grad():
-            (found,) = network(slices, LEAST, MOST)
-        boxes, scores, kinds = run(path, slices)
-        assert len(boxes) > 5
-        np.testing.assert_allclose(boxes, found.boxes.numpy(), atol=1e-2)
-        np.testing.assert_allclose(scores, found.scores.numpy(), atol=1e-5)
-        assert kinds.tolist() == found.categories.tolist()
-        assert len(set(kinds.tolist())) == categories
+            maps = network.maps(slices)
+            wanted = (maps, *network.propose_all(maps))
+            judged = network.judge(maps, boxes, torch.zeros(len(boxes), dtype=torch.int64))
+        got = proposals.run(list(PROPOSALS_OUTPUTS), {PROPOSALS_INPUTS[0]: slices.numpy()})
+        said = head.run(list(HEAD_OUTPUTS), dict(zip(HEAD_INPUTS, (got[0], boxes.numpy()), strict=True)))
+        for tensor, array in zip((*wanted, *judged), (*got, *said), strict=True):
+            assert array.shape == tuple(tensor.shape)
+            np.testing.assert_allclose(array, tensor.numpy(), atol=1e-4)
+        assert judged[0].std() > 0.01
 
 
-@pytest.mark.parametrize("nothing", ["proposed", "found"])
-def test_a_slice_may_hold_nothing(tmp_path: Path, nothing: str) -> None:
-    network = lively(1)
-    if nothing == "proposed":  # every proposal is far too narrow
-        torch.nn.init.constant_(network.rpn_deltas.bias, -6.0)
-    else:
-        torch.nn.init.constant_(network.score.bias[:1], 50.0)
-    slices = torch.zeros(1, 3, 64, 64)
-    with torch.no_grad():
-        assert len(network(slices, LEAST, MOST)[0].boxes) == 0
-    boxes, scores, kinds = run(export_onnx(network, tmp_path / "model.onnx"), slices)
-    assert (boxes.shape, scores.shape, kinds.shape) == ((0, 4), (0,), (0,))
+def test_a_head_without_proposals_answers_nothing(tmp_path: Path) -> None:
+    network = lively(2)
+    head = session(export_head(network, tmp_path / "head.onnx"))
+    given = {"maps": np.zeros((1, 64, 8, 8), np.float32), "boxes": np.zeros((0, 4), np.float32)}
+    logits, deltas = head.run(list(HEAD_OUTPUTS), given)
+    assert (logits.shape, deltas.shape) == ((0, 3), (0, 2, 4))

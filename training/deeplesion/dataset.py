@@ -116,9 +116,10 @@ def split_patients(
     return train, validation, test
 
 
-def hu_around(root: str | Path, row: DeepLesionRow) -> NDArray[np.int16]:
+def hu_around(root: str | Path, row: DeepLesionRow, away: int = 1) -> NDArray[np.int16]:
     """Read a key slice and its neighbours to the head and the feet, HU ``(3, rows, columns)`` from above.
 
+    They are the next slices, or those so many slices ``away``.
     The key slice stands in for a neighbour that isn't given, can't be read or has another size.
 
     Raises
@@ -138,4 +139,4 @@ def hu_around(root: str | Path, row: DeepLesionRow) -> NDArray[np.int16]:
             return key
         return hu if hu.shape == key.shape else key
 
-    return np.stack([neighbour(row.key_slice - 1), key, neighbour(row.key_slice + 1)])
+    return np.stack([neighbour(row.key_slice - away), key, neighbour(row.key_slice + away)])

@@ -64,7 +64,7 @@ def detector_losses(
         Draws the anchors and proposals that count; on the CPU.
     """
     size = (slices.shape[2], slices.shape[3])
-    maps = detector.trunk(slices)
+    maps = detector.maps(slices)
     placed = detector.anchors_of(maps)
     rpn, chosen = [], []
     for logits, deltas, truth, kinds in zip(*detector.propose_all(maps), truths, categories, strict=True):

@@ -20,12 +20,13 @@ from lesionscope.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from ..deeplesion.categories.recipe import CategoriesRecipe
+    from ..deeplesion.detector_recipe import DetectorRecipe
     from ..hmlc.recipe import HmlcRecipe
     from ..lesanet.recipe import LesaNetRecipe
     from ..radpath.recipe import RadPathRecipe
     from ..relations.recipe import RelationRecipe
 
-    Recipe = RadPathRecipe | RelationRecipe | LesaNetRecipe | HmlcRecipe | CategoriesRecipe
+    Recipe = RadPathRecipe | RelationRecipe | LesaNetRecipe | HmlcRecipe | CategoriesRecipe | DetectorRecipe
 
 FOLDER = Path(__file__).parent
 Overrides = Mapping[str, object] | Iterable[str]
@@ -110,9 +111,13 @@ def _task(name: object, path: Path) -> tuple[type, Callable[[Any], Any]]:
         from ..deeplesion.categories.recipe import CategoriesRecipe
 
         return CategoriesRecipe, lambda recipe: recipe
+    if name == "deeplesion-detector":
+        from ..deeplesion.detector_recipe import DetectorRecipe
+
+        return DetectorRecipe, lambda recipe: recipe
     raise InputError(
         f"{path} is not a recipe for a task this version knows: it needs 'task: radpath', 'task: relation', "
-        "'task: lesanet', 'task: hmlc' or 'task: deeplesion-categories'."
+        "'task: lesanet', 'task: hmlc', 'task: deeplesion-categories' or 'task: deeplesion-detector'."
     )
 
 

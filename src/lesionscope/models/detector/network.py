@@ -8,17 +8,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lesionscope.errors import InputError
 from lesionscope.models.lesanet.spec import LAYERS, SLICES
+from lesionscope.models.pathology_net import read_weights
 
 from .anchors import PER_CELL, anchors
 from .boxes import clip, decode, nms
 from .roi_pool import POOLED, roi_pool
 from .spec import DetectorSpec
+
+if TYPE_CHECKING:
+    from lesionscope.models.detector_package import DetectorPackage
 
 PROPOSAL_NMS, FINAL_NMS = 0.7, 0.3
 SHORTEST = 16.0
@@ -55,11 +61,18 @@ class Detector(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
     ----------
     spec
         Its shape.
+
+    Attributes
+    ----------
+    bfloat16
+        Whether the trunk computes in bfloat16, for training where that is quicker; not by default. What
+        follows is float32 in any case.
     """
 
     def __init__(self, spec: DetectorSpec) -> None:
         super().__init__()
         self.spec = spec
+        self.bfloat16 = False
         channels, hidden = spec.channels[-1], round(spec.hidden * spec.width)
         self.trunk = _trunk(spec)
         self.rpn_conv = nn.Conv2d(channels, channels, 3, padding=1)
@@ -76,6 +89,12 @@ class Detector(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
         for layer in (self.rpn_conv, self.rpn_score, self.rpn_deltas, self.score, self.deltas):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)
+
+    def maps(self, slices: Tensor) -> Tensor:
+        """Return the trunk's maps ``(n, c, h, w)`` of slices ``(n, 3, rows, columns)``."""
+        with torch.autocast(slices.device.type, torch.bfloat16, enabled=self.bfloat16):
+            seen: Tensor = self.trunk(slices)
+        return seen.float()
 
     def propose_all(self, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Return every anchor's logit ``(n, a)`` and regression ``(n, a, 4)`` for maps of the trunk."""
@@ -134,7 +153,7 @@ class Detector(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
         least, most
             Score that a box needs, and how many a slice may have (§3: five boxes above 0.5).
         """
-        maps = self.trunk(slices)
+        maps = self.maps(slices)
         size = (slices.shape[2], slices.shape[3])
         placed = self.anchors_of(maps)
         found = []
@@ -161,6 +180,26 @@ def select(
     every = [torch.cat(values) for values in zip(*parts, strict=True)]
     best = torch.argsort(every[1], descending=True, stable=True)[:most]
     return Found(*(values[best] for values in every))
+
+
+def load_detector(package: DetectorPackage, device: str | torch.device = "cpu") -> Detector:
+    """Return a package's detector with its weights, ready to search (``eval``) on ``device``.
+
+    Raises
+    ------
+    InputError
+        The weights can't be read or don't fit the network that the card describes.
+    """
+    detector = Detector(package.card.network)
+    try:
+        detector.load_state_dict(read_weights(package.weights_path), strict=True)
+    except RuntimeError as error:
+        raise InputError(
+            f"{package.weights_path} does not fit the network in its card; install the package again. "
+            f"({' '.join(str(error).split())[:300]})"
+        ) from error
+    ready: Detector = detector.to(device).eval()
+    return ready
 
 
 def _trunk(spec: DetectorSpec) -> nn.Sequential:

@@ -1,138 +1,134 @@
-"""The detector as one ONNX graph, from a slice to its boxes: proposals, suppression and pooling included."""
+"""A detector as two ONNX graphs, with the arithmetic on boxes left to whoever runs them.
+
+See ``models/detector_package.py`` for what the graphs take and give.
+"""
 
 from __future__ import annotations
 
 import copy
 import io
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lesionscope.files import write_atomically
+from lesionscope.models.detector_package import (
+    HEAD_INPUTS,
+    HEAD_OUTPUTS,
+    PROPOSALS_INPUTS,
+    PROPOSALS_OUTPUTS,
+)
+from lesionscope.models.lesanet.onnx import OPSET, with_halves
+from lesionscope.models.lesanet.spec import SLICES
 
-from .boxes import decode
-from .network import AFTER_NMS, BEFORE_NMS, FINAL_NMS, HEAD_SCALE, PROPOSAL_NMS, SHORTEST, Detector
+from .network import Detector
 from .roi_pool import POOLED
 
-OPSET = 18
-INPUT = "slices"
-"""One slice with its neighbours, ``(1, 3, rows, columns)`` preprocessed, float32; any rows and columns."""
-OUTPUTS = ("boxes", "scores", "categories")
-"""Best first: ``(n, 4)`` in pixels, probabilities ``(n,)``, categories from 0, int64 ``(n,)``."""
-LEAST, MOST = 0.05, 100
-"""Score of a box that the graph gives, and how many it gives; fewer are asked for by their scores."""
+__all__ = ["OPSET", "export_head", "export_proposals"]
 
 
-class _Graph(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
-    """The network in steps that the exporter can follow: no size and no count is fixed by its example."""
-
-    def __init__(self, network: Detector) -> None:
+class _Proposals(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
+    def __init__(self, detector: Detector) -> None:
         super().__init__()
-        self.network = network
+        self.detector = detector
 
     def forward(self, slices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        network = self.network
-        last = torch.stack([_size(slices, axis) for axis in (3, 2, 3, 2)]) - 1
-        maps = network.trunk(slices)
-        logits, deltas = network.propose_all(maps)
-        placed = network.anchors_of(maps)
-        best = _order(logits[0])[:BEFORE_NMS]
-        boxes = decode(deltas[0][best], placed[best]).clamp(min=0).minimum(last)
-        large = (boxes[:, 2:] - boxes[:, :2] >= SHORTEST).all(dim=1)
-        boxes, worth = boxes[large], logits[0][best][large]
-        boxes = boxes[_Suppression.apply(boxes, worth, PROPOSAL_NMS, AFTER_NMS)]
-        limit = torch.stack([_size(maps, axis) for axis in (3, 2, 3, 2)]) - 1
-        corners = torch.floor(boxes / network.spec.stride + 0.5).minimum(limit)
-        seen = _Pooling.apply(maps, corners).flatten(1)
-        for layer in (network.fc6, network.fc7):
-            seen = torch.relu(layer(seen))
-        shares = network.score(seen).softmax(dim=1)[:, 1:]
-        moved = network.deltas(seen).view(-1, network.spec.categories, 4) * torch.tensor(HEAD_SCALE)
-        parts = []
-        for category in range(network.spec.categories):
-            good = shares[:, category] > LEAST
-            own = shares[:, category][good]
-            there = decode(moved[:, category][good], boxes[good]).clamp(min=0).minimum(last)
-            kept = _Suppression.apply(there, own, FINAL_NMS, MOST)
-            parts.append((there[kept], own[kept], torch.full_like(kept, category)))
-        every = [torch.cat(values) for values in zip(*parts, strict=True)]
-        order = _order(every[1])[:MOST]
-        return every[0][order], every[1][order], every[2][order]
+        maps = self.detector.trunk(slices)
+        return (maps, *self.detector.propose_all(maps))
 
 
-def export_onnx(network: Detector, path: Path) -> Path:
-    """Write a detector to ``path``, as one file that finds what the network finds.
+class _Head(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
+    """The head after pooling, which ONNX has an operator for."""
+
+    def __init__(self, detector: Detector) -> None:
+        super().__init__()
+        self.stride, self.categories = detector.spec.stride, detector.spec.categories
+        self.channels = detector.spec.channels[-1]
+        self.fc6, self.fc7 = detector.fc6, detector.fc7
+        self.score, self.deltas = detector.score, detector.deltas
+
+    def forward(self, maps: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
+        # The corners that roi_pool takes: rounded, and kept on the map.
+        last = torch._shape_as_tensor(maps)[torch.tensor([3, 2, 3, 2])] - 1
+        corners = torch.floor(boxes / self.stride + 0.5).clamp(min=0)
+        seen = _Pool.apply(maps, torch.minimum(corners, last.to(boxes.dtype)), self.channels).flatten(1)
+        for layer in (self.fc6, self.fc7):
+            seen = functional.relu(layer(seen))
+        return self.score(seen), self.deltas(seen).reshape(-1, self.categories, 4)
+
+
+class _Pool(torch.autograd.Function):  # type: ignore[misc]  # torch is opaque to mypy here
+    """Pooling by ONNX's MaxRoiPool, which is Fast R-CNN's; corners are the map's pixels ``(p, 4)``."""
+
+    @staticmethod
+    def forward(ctx: Any, maps: Tensor, corners: Tensor, channels: int) -> Tensor:
+        return maps.new_zeros(len(corners), channels, POOLED, POOLED)
+
+    @staticmethod
+    def symbolic(g: Any, maps: Any, corners: Any, channels: int) -> Any:
+        pads = g.op("Constant", value_t=torch.tensor([0, 1, 0, 0]))
+        rois = g.op("Pad", corners, pads)  # in front, the number of the only slice: 0
+        made = g.op("MaxRoiPool", maps, rois, pooled_shape_i=[POOLED, POOLED], spatial_scale_f=1.0)
+        return made.setType(maps.type().with_sizes([None, channels, POOLED, POOLED]))
+
+
+def export_proposals(detector: Detector, path: Path) -> Path:
+    """Write the graph from a picture to maps and what each anchor is worth.
 
     Raises
     ------
     LesionscopeError
         The file can't be written.
     """
-    wrapped = _Graph(copy.deepcopy(network).cpu()).eval()
+    free = {"slices": {2: "h", 3: "w"}, "maps": {2: "mh", 3: "mw"}, "logits": {1: "a"}, "deltas": {1: "a"}}
+    example = (torch.zeros(1, SLICES, 128, 160),)
+    module = _Proposals(copy.deepcopy(detector).cpu())
+    return _export(module, example, path, PROPOSALS_INPUTS, PROPOSALS_OUTPUTS, free)
+
+
+def export_head(detector: Detector, path: Path) -> Path:
+    """Write the graph that judges proposals.
+
+    Raises
+    ------
+    LesionscopeError
+        The file can't be written.
+    """
+    free = {"maps": {2: "mh", 3: "mw"}, "boxes": {0: "p"}, "logits": {0: "p"}, "deltas": {0: "p"}}
+    example = (
+        torch.zeros(1, detector.spec.channels[-1], 16, 20),
+        torch.tensor([[0.0, 0.0, 90.0, 60.0]] * 2),
+    )
+    return _export(_Head(copy.deepcopy(detector).cpu()), example, path, HEAD_INPUTS, HEAD_OUTPUTS, free)
+
+
+def _export(
+    module: nn.Module,
+    example: tuple[Tensor, ...],
+    path: Path,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    free: dict[str, dict[int, str]],
+) -> Path:
     buffer = io.BytesIO()
     with torch.no_grad(), warnings.catch_warnings():
         # The TorchScript exporter is announced as going; the newer one can't write MaxRoiPool.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            wrapped,
-            (torch.zeros(1, 3, 128, 160),),
+            module.eval(),
+            example,
             buffer,
-            input_names=[INPUT],
-            output_names=list(OUTPUTS),
-            dynamic_axes={INPUT: {2: "rows", 3: "columns"}, **{name: {0: "n"} for name in OUTPUTS}},
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_axes=free,
             opset_version=OPSET,
+            # Keeps batch normalisation out of the convolutions, whose weights would no longer fit in halves.
+            training=torch.onnx.TrainingMode.PRESERVE,
             dynamo=False,
         )
-    return write_atomically(path, buffer.getvalue())
-
-
-def _order(values: Tensor) -> Tensor:
-    """Return where the values lie from the largest down; of equal ones the earlier first, in the graph."""
-    return torch.topk(values, values.shape[0]).indices
-
-
-def _size(values: Tensor, axis: int) -> Tensor:
-    """Return a size as a number that the graph computes."""
-    return torch._shape_as_tensor(values)[axis].to(torch.float32)
-
-
-class _Suppression(torch.autograd.Function):  # type: ignore[misc]  # torch is opaque to mypy here
-    """:func:`~.boxes.nms` as ONNX's NonMaxSuppression; while the graph is traced, only its type counts."""
-
-    @staticmethod
-    def forward(ctx: Any, boxes: Tensor, scores: Tensor, threshold: float, most: int) -> Tensor:
-        return torch.arange(len(scores))[:most]
-
-    @staticmethod
-    def symbolic(g: Any, boxes: Any, scores: Any, threshold: float, most: int) -> Any:
-        def constant(value: Any) -> Any:
-            return g.op("Constant", value_t=torch.tensor(value))
-
-        # Its corners may come in either order of axes, as overlap is the same.
-        made = g.op(
-            "NonMaxSuppression",
-            g.op("Unsqueeze", boxes, constant([0])),
-            g.op("Unsqueeze", scores, constant([0, 1])),
-            constant([most]),
-            constant([threshold]),
-        )
-        chosen = g.op("Gather", made, constant(2), axis_i=1)
-        return chosen.setType(scores.type().with_dtype(torch.int64).with_sizes([None]))
-
-
-class _Pooling(torch.autograd.Function):  # type: ignore[misc]  # torch is opaque to mypy here
-    """:func:`~.roi_pool.roi_pool` of one slice as ONNX's MaxRoiPool, corners in whole pixels of the map."""
-
-    @staticmethod
-    def forward(ctx: Any, maps: Tensor, corners: Tensor) -> Tensor:
-        return maps.new_zeros(len(corners), maps.shape[1], POOLED, POOLED)
-
-    @staticmethod
-    def symbolic(g: Any, maps: Any, corners: Any) -> Any:
-        before = g.op("Constant", value_t=torch.tensor([0, 1, 0, 0]))
-        rois = g.op("Pad", corners, before)
-        made = g.op("MaxRoiPool", maps, rois, pooled_shape_i=[POOLED, POOLED], spatial_scale_f=1.0)
-        return made.setType(maps.type().with_sizes([None, None, POOLED, POOLED]))
+    return write_atomically(path, with_halves(buffer.getvalue()))

@@ -73,10 +73,10 @@ def export_onnx(network: LesaNet | LesionEmbedding, path: Path, *, texture: bool
             training=torch.onnx.TrainingMode.PRESERVE,
             dynamo=False,
         )
-    return write_atomically(path, _with_halves(buffer.getvalue()))
+    return write_atomically(path, with_halves(buffer.getvalue()))
 
 
-def _with_halves(graph: bytes) -> bytes:
+def with_halves(graph: bytes) -> bytes:
     """Store weights in half precision where it holds them exactly, with a cast after each."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper

@@ -1,0 +1,131 @@
+"""A detector's recipe as frozen dataclasses: everything that fixes a run's result."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from lesionscope.models.detector.spec import DetectorSpec
+
+from ..engine.precision import FLOAT32, PRECISIONS
+from ..lesanet.recipe import Optimisation, PackageRecipe
+
+CATEGORIES = ("none", "truth", "file")
+
+
+@dataclass(frozen=True)
+class DetectorData:
+    """Where key slices come from.
+
+    ``source: phantom`` scans ``train`` + ``validation`` + ``test`` key slices of the phantom clinic, which
+    know every lesion that they show; only bookmarked ones are learnt.
+    ``source: deeplesion`` reads a folder with ``DL_info.csv`` and ``Images_png``. Its patients are dealt
+    70, 15 and 15 % by ``deal`` (paper 004, §3), or as the table says where that is 0.
+    ``categories``: "none" for the single-class detector, "truth" for the phantoms' five, or "file" for
+    those of ``categories_file``, found by clustering.
+    """
+
+    source: str = "phantom"
+    train: int = 1400
+    validation: int = 240
+    test: int = 300
+    folder: str = ""
+    deal: int = 1
+    categories: str = "none"
+    categories_file: str = ""
+    cache: str = ""
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        if self.source not in ("phantom", "deeplesion") or self.categories not in CATEGORIES:
+            raise ValueError(
+                f"source must be phantom or deeplesion, categories one of {', '.join(CATEGORIES)}"
+            )
+        if self.source == "deeplesion" and (not self.folder or self.categories == "truth"):
+            raise ValueError("source: deeplesion needs 'folder', and knows no truth of its lesions")
+        if (self.categories == "file") != bool(self.categories_file):
+            raise ValueError("categories: file needs 'categories_file', and nothing else has one")
+        if self.source == "phantom" and self.categories == "file":
+            raise ValueError("a file's categories are those of a table: give source: deeplesion")
+        if min(self.train, self.validation, self.test, self.workers) < 1 or self.deal < 0:
+            raise ValueError("train, validation, test and workers must be at least 1, deal not negative")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What is changed of a slice each time that it is shown.
+
+    Parameters
+    ----------
+    window
+        Rows and columns of the picture that is cut from it, at a random place around a bookmark.
+    scale
+        It is made so much smaller or larger at most.
+    flip
+        How often left and right are exchanged.
+    """
+
+    window: tuple[int, int] = (320, 448)
+    scale: float = 1.15
+    flip: float = 0.5
+
+    def __post_init__(self) -> None:
+        if min(self.window) < 64 or any(side % 16 for side in self.window):
+            raise ValueError("window's sides must be multiples of 16, and 64 or more")
+        if self.scale < 1 or not 0 <= self.flip <= 1:
+            raise ValueError("scale must be 1 or more, and flip a share")
+
+
+@dataclass(frozen=True)
+class DetectorRecipe:
+    """One training run of the lesion detector.
+
+    Parameters
+    ----------
+    name, title
+        What the run is called.
+    package
+        The card's words.
+    data, network, augmentation, optimisation
+        See their classes; ``network.categories`` follows from the data.
+    epochs, batch
+        ``batch`` is the paper's 4.
+    seed
+        Of initialisation, order, augmentation, and of the anchors and proposals that are drawn.
+    threads, device, precision
+        As in other recipes.
+    """
+
+    name: str
+    title: str
+    package: PackageRecipe
+    data: DetectorData = field(default_factory=DetectorData)
+    network: DetectorSpec = field(default_factory=DetectorSpec)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    optimisation: Optimisation = field(default_factory=lambda: Optimisation(lr=0.001, weight_decay=5e-4))
+    epochs: int = 8
+    batch: int = 4
+    seed: int = 1
+    threads: int = 2
+    device: str = "auto"
+    precision: str = FLOAT32
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}")
+        if self.epochs < 1 or self.batch < 1 or self.threads < 0:
+            raise ValueError("epochs and batch must be at least 1, threads not negative")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, as a recipe file holds them."""
+        return dataclasses.asdict(self)
+
+    def fixing(self) -> dict[str, Any]:
+        """Return the part that fixes the trained weights; a run resumes only if it is unchanged."""
+        values = self.as_dict()
+        for key in ("name", "title", "package", "threads", "device"):
+            values.pop(key)
+        free = ("cache", "workers", "test", "categories_file")
+        values["data"] = {key: value for key, value in values["data"].items() if key not in free}
+        return values
