@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscope.errors import Cancelled, InputError, LesionscopeError
+from lesionscope.errors import LesionscopeError
+from lesionscope.inference.onnx_graph import OnnxGraph
 from lesionscope.models.label_package import LabelPackage
 from lesionscope.models.package import ModelPackage
 from lesionscope.progress import CancelToken
@@ -53,48 +54,17 @@ class OnnxNetwork:
     precision = "float32"
 
     def __init__(self, package: Package, threads: int = 2) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # Threads that spin while they wait would take the cores that scrolling needs.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
-        self._runtime = onnxruntime
         section = package.card.onnx
         self._inputs = tuple(section["inputs"]) if "inputs" in section else (str(section["input"]),)
         self._outputs = list(package.card.onnx["outputs"])
-        self.device = f"cpu (onnxruntime {onnxruntime.__version__})"
-        errors = onnxruntime.capi.onnxruntime_pybind11_state
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(package.onnx_path), sess_options=options, providers=["CPUExecutionProvider"]
-            )
-        except (errors.Fail, errors.InvalidGraph, errors.InvalidProtobuf, errors.NoSuchFile) as error:
-            raise InputError(
-                f"{package.onnx_path} can't be used as a network ({' '.join(str(error).split())[:200]}); "
-                "install the model package again."
-            ) from error
+        self._graph = OnnxGraph(package.onnx_path, threads)
+        self.device = self._graph.device
 
     def run(self, inputs: Inputs, cancel: CancelToken | None = None) -> Outputs:
         """Answer; a cancel ends the run between two of the graph's steps."""
-        arrays = dict(zip(self._inputs, _several(inputs), strict=True))
-        options = self._runtime.RunOptions()
-
-        def terminate() -> None:
-            options.terminate = True
-
-        forget = cancel.on_cancel(terminate) if cancel is not None else None
-        try:
-            values: list[Any] = self._session.run(self._outputs, arrays, options)
-        except Exception as error:
-            if cancel is not None and cancel.cancelled:
-                raise Cancelled("Stopped at your request.") from error
-            raise
-        finally:
-            if forget is not None:
-                forget()
+        values = self._graph.run(
+            dict(zip(self._inputs, _several(inputs), strict=True)), self._outputs, cancel
+        )
         return {
             name: np.asarray(value, dtype=np.float32)
             for name, value in zip(self._outputs, values, strict=True)

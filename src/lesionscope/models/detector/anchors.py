@@ -9,9 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-SIZES = (48, 72, 96)
-RATIOS = (1.0, 0.5, 2.0)
-"""Height by width."""
+from .spec import RATIOS, SIZES
+
 PER_CELL = len(SIZES) * len(RATIOS)
 
 

@@ -5,14 +5,12 @@ After S. Ren et al., *Faster R-CNN* (NIPS 2015).
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
 
-LARGEST_LOG = math.log(1000 / 16)
-"""A decoded box is at most exp of it as wide as its anchor, lest a wild logit overflow."""
+from .spec import LARGEST_LOG
+
 BLOCK = 1024
 """Boxes that suppression compares at once: what it needs grows with the boxes, not with their square."""
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from lesionscope.errors import InputError
 from lesionscope.models.lesanet.spec import CHANNELS, WIDTHS
+
+SIZES = (48, 72, 96)
+"""Anchors' (§2.3)."""
+RATIOS = (1.0, 0.5, 2.0)
+"""Their heights by their widths."""
+LARGEST_LOG = math.log(1000 / 16)
+"""A decoded box is at most exp of it as wide as its anchor, lest a wild logit overflow."""
 
 
 @dataclass(frozen=True)
