@@ -227,7 +227,7 @@ def test_hostile_text_is_harmless(scan: Callable[..., CTVolume], tmp_path: Path,
     path = sr_form.write(report(lesions, volume, review), lesions, volume, tmp_path / "sr.dcm")
     assert complaints(path) == []
     ds = pydicom.dcmread(path)
-    (comment,) = [i.TextValue for i in items(ds) if name_of(i) == "Comment"]
+    comment = next(i.TextValue for i in items(ds) if name_of(i) == "Comment")
     assert comment.startswith("<b>long long") and "山田 花子 🫁" in comment and "\x00" not in comment
     assert len(comment) > 10_000
     assert ds.PatientSex == "" and "\x1b" not in str(ds.PatientName)

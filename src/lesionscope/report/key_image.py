@@ -7,8 +7,10 @@ volume: the patient's right on the left of the picture, the front on top.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +34,8 @@ FIELD_MM = (90.0, 260.0)
 FIELD_PER_BOX = 3.5
 BAR_MM = 20.0
 FONT_PX = 15
+BAND_TOP, BAND = SIDE_PX - 26, 2 / 3
+"""Where the band under the notice begins, and how much it darkens."""
 DASH_PX = (7.0, 5.0)
 
 Colour = tuple[int, int, int, int]
@@ -40,11 +44,12 @@ LONG_COLOUR: Colour = (240, 228, 66, 255)
 SHORT_COLOUR: Colour = (86, 180, 233, 255)
 BOX_COLOUR: Colour = (255, 255, 255, 150)
 CROSS_COLOUR: Colour = (230, 159, 0, 255)
-INK: Colour = (255, 255, 255, 255)
-BAND: Colour = (0, 0, 0, 170)
+INK = (255, 255, 255)
 SHADE: Colour = (0, 0, 0, 150)
 SHADE_PX = 1.0
 """A dark rim on each side of a line keeps it in sight on bright tissue."""
+EDGE_PX = 4
+"""As far as a stroke's width and rim reach beyond its ends."""
 
 
 Pixel = tuple[float, float]
@@ -61,12 +66,32 @@ class View:
 AS_IT_IS = View()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KeyImage:
-    """A PNG, and the words that belong under it."""
+    """A picture, uint8 ``(rows, columns, 3)`` RGB, and the words that belong under it.
 
-    png: bytes
+    Each encoding is made once, for several forms want the same.
+    """
+
+    pixels: NDArray[np.uint8]
     caption: str
+
+    @cached_property
+    def png(self) -> bytes:
+        """The picture as PNG, exactly."""
+        return self._encoded("PNG", compress_level=1)
+
+    @cached_property
+    def jpeg(self) -> bytes:
+        """The picture as fine JPEG."""
+        return self._encoded("JPEG", quality=93, subsampling=0)
+
+    def _encoded(self, kind: str, **options: int) -> bytes:
+        from PIL import Image
+
+        stream = io.BytesIO()
+        Image.fromarray(self.pixels).save(stream, kind, **options)
+        return stream.getvalue()
 
 
 def key_images(
@@ -125,11 +150,11 @@ def key_image(
         spacing_mm=grid.spacing_mm[0],
         pad_hu=window.low,
     )[0]
-    picture = Image.fromarray(_grey(hu, window)).convert("RGBA")
-    picture.alpha_composite(_marks(lesion, grid))
-    picture.alpha_composite(_words(lesion, grid, notice, window))
-    stream = io.BytesIO()
-    picture.convert("RGB").save(stream, "PNG", compress_level=1)
+    grey = _grey(hu, window)
+    grey[BAND_TOP:] = (grey[BAND_TOP:] * (1 - BAND)).astype(np.uint8)
+    picture = Image.fromarray(grey).convert("RGB")
+    _draw_marks(picture, lesion, grid)
+    _write(picture, lesion, grid, notice, window)
     caption = wording.KEY_IMAGE.format(
         z=lesion.centroid_lps_mm[2],
         window=f"{window.title} (centre {window.centre:g}, width {window.width:g} HU)",
@@ -137,7 +162,7 @@ def key_image(
     )
     if _off_slice(lesion, volume.geometry):
         caption += f"; {wording.PROJECTED}"
-    return KeyImage(stream.getvalue(), caption)
+    return KeyImage(np.asarray(picture), caption)
 
 
 def to_pixel(lesion: Lesion, lps: Iterable[float], field_mm: float | None = None) -> Pixel:
@@ -167,18 +192,26 @@ def _off_slice(lesion: Lesion, geometry: Geometry) -> bool:
     return any(abs(z - lesion.centroid_lps_mm[2]) > slice_slab_mm(geometry) / 2 for z in ends)
 
 
-def _marks(lesion: Lesion, grid: Geometry) -> Image.Image:
-    from PIL import Image, ImageDraw
+@dataclass(frozen=True)
+class _Stroke:
+    """A line in picture pixels; pixel centres are whole numbers."""
 
-    sheet = Image.new("RGBA", (SIDE_PX * SMOOTHING, SIDE_PX * SMOOTHING))
-    draw = ImageDraw.Draw(sheet)
+    start: Pixel
+    end: Pixel
+    colour: Colour
+    width: float
+    dashed: bool = False
+
+
+def _strokes(lesion: Lesion, grid: Geometry) -> Iterator[_Stroke]:
+    """Give what is drawn of a lesion, the undermost first."""
     x0, y0, _, x1, y1, _ = lesion.box_lps_mm
     z = lesion.centroid_lps_mm[2]
     left, top = _pixel(grid, (x0, y0, z))
     right, bottom = _pixel(grid, (x1, y1, z))
     corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
     for a, b in zip(corners, corners[1:] + corners[:1], strict=True):
-        _line(draw, a, b, BOX_COLOUR, 1.2, dashed=lesion.box_declared)
+        yield _Stroke(a, b, BOX_COLOUR, 1.2, lesion.box_declared)
     column, row = _pixel(grid, lesion.centroid_lps_mm)
     for a, b in (
         ((left - 20, row), (left - 6, row)),
@@ -186,67 +219,73 @@ def _marks(lesion: Lesion, grid: Geometry) -> Image.Image:
         ((column, top - 20), (column, top - 6)),
         ((column, bottom + 6), (column, bottom + 20)),
     ):
-        _line(draw, a, b, CROSS_COLOUR, 2.4)
+        yield _Stroke(a, b, CROSS_COLOUR, 2.4)
     for diameter, colour in ((lesion.long, LONG_COLOUR), (lesion.short, SHORT_COLOUR)):
         if diameter is not None:
-            _diameter(draw, grid, diameter, colour, dashed=colour is SHORT_COLOUR)
-    return sheet.reduce(SMOOTHING)
+            yield from _axis(grid, diameter, colour, dashed=colour is SHORT_COLOUR)
 
 
-def _diameter(
-    draw: ImageDraw.ImageDraw, grid: Geometry, diameter: Diameter, colour: Colour, *, dashed: bool
-) -> None:
+def _axis(grid: Geometry, diameter: Diameter, colour: Colour, *, dashed: bool) -> Iterator[_Stroke]:
+    """Give a diameter and the bars at its ends."""
     a, b = _pixel(grid, diameter.start_lps_mm), _pixel(grid, diameter.end_lps_mm)
-    _line(draw, a, b, colour, 2.0, dashed=dashed)
-    along = np.subtract(b, a)
-    length = float(np.linalg.norm(along))
+    yield _Stroke(a, b, colour, 2.0, dashed)
+    length = math.dist(a, b)
     if length > 0:
-        dx, dy = along[1] / length * 5, -along[0] / length * 5
-        for end in (a, b):
-            _line(draw, (end[0] - dx, end[1] - dy), (end[0] + dx, end[1] + dy), colour, 2.0)
+        dx, dy = (b[1] - a[1]) / length * 5, (a[0] - b[0]) / length * 5
+        for column, row in (a, b):
+            yield _Stroke((column - dx, row - dy), (column + dx, row + dy), colour, 2.0)
 
 
-def _line(
-    draw: ImageDraw.ImageDraw, a: Pixel, b: Pixel, colour: Colour, width: float, *, dashed: bool = False
-) -> None:
-    """Draw a line given in picture pixels (pixel centres are whole numbers) on the larger sheet."""
-    start, end = np.array(a), np.array(b)
+def _draw_marks(picture: Image.Image, lesion: Lesion, grid: Geometry) -> None:
+    """Draw the marks on a larger sheet, no wider than they are, and lay it over the picture shrunk."""
+    from PIL import Image, ImageDraw
+
+    strokes = list(_strokes(lesion, grid))
+    ends = np.clip([end for stroke in strokes for end in (stroke.start, stroke.end)], 0, SIDE_PX)
+    corner = np.maximum(np.floor(ends.min(axis=0)) - EDGE_PX, 0).astype(int)
+    size = np.minimum(np.ceil(ends.max(axis=0)) + EDGE_PX, SIDE_PX).astype(int) - corner
+    sheet = Image.new("RGBA", tuple((size * SMOOTHING).tolist()))
+    draw = ImageDraw.Draw(sheet)
+    for stroke in strokes:
+        _draw(draw, stroke, corner)
+    sheet = sheet.reduce(SMOOTHING)
+    picture.paste(sheet, tuple(corner.tolist()), sheet)
+
+
+def _draw(draw: ImageDraw.ImageDraw, stroke: _Stroke, corner: NDArray[np.int_]) -> None:
+    start, end = np.array(stroke.start) - corner, np.array(stroke.end) - corner
     length = float(np.linalg.norm(end - start))
     pieces = [(0.0, length)]
-    if dashed:
+    if stroke.dashed:
         on, off = DASH_PX
         pieces = [(at, min(at + on, length)) for at in np.arange(0.0, length, on + off).tolist()]
     step = (end - start) / length if length > 0 else np.zeros(2)
-    for ink, broad in ((SHADE, width + 2 * SHADE_PX), (colour, width)):
+    for ink, broad in ((SHADE, stroke.width + 2 * SHADE_PX), (stroke.colour, stroke.width)):
         for first, last in pieces:
             ends = [tuple((start + step * at + 0.5) * SMOOTHING) for at in (first, last)]
             draw.line(ends, fill=ink, width=round(broad * SMOOTHING))
 
 
-def _words(lesion: Lesion, grid: Geometry, notice: str, window: Window) -> Image.Image:
-    """Orientation letters, the lesion's number, a scale bar, and the notice over the foot."""
-    from PIL import Image, ImageDraw, ImageFont
+def _write(picture: Image.Image, lesion: Lesion, grid: Geometry, notice: str, window: Window) -> None:
+    """Write orientation letters, the lesion's number, a scale bar, and the notice over the foot."""
+    from PIL import ImageDraw, ImageFont
 
-    sheet = Image.new("RGBA", (SIDE_PX, SIDE_PX))
-    draw = ImageDraw.Draw(sheet)
-    font, middle, foot = ImageFont.load_default(FONT_PX), SIDE_PX / 2, SIDE_PX - 26
+    draw = ImageDraw.Draw(picture)
+    font, middle, black = ImageFont.load_default(FONT_PX), SIDE_PX / 2, (0, 0, 0)
 
     def put(at: Pixel, text: str, anchor: str) -> None:
-        draw.text(at, text, INK, font, anchor=anchor, stroke_width=2, stroke_fill=(0, 0, 0, 255))
+        draw.text(at, text, INK, font, anchor=anchor, stroke_width=2, stroke_fill=black)
 
     put((8, middle), "R", "lm")
     put((SIDE_PX - 8, middle), "L", "rm")
     put((middle, 8), "A", "mt")
-    put((middle, foot - 6), "P", "mb")
-    number = f"Lesion {lesion.number}" if lesion.number else "Lesion"
-    put((8, 8), number, "lt")
+    put((middle, BAND_TOP - 6), "P", "mb")
+    put((8, 8), f"Lesion {lesion.number}" if lesion.number else "Lesion", "lt")
     put((SIDE_PX - 8, 8), f"{window.title} window", "rt")
     bar = BAR_MM / grid.slice_step_mm
-    put((SIDE_PX - 10 - bar / 2, foot - 14), f"{BAR_MM:.0f} mm", "mb")
-    draw.rectangle((SIDE_PX - 10 - bar, foot - 9, SIDE_PX - 10, foot - 6), fill=INK, outline=(0, 0, 0, 255))
-    draw.rectangle((0, foot, SIDE_PX, SIDE_PX), fill=BAND)
-    draw.text((middle, foot + 13), notice, INK, font, anchor="mm")
-    return sheet
+    put((SIDE_PX - 10 - bar / 2, BAND_TOP - 14), f"{BAR_MM:.0f} mm", "mb")
+    draw.rectangle((SIDE_PX - 10 - bar, BAND_TOP - 9, SIDE_PX - 10, BAND_TOP - 6), fill=INK, outline=black)
+    draw.text((middle, BAND_TOP + 13), notice, INK, font, anchor="mm")
 
 
 def _pixel(grid: Geometry, lps: Iterable[float]) -> Pixel:

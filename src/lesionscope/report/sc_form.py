@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import UsageError
@@ -73,10 +70,8 @@ def _image(
 ) -> Dataset:
     from copy import deepcopy
 
-    from PIL import Image
     from pydicom.dataset import Dataset
 
-    pixels = np.asarray(Image.open(io.BytesIO(picture.png)).convert("RGB"))
     ds = deepcopy(head)
     ds.SOPInstanceUID = stable_uid(head.SeriesInstanceUID, lesion.tracking_uid)
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
@@ -92,10 +87,10 @@ def _image(
     source.ReferencedSOPClassUID = places.volume.source.sop_class_uid or CT_IMAGE
     source.ReferencedSOPInstanceUID = places.image_uid(places.slice_of(lesion))
     ds.SourceImageSequence = [source]
-    ds.Rows, ds.Columns = pixels.shape[:2]
+    ds.Rows, ds.Columns = picture.pixels.shape[:2]
     ds.SamplesPerPixel, ds.PhotometricInterpretation, ds.PlanarConfiguration = 3, "RGB", 0
     ds.BitsAllocated = ds.BitsStored = 8
     ds.HighBit, ds.PixelRepresentation = 7, 0
-    ds.PixelData = pixels.tobytes()
+    ds.PixelData = picture.pixels.tobytes()
     ds["PixelData"].VR = "OB"
     return ds

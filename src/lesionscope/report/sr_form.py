@@ -59,6 +59,7 @@ def write(content: Content, lesions: Sequence[Lesion], volume: CTVolume, path: s
 
 def document(content: Content, lesions: Sequence[Lesion], volume: CTVolume) -> Dataset:
     """Return the report as a dataset; ``lesions`` are those of the content, in its order."""
+    from pydicom.charset import convert_encodings
     from pydicom.dataset import Dataset
 
     ds = dicom_head(volume, content, sop_class=SOP_CLASS, modality="SR", series_number=SERIES_NUMBER)
@@ -84,6 +85,8 @@ def document(content: Content, lesions: Sequence[Lesion], volume: CTVolume) -> D
     scheme.CodingSchemeDesignator, scheme.CodingSchemeName = PRIVATE_SCHEME, codes.SCHEME_NAME
     scheme.CodingSchemeResponsibleOrganization = MANUFACTURER
     ds.CodingSchemeIdentificationSequence = [scheme]
+    # Its items are encoded as they will be written, so that writing need not go through them again and again.
+    ds.set_original_encoding(False, True, convert_encodings(ds.SpecificCharacterSet))
     return ds
 
 
@@ -173,8 +176,10 @@ def _groups(entry: Mapping[str, Any], lesion: Lesion, places: Places) -> Iterabl
         template="1410",
     )
     belongs = items.uid(codes.OF_LESION, lesion.tracking_uid, relation=items.CONTAINS)
+    labels = entry.get("labels") or {}
+    by = _algorithm(labels, labels["provenance"]) if "provenance" in labels else []
     for finding in entry["findings"]:
-        yield _label_group(title, finding, lesion, belongs, (entry.get("labels") or {}))
+        yield _label_group(title, finding, lesion, belongs, by)
     answer = entry.get("pathology") or {}
     if "nodes" in answer:
         yield _group(
@@ -224,17 +229,16 @@ def _measured(
 
 
 def _label_group(
-    title: str, finding: Mapping[str, Any], lesion: Lesion, belongs: Dataset, labels: Mapping[str, Any]
+    title: str, finding: Mapping[str, Any], lesion: Lesion, belongs: Dataset, by: Sequence[Dataset]
 ) -> Dataset:
     score = finding["probability"]
     certainty = [] if score is None else [items.number(codes.CERTAINTY, 100 * score, codes.PERCENT)]
-    by = _algorithm(labels, labels["provenance"]) if score is not None and "provenance" in labels else []
     return _group(
         f"{title}: {finding['label']}",
         stable_uid(lesion.tracking_uid, "label", finding["label"]),
         [
             items.code(codes.FINDING, codes.label_code(finding["label"])),
-            *by,
+            *(by if certainty else ()),
             *certainty,
             items.code(codes.REVIEW, codes.STATES[finding["review"]]),
             items.code(codes.LABEL_CLASS, codes.CLASSES[finding["class"]]),

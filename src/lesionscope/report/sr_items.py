@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lesionscope.ontology.labels import Code
@@ -17,26 +18,49 @@ CONTAINS, MODIFIES, OBSERVED = "CONTAINS", "HAS CONCEPT MOD", "HAS OBS CONTEXT"
 INFERRED, SELECTED = "INFERRED FROM", "SELECTED FROM"
 
 
-def coded(code: Code) -> Dataset:
-    """Return a code as an item of a code sequence."""
+def dataset() -> Dataset:
+    """Return an empty dataset that is written as it stands: nothing in a report has a VR to be guessed."""
+    from pydicom.charset import default_encoding
     from pydicom.dataset import Dataset
 
     ds = Dataset()
+    ds.set_original_encoding(is_implicit_vr=False, is_little_endian=True, character_encoding=default_encoding)
+    return ds
+
+
+def put_code(ds: Dataset, keyword: str, code: Code) -> None:
+    """Set a code sequence; a code is encoded once, for a report names the same few thousands of times."""
+    from pydicom.datadict import tag_for_keyword
+    from pydicom.dataelem import RawDataElement
+    from pydicom.tag import Tag
+
+    tag = Tag(tag_for_keyword(keyword))
+    value = _encoded(code)
+    ds[tag] = RawDataElement(tag, "SQ", len(value), value, 0, False, True)
+
+
+@lru_cache(maxsize=4096)
+def _encoded(code: Code) -> bytes:
+    from pydicom.filebase import DicomBytesIO
+    from pydicom.filewriter import write_sequence_item
+
+    ds = dataset()
     ds.CodeValue, ds.CodingSchemeDesignator = code.value, code.scheme
     ds.CodeMeaning = long_text(code.meaning) or code.value
-    return ds
+    stream = DicomBytesIO()
+    stream.is_little_endian, stream.is_implicit_VR = True, False
+    write_sequence_item(stream, ds, ["utf8"])
+    return bytes(stream.getvalue())
 
 
 def item(relation: str, kind: str, name: Code | None, children: Iterable[Dataset] = ()) -> Dataset:
     """Return a content item without its value."""
-    from pydicom.dataset import Dataset
-
-    ds = Dataset()
+    ds = dataset()
     if relation:
         ds.RelationshipType = relation
     ds.ValueType = kind
     if name is not None:
-        ds.ConceptNameCodeSequence = [coded(name)]
+        put_code(ds, "ConceptNameCodeSequence", name)
     inner = list(children)
     if inner:
         ds.ContentSequence = inner
@@ -47,12 +71,10 @@ def container(
     name: Code, children: Iterable[Dataset], *, relation: str = CONTAINS, template: str = ""
 ) -> Dataset:
     """Return a container, by the DICOM template of that number where there is one."""
-    from pydicom.dataset import Dataset
-
     ds = item(relation, "CONTAINER", name, children)
     ds.ContinuityOfContent = "SEPARATE"
     if template:
-        by = Dataset()
+        by = dataset()
         by.MappingResource, by.TemplateIdentifier = "DCMR", template
         ds.ContentTemplateSequence = [by]
     return ds
@@ -61,7 +83,7 @@ def container(
 def code(name: Code, value: Code, *, relation: str = CONTAINS, children: Iterable[Dataset] = ()) -> Dataset:
     """Return a code item."""
     ds = item(relation, "CODE", name, children)
-    ds.ConceptCodeSequence = [coded(value)]
+    put_code(ds, "ConceptCodeSequence", value)
     return ds
 
 
@@ -89,12 +111,11 @@ def uid(name: Code, value: str, *, relation: str = OBSERVED) -> Dataset:
 
 def number(name: Code, value: float, unit: Code, children: Iterable[Dataset] = ()) -> Dataset:
     """Return a number: as decimal text of at most 16 characters, and exactly beside it."""
-    from pydicom.dataset import Dataset
     from pydicom.valuerep import format_number_as_ds
 
     ds = item(CONTAINS, "NUM", name, children)
-    measured = Dataset()
-    measured.MeasurementUnitsCodeSequence = [coded(unit)]
+    measured = dataset()
+    put_code(measured, "MeasurementUnitsCodeSequence", unit)
     if not math.isfinite(value):
         raise ValueError(f"{value} can't be reported")
     measured.NumericValue = format_number_as_ds(float(value))
@@ -107,10 +128,8 @@ def image(
     sop_class: str, sop_instance: str, *, relation: str = CONTAINS, frame: int | None = None
 ) -> Dataset:
     """Return a reference to an image, or to one frame of it (from 1)."""
-    from pydicom.dataset import Dataset
-
     ds = item(relation, "IMAGE", None)
-    to = Dataset()
+    to = dataset()
     to.ReferencedSOPClassUID, to.ReferencedSOPInstanceUID = sop_class, sop_instance
     if frame is not None:
         to.ReferencedFrameNumber = frame

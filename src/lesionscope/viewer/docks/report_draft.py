@@ -146,7 +146,7 @@ def thumbnails(images: Mapping[str, KeyImage], side_px: int) -> dict[str, bytes]
     small = {}
     for lesion_id, image in images.items():
         stream = io.BytesIO()
-        picture = Image.open(io.BytesIO(image.png))
+        picture = Image.fromarray(image.pixels)
         picture.resize((side_px, side_px), Image.Resampling.LANCZOS).save(stream, "PNG", compress_level=1)
         small[lesion_id] = stream.getvalue()
     return small
