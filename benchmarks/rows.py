@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
+import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +16,36 @@ import numpy as np
 RESULTS = Path(__file__).parent / "results.json"
 QUIET_DROP = 0.15
 """A run in which a matrix product slowed by more than this was not quiet."""
+QUIET_CORES = 0.25
+"""Nor is one in which others keep more than this share of a core busy."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """Ours beside a peer: medians in ms, their ratio (peer / ours), and the ratio aimed at."""
+    """Ours beside a peer: medians in ms, their ratio (peer / ours), and the ratio aimed at.
+
+    A peer that could not be run has no figures: ``note`` says why. ``good`` is the ratio of a good
+    implementation, which is what ``met`` is about; ``target`` is the stretch, or the most that ours may be
+    where ``unit`` is not ms. ``number`` is the row's in
+    the guide's table, 0 for others; ``limit`` is what hardware allows; ``unit`` is that of ``ours_ms`` and
+    ``peer_ms`` where it is not ms; ``file`` the benchmark that measured it.
+    """
 
     row: str
     ours_ms: float
     peer: str
-    peer_ms: float
-    ratio: float
+    peer_ms: float | None
+    ratio: float | None
     target: float
     met: bool
     quiet: bool
+    good: float | None = None
+    limit: str = ""
+    note: str = ""
+    number: int = 0
+    unit: str = "ms"
+    load: float | None = None
+    file: str = ""
 
 
 def gemm_gflops() -> float:
@@ -41,39 +59,134 @@ def gemm_gflops() -> float:
     return 2 * 1024**3 / min(times) / 1e9
 
 
-def interleaved(
-    row: str,
-    ours: Callable[[], object],
-    peer_name: str,
-    peer: Callable[[], object],
-    *,
-    target: float,
-    rounds: int,
-) -> Row:
-    """Time both in turn, medians over ``rounds``; the first round of each warms up and is not counted."""
-    before = gemm_gflops()
-    times: tuple[list[float], list[float]] = ([], [])
+def others_busy(seconds: float = 0.3) -> float:
+    """How many cores others keep busy while we sleep; by load averages where the system doesn't count."""
+    try:
+        before = _busy_seconds()
+    except OSError:
+        return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    time.sleep(seconds)
+    return max(_busy_seconds() - before, 0.0) / seconds
+
+
+def _busy_seconds() -> float:
+    """Seconds that all cores together have worked since the system started (Linux)."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    idle = fields[3] + fields[4]
+    return (sum(fields) - idle) / os.sysconf("SC_CLK_TCK")
+
+
+class Quiet:
+    """Watches over a measurement: a context manager, whose ``quiet`` is known when it ends."""
+
+    quiet = False
+    load = 0.0
+    """The most cores that others kept busy, before or after."""
+
+    def __enter__(self) -> Quiet:
+        self.load = others_busy()
+        self._before = gemm_gflops()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        after = gemm_gflops()
+        self.load = round(max(self.load, others_busy()), 2)
+        self.quiet = abs(after / self._before - 1) < QUIET_DROP and self.load < QUIET_CORES
+
+
+def in_turn(rounds: int, *works: Callable[[], object]) -> list[float]:
+    """Return the median ms of each, run in turn; the first round warms up and is not counted."""
+    times: list[list[float]] = [[] for _ in works]
     for number in range(rounds + 1):
-        for mine, work in zip(times, (ours, peer), strict=True):
+        for mine, work in zip(times, works, strict=True):
             start = time.perf_counter()
             work()
             if number:
                 mine.append((time.perf_counter() - start) * 1e3)
-    quiet = abs(gemm_gflops() / before - 1) < QUIET_DROP
-    ours_ms, peer_ms = map(statistics.median, times)
-    ratio = peer_ms / ours_ms
+    return [statistics.median(mine) for mine in times]
+
+
+def interleaved(
+    row: str,
+    ours: Callable[[], object],
+    peer_name: str,
+    peer: Callable[[], object] | None,
+    *,
+    target: float,
+    rounds: int,
+    good: float | None = None,
+    limit: str = "",
+    note: str = "",
+    number: int = 0,
+) -> Row:
+    """Time both in turn; a peer that is ``None`` could not be had, and ``note`` says why."""
+    with Quiet() as watch:
+        ours_ms, *rest = in_turn(rounds, ours, *([] if peer is None else [peer]))
+    peer_ms = rest[0] if rest else None
+    ratio = None if peer_ms is None else peer_ms / ours_ms
     return Row(
-        row, round(ours_ms, 3), peer_name, round(peer_ms, 3), round(ratio, 2), target, ratio >= target, quiet
+        row,
+        round(ours_ms, 3),
+        peer_name,
+        None if peer_ms is None else round(peer_ms, 3),
+        None if ratio is None else round(ratio, 2),
+        target,
+        ratio is not None and ratio >= (target if good is None else good),
+        watch.quiet,
+        good=good,
+        limit=limit,
+        note=note,
+        number=number,
+        load=watch.load,
     )
 
 
 def record(row: Row) -> None:
     """Print a row and put it in ``results.json``, in place of an older one of its name."""
-    rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    rows = [other for other in rows if other["row"] != row.row] + [asdict(row)]
-    RESULTS.write_text(json.dumps(sorted(rows, key=lambda r: r["row"]), indent=1) + "\n")
-    print("| row | ours | peer | peer's | ratio | aim | met | quiet |\n|---|---|---|---|---|---|---|---|")
-    print(
-        f"| {row.row} | {row.ours_ms:.1f} ms | {row.peer} | {row.peer_ms:.1f} ms | {row.ratio:.1f}× "
-        f"| {row.target}× | {'yes' if row.met else 'no'} | {'yes' if row.quiet else 'no'} |"
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    row = replace(row, file=spec.name.removeprefix("benchmarks.") if spec else row.file)
+    rows = [other for other in recorded() if other["row"] != row.row] + [asdict(row)]
+    keep(rows)
+    print(HEAD + "\n" + line(asdict(row)), flush=True)
+
+
+def recorded() -> list[dict]:
+    """Return the rows of ``results.json``."""
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+
+
+def keep(rows: list[dict]) -> None:
+    """Write ``results.json``, the guide's rows first."""
+    rows = sorted(rows, key=lambda r: (r.get("number") or 99, r["row"]))
+    RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+HEAD = (
+    "| # | work | ours | peer | peer's | ratio | good | target | met | quiet |\n"
+    "|---|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def line(row: dict) -> str:
+    """Return a row of the Markdown table."""
+    unit = row.get("unit", "ms")
+
+    def figure(value: float | None) -> str:
+        return "–" if value is None else f"{value:,.3g} {unit}"
+
+    def times(value: float | None) -> str:
+        return "–" if value is None else f"{value:g}×"
+
+    cells = (
+        str(row.get("number") or ""),
+        row["row"],
+        figure(row["ours_ms"]),
+        row["peer"],
+        figure(row["peer_ms"]),
+        times(row["ratio"]),
+        times(row.get("good")),
+        times(row["target"]) if unit == "ms" else f"≤ {row['target']:g} {unit}",
+        "yes" if row["met"] else "no",
+        "yes" if row["quiet"] else "no",
     )
+    return "| " + " | ".join(cells) + " |"
