@@ -51,6 +51,10 @@ LINES = ((6, 20, 14), (6, 20, 39)), ((6, 12, 25), (6, 31, 25))
 """Ends of a long and a short diameter, voxels (k, j, i)."""
 
 
+UNEVEN = ((-10.0, 0.0, 60.0), (10.0, 0.0, 60.0)), ((0.0, -6.0, 60.0), (0.0, 6.0, 60.0))
+"""The same in the patient, mm, on the ninth slice."""
+
+
 @pytest.fixture(autouse=True)
 def own_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LESIONSCOPE_DATA", str(tmp_path / "data"))
@@ -280,6 +284,21 @@ def test_contours_across_slices_are_left_out(tmp_path: Path) -> None:
     assert ["on a slice" in told(result)[0], "no closed contour" in told(result)[1]] == [True, True]
 
 
+def test_where_slices_lie_unevenly_their_distance_is_not_made_up(tmp_path: Path) -> None:
+    scanned(tmp_path / "archive" / "ct")
+    (tmp_path / "archive" / "ct" / "00003.dcm").unlink()
+    volume = open_ct(tmp_path / "archive" / "ct")
+    assert not volume.geometry.is_uniform
+    long, short = (Diameter(*(tuple(map(float, end)) for end in line)) for line in UNEVEN)  # type: ignore[arg-type]
+    write_report(tmp_path / "archive" / "sr.dcm", volume, marked(volume, long, short))
+    harvest(tmp_path / "archive", tmp_path / "dl")
+    (row,) = read_dl_info(tmp_path / "dl" / TABLE)
+    assert math.isnan(row.spacing_mm[2]) and row.slice_range == (row.key_slice - 1, row.key_slice + 1)
+    assert lengths(row) == pytest.approx((20.0, 12.0), abs=0.1)
+    slices, problems = read_dataset(tmp_path / "dl", workers=1)
+    assert len(slices) == 1 and [(one.kind, one.left_out) for one in problems] == [("spacing", False)]
+
+
 def test_what_is_wrong_with_an_item_costs_that_item(tmp_path: Path) -> None:
     archive = tmp_path / "Doe Jane"
     volume, gone = scanned(archive / "ct"), scanned(tmp_path / "gone", who="Roe^Jim")
@@ -416,6 +435,12 @@ def test_polygons_by_hand() -> None:
     assert np.dot(exact.long[1] - exact.long[0], exact.short[1] - exact.short[0]) == pytest.approx(0)
     kite = np.array([[0, 0], [8, 5], [20, 0], [8, -3.0]])
     assert (polygon_diameters(kite).long_mm, polygon_diameters(kite).short_mm) == pytest.approx((20, 8))
+
+
+def test_a_contour_of_very_many_corners_is_thinned_out() -> None:
+    t = np.linspace(0, 2 * np.pi, 30_000, endpoint=False)
+    exact = polygon_diameters(np.column_stack([12 * np.cos(t), 7 * np.sin(t)]))
+    assert (exact.long_mm, exact.short_mm) == pytest.approx((24, 14), abs=1e-3)
 
 
 @pytest.mark.parametrize("seed", range(6))

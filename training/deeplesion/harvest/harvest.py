@@ -27,7 +27,7 @@ from .axial import AxialSlices, axial_slices
 from .contours import LESIONS, Measured, measured
 from .documents import Document, about, documents, series_of
 from .ledger import FOLDER, Harvested, Ledger, split_of
-from .rows import Scan, row_of
+from .rows import Called, row_of
 
 PROBLEMS = "problems.csv"
 AROUND_MM = 30.0
@@ -132,7 +132,7 @@ class _Harvest:
         self.series, self.out, self.ledger = series, out, ledger
         self.around_mm, self.regions = around_mm, regions
         self.secret = site_secret()
-        self._loaded: tuple[str, AxialSlices, Scan] | None = None
+        self._loaded: tuple[str, AxialSlices, Called] | None = None
 
     def gather(self, document: Document) -> Harvested:
         """Return what a document gives; its slices are on the disk by then."""
@@ -177,7 +177,7 @@ class _Harvest:
         for note in imported.notes:
             yield "", note
 
-    def _open(self, series: SeriesInfo) -> tuple[AxialSlices, Scan]:
+    def _open(self, series: SeriesInfo) -> tuple[AxialSlices, Called]:
         if self._loaded is None or self._loaded[0] != series.uid:
             if any(finding.code == "not-hu" for finding in series.findings):
                 raise InputError("The images that it refers to hold no Hounsfield units: it was left out.")
@@ -185,12 +185,12 @@ class _Harvest:
             self._loaded = series.uid, axial_slices(volume), self._called(volume)
         return self._loaded[1], self._loaded[2]
 
-    def _called(self, volume: CTVolume) -> Scan:
+    def _called(self, volume: CTVolume) -> Called:
         source = volume.source
         patient, study = patient_key(self.secret, source), study_key(self.secret, source)
         series = key_of(self.secret, "series", source.uid)
         number = self.ledger.number
-        return Scan(
+        return Called(
             number(patient),
             number(patient, study),
             number(patient, study, series),
@@ -202,14 +202,14 @@ class _Harvest:
         self, told: list[Measured | tuple[str, str]], problems: list[tuple[str, str]]
     ) -> Iterator[DeepLesionRow]:
         assert self._loaded is not None
-        _, slices, scan_ = self._loaded
+        _, slices, called = self._loaded
         for one in told:
             if not isinstance(one, Measured):
                 if one[1] != NOT_HERE:
                     problems.append(one)
                 continue
             try:
-                row = row_of(one, slices, scan_, self.around_mm)
+                row = row_of(one, slices, called, self.around_mm)
             except InputError as error:
                 problems.append((one.item, str(error)))
                 continue

@@ -26,8 +26,8 @@ OLDEST = 90
 
 
 @dataclass(frozen=True)
-class Scan:
-    """Running numbers that stand for a patient, a study and a series, the patient's split, the window."""
+class Called:
+    """How a scan is called: running numbers of patient, study and series, the patient's split, its window."""
 
     patient: int
     study: int
@@ -36,7 +36,7 @@ class Scan:
     window: Window
 
 
-def row_of(lesion: Measured, slices: AxialSlices, scan: Scan, around_mm: float) -> DeepLesionRow:
+def row_of(lesion: Measured, slices: AxialSlices, called: Called, around_mm: float) -> DeepLesionRow:
     """Return the row of a lesion.
 
     Parameters
@@ -45,8 +45,8 @@ def row_of(lesion: Measured, slices: AxialSlices, scan: Scan, around_mm: float) 
         What was measured.
     slices
         Its scan.
-    scan
-        How the scan is called.
+    called
+        How its scan is called.
     around_mm
         How far slices are given above and below the key slice.
 
@@ -75,9 +75,9 @@ def row_of(lesion: Measured, slices: AxialSlices, scan: Scan, around_mm: float) 
     reach = max(1, int(around_mm / step + 1e-6)) if step > 0 else 1
     source = slices.volume.source
     return DeepLesionRow(
-        patient=scan.patient,
-        study=scan.study,
-        series=scan.series,
+        patient=called.patient,
+        study=called.study,
+        series=called.series,
         key_slice=key,
         measurement=measurement,
         box=measured_box(measurement),
@@ -88,10 +88,10 @@ def row_of(lesion: Measured, slices: AxialSlices, scan: Scan, around_mm: float) 
         slice_range=(max(1, key - reach), min(count, key + reach)),
         spacing_mm=(across, down, step),
         image_size=(columns, rows),
-        window_hu=(scan.window.low, scan.window.high),
+        window_hu=(called.window.low, called.window.high),
         gender=source.patient.sex if source.patient.sex in ("F", "M") else "",
         age=age_of(source),
-        split=scan.split,
+        split=called.split,
     )
 
 
