@@ -12,7 +12,14 @@ import pytest
 from lesionscope.training.deeplesion.categories.agreement import contingency, named_as, nmi, purity
 from lesionscope.training.deeplesion.categories.clusters import cluster
 from lesionscope.training.deeplesion.categories.crops import Crops, cut, read_crops
-from lesionscope.training.deeplesion.categories.recipe import CategoriesRecipe, Loop, Optimisation, Start
+from lesionscope.training.deeplesion.categories.pipeline import lesanet_features, train
+from lesionscope.training.deeplesion.categories.recipe import (
+    CategoriesRecipe,
+    Data,
+    Loop,
+    Optimisation,
+    Start,
+)
 from lesionscope.training.deeplesion.categories.rounds import Rounds, split
 from lesionscope.training.deeplesion.categories.table import read_categories, write_categories
 from lesionscope.training.deeplesion.categories.truth import KINDS, coarse_truth, read_truth
@@ -24,9 +31,13 @@ from test_dl_dataset import made_up, picture
 
 from lesionscope import cli
 from lesionscope.errors import Cancelled, InputError
+from lesionscope.inference.label_predictor import LabelPredictor
 from lesionscope.lesions.deeplesion import TABLE, write_dl_info, write_slice
+from lesionscope.lesions.deeplesion_volume import lesion_of_row, read_volume, slices_of
+from lesionscope.models.label_package import find_label_package
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.phantom.clinic.blocks import BlockBody
+from lesionscope.phantom.clinic.deeplesion import write_deeplesion
 from lesionscope.phantom.clinic.patients import ClinicPatient
 from lesionscope.progress import CancelToken
 
@@ -265,6 +276,43 @@ def test_categories_belong_to_their_table(tmp_path: Path) -> None:
     path.write_text("lesion,file_name\n0,x\n")
     with pytest.raises(InputError, match="can't be read as categories"):
         read_categories(path, table)
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("clinic") / "dl"
+    return write_deeplesion(out, 16, matrix=64, around_mm=6.0, body_of=BlockBody, workers=1)
+
+
+def test_lesanets_features_are_those_that_reading_gives(clinic: Path) -> None:
+    """In a window a lesion is read by another runtime, from a whole volume."""
+    table = read_table(clinic / TABLE)
+    some = Table({number: table.rows[number] for number in list(table.rows)[:3]}, ())
+    features = lesanet_features(clinic, some, "")
+    predictor = LabelPredictor(find_label_package(), device="cpu", threads=1)
+    for (number, row), ours in zip(some.rows.items(), features, strict=True):
+        read = predictor.read(read_volume(clinic, slices_of(row)), lesion_of_row(row, number))
+        np.testing.assert_allclose(ours, read.embedding, atol=1e-3)
+
+
+def test_phantoms_come_with_their_truth(clinic: Path, tmp_path: Path) -> None:
+    recipe = replace(
+        RECIPE,
+        data=Data("deeplesion", folder=str(clinic), side=32, workers=1),
+        start=Start("lesanet"),
+        loop=Loop(k=2, rounds=1, epochs=1, batch=8, least_share=0.01),
+    )
+    result = train(recipe, tmp_path)
+    known = read_truth(clinic)
+    found = read_categories(result.categories, read_table(clinic / TABLE))
+    assert found.keys() == known.keys() and set(found.values()) == {0, 1}
+    expected = contingency(np.array(list(found.values())), np.array([known[n] for n in found]))
+    listed = result.metrics["categories"]
+    assert [list(one.values()) for one in listed] == expected.tolist()
+    assert set(listed[0]) <= set(KINDS)
+    (entry,) = result.metrics["rounds"]
+    assert entry["truth"]["purity"] == pytest.approx(expected.max(axis=1).sum() / expected.sum(), abs=1e-4)
+    assert not result.metrics["converged"] and len(list((tmp_path / "sheets").iterdir())) == 2
 
 
 def test_the_command_leaves_table_pictures_and_figures(
