@@ -63,11 +63,44 @@ def test_a_sentence_is_edited_copied_and_made_again(made, qtbot):
     marked(room, qtbot)
     assert panel.sentence.toPlainText() == "1.6 × 1.0 cm lesion." and not panel.again.isEnabled()
     panel.sentence.setPlainText("Mine & <own>.")
-    assert "Mine & <own>." in panel.page.toPlainText() and panel.again.isEnabled()
+    qtbot.waitUntil(lambda: "Mine & <own>." in panel.page.toPlainText(), timeout=3000)
+    assert panel.again.isEnabled()
     panel.copy.click()
     assert QGuiApplication.clipboard().text() == "Mine & <own>."
     panel.again.click()
     assert panel.sentence.toPlainText() == "1.6 × 1.0 cm lesion."
+
+
+def test_what_was_typed_is_kept_through_a_change_of_lesion_undo_and_a_restart(made, qtbot, tmp_path):
+    from lesionscope.ct.windows import preset
+    from lesionscope.viewer.docks.report_draft import mark_key_image
+    from lesionscope.viewer.room import Room
+
+    room, panel = made
+    marked(room, qtbot)
+    first = room.state.selected
+    room.mark_click(tuple(v + 20 for v in room.state.lesion.centroid_lps_mm))
+    room.select(first)
+    panel.sentence.setPlainText("Mine.")
+    room.select(next(one.id for one in room.state.lesions if one.id != first))
+    assert room.state.session.notes[first].sentence == "Mine.", "kept before another lesion comes up"
+    assert "Mine." not in panel.sentence.toPlainText()
+    mark_key_image(room, first, preset("lung"), 5000.0)
+    assert room.state.session.notes[first].view.field_mm == 500.0
+    room.undo()
+    assert room.state.session.notes[first].view is None
+    room.select(first)
+    panel.sentence.setPlainText("Mine, at the last moment.")
+    panel.hide()
+    room.close()
+    again = Room(make_reader=FakeReader(), session_path=lambda uid: tmp_path / f"{uid}.db", auto_read=False)
+    again.open(volume())
+    assert again.state.session.notes[first].sentence == "Mine, at the last moment."
+    again.undo()
+    assert again.state.session.notes[first].sentence == "Mine."
+    again.undo()
+    assert first not in again.state.session.notes
+    again.close()
 
 
 def test_it_holds_the_response_of_an_open_comparison(made, qtbot, monkeypatch):
@@ -177,7 +210,7 @@ def test_from_a_click_to_files_in_few_actions(opened, qtbot, tmp_path, monkeypat
     panel = stage.dock_widget(words.DOCK)
     assert panel is not None
     qtbot.waitUntil(lambda: not panel.visibleRegion().isEmpty(), timeout=3000)
-    view = drafts_of(room).draft.views[room.state.selected]
+    view = room.state.session.notes[room.state.selected].view
     zoom = canvas.model.scene.camera.zoom
     assert view.field_mm == pytest.approx(min(canvas.native.width(), canvas.native.height()) / zoom)
     act(panel.unreviewed.click)

@@ -107,10 +107,13 @@ def session_report(
     source: Source,
     cards: Iterable[AnyCard] = (),
     patient: bool = True,
-    review: Review = EVERYTHING,
+    unreviewed: bool = True,
     response: ResponseTable | None = None,
 ) -> Content:
-    """Say what a session holds; see :func:`lesion_report`."""
+    """Say what a session holds; see :func:`lesion_report`.
+
+    ``unreviewed`` says whether answers that no reader decided on go in.
+    """
     items = [
         (lesion, state.reading(lesion.id), state.reading(lesion.id, "labels")) for lesion in state.lesions
     ]
@@ -120,7 +123,7 @@ def session_report(
         source=source,
         cards=cards,
         patient=patient,
-        review=review,
+        review=Review.of_session(state, unreviewed=unreviewed),
         response=response,
     )
 

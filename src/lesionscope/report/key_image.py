@@ -23,6 +23,7 @@ from lesionscope.ct.windows import Window, default_window
 from lesionscope.lesions.lesion import Diameter, Lesion
 from lesionscope.lesions.marking import slice_slab_mm
 from lesionscope.report import wording
+from lesionscope.session.report_notes import ReportNote, View
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -53,17 +54,6 @@ EDGE_PX = 4
 
 
 Pixel = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class View:
-    """How a person wants a lesion's picture: its window, and how wide it is in mm; ``None``: by itself."""
-
-    window: Window | None = None
-    field_mm: float | None = None
-
-
-AS_IT_IS = View()
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,25 +90,22 @@ def key_images(
     *,
     notice: str = wording.NOTICE,
     window: Window | None = None,
-    views: Mapping[str, View] | None = None,
+    notes: Mapping[str, ReportNote] | None = None,
 ) -> dict[str, KeyImage]:
     """Return lesion id → picture for the lesions that lie in the volume, in its own window by default.
 
-    ``views`` are those that were chosen for single lesions, by id.
+    ``notes`` hold the views that a person chose for lesions, by id.
     """
-    wanted = views or {}
     chosen = default_window(volume) if window is None else window
-    return {
-        lesion.id: key_image(
-            volume,
-            lesion,
-            notice=notice,
-            window=wanted.get(lesion.id, AS_IT_IS).window or chosen,
-            field_mm=wanted.get(lesion.id, AS_IT_IS).field_mm,
-        )
-        for lesion in lesions
-        if volume.geometry.contains(lesion.centroid_lps_mm)
-    }
+    images = {}
+    for lesion in lesions:
+        if volume.geometry.contains(lesion.centroid_lps_mm):
+            note = (notes or {}).get(lesion.id)
+            view = (note and note.view) or View()
+            images[lesion.id] = key_image(
+                volume, lesion, notice=notice, window=view.window or chosen, field_mm=view.field_mm
+            )
+    return images
 
 
 def key_image(

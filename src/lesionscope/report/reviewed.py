@@ -10,6 +10,8 @@ from typing import Any, Literal
 from lesionscope.inference.reading import LabelAnswer, LabelScore
 from lesionscope.ontology.label_graph import LabelGraph, load_labels
 from lesionscope.session.decisions import Decision, standing
+from lesionscope.session.review import shown
+from lesionscope.session.state import SessionState
 
 State = Literal["accepted", "added", "unreviewed"]
 
@@ -34,6 +36,16 @@ class Review:
     mined: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     unreviewed: bool = True
     sentences: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @classmethod
+    def of_session(cls, state: SessionState, *, unreviewed: bool) -> Review:
+        """Return what a session holds of it."""
+        return cls(
+            state.decisions,
+            {lesion_id: one.labels for lesion_id, one in state.mined.items()},
+            unreviewed,
+            {one.lesion_id: one.sentence for one in state.notes.values() if one.sentence is not None},
+        )
 
     def of(self, lesion_id: str) -> dict[str, Decision]:
         """Return the decision in effect on each label of a lesion, oldest first."""
@@ -88,11 +100,10 @@ def findings_of(
     known = load_labels() if graph is None else graph
     decided = review.of(lesion_id)
     scores = {} if answer is None else {score.label: score for score in answer.scores}
-    predicted = [s.label for s in sorted(scores.values(), key=lambda s: -s.probability) if s.predicted]
     mined = review.mined.get(lesion_id, ())
-    shown = tuple(dict.fromkeys((*predicted, *mined)))
+    open_to = shown(mined, scores.values())
     found = []
-    for name in dict.fromkeys((*shown, *decided)):
+    for name in dict.fromkeys((*sorted(open_to, key=lambda one: _place(scores.get(one))), *decided)):
         decision = decided.get(name)
         state: State = "unreviewed"
         if decision is not None:
@@ -101,7 +112,12 @@ def findings_of(
             score = scores.get(name)
             kind = known.by_name[name].kind if name in known.by_name else score.kind if score else "attribute"
             found.append(Finding(name, kind, state, score, decision, name in mined))
-    return tuple(found), tuple(name for name in shown if name not in decided)
+    return tuple(found), tuple(name for name in open_to if name not in decided)
+
+
+def _place(score: LabelScore | None) -> float:
+    """Return where a label stands: the likeliest first, those without a prediction last."""
+    return -score.probability if score is not None and score.predicted else 1.0
 
 
 def summary(

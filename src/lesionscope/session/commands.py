@@ -10,6 +10,7 @@ from lesionscope.lesions.lesion import Lesion
 from lesionscope.session.decisions import Decision
 from lesionscope.session.mined import MinedLesion, Study
 from lesionscope.session.outline import KeptOutline
+from lesionscope.session.report_notes import ReportNote
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,13 @@ class Compare:
 
 
 @dataclass(frozen=True)
+class NoteForReport:
+    """Keep what a person chose for a lesion's part of the report, in place of what was: one undo step."""
+
+    note: ReportNote
+
+
+@dataclass(frozen=True)
 class KeepOutline:
     """Keep the outline that a click proposed. Not an undo step; dropped where the lesion has gone."""
 
@@ -70,6 +78,6 @@ class KeepOutline:
 
 
 LesionCommand = AddLesion | ReplaceLesion | RemoveLesion
-StepCommand = LesionCommand | Decide | AddMined | Compare
+StepCommand = LesionCommand | Decide | AddMined | Compare | NoteForReport
 """What undo takes back."""
 Command = StepCommand | AddReading | KeepOutline

@@ -25,22 +25,24 @@ from lesionscope.session.commands import (
     AddMined,
     Compare,
     Decide,
+    NoteForReport,
     RemoveLesion,
     ReplaceLesion,
     StepCommand,
 )
 from lesionscope.session.decisions import Decision, standing
 from lesionscope.session.mined import MinedLesion, Study
+from lesionscope.session.report_notes import ReportNote
 
-Kind = Literal["add", "replace", "remove", "decide", "import", "compare", "undo", "redo"]
+Kind = Literal["add", "replace", "remove", "decide", "import", "compare", "note", "undo", "redo"]
 
 
 @dataclass(frozen=True)
 class Entry:
     """One line of the log.
 
-    Edits say what a lesion was before and after (``None`` = not marked); ``decide``, ``import`` and
-    ``compare`` what they add. For ``undo`` and ``redo`` of an edit, ``before`` and ``after`` are what
+    Edits say what a lesion was before and after (``None`` = not marked); ``decide``, ``import``, ``compare``
+    and ``note`` what they add. For ``undo`` and ``redo`` of an edit, ``before`` and ``after`` are what
     that step changes, in its own direction; of the others they say nothing more.
     """
 
@@ -52,6 +54,7 @@ class Entry:
     studies: tuple[Study, ...] = ()
     mined: tuple[MinedLesion, ...] = ()
     visits: tuple[Visit, ...] = ()
+    notes: tuple[ReportNote, ...] = ()
 
 
 class History:
@@ -67,11 +70,17 @@ class History:
         self.mined: dict[str, MinedLesion] = {}
         self.studies: dict[str, Study] = {}
         self._compared: tuple[Visit, ...] = ()
+        self._noted: tuple[ReportNote, ...] = ()
 
     @property
     def visits(self) -> dict[str, Visit]:
         """What was decided last of each later study, by its series' UID."""
         return {visit.series_uid: visit for visit in self._compared}
+
+    @property
+    def notes(self) -> dict[str, ReportNote]:
+        """What a person chose last for the report of each lesion, by its id."""
+        return {note.lesion_id: note for note in self._noted}
 
     @property
     def lesions(self) -> tuple[Lesion, ...]:
@@ -124,6 +133,11 @@ class History:
                 known = self.visits.get(visit.series_uid)
                 return None if known == visit else Entry("compare", visits=(visit,))
 
+            case NoteForReport(note=note):
+                self._known(note.lesion_id)
+                known_note = self.notes.get(note.lesion_id, ReportNote(note.lesion_id))
+                return None if known_note == note else Entry("note", notes=(note,))
+
     def plan_undo(self) -> Entry | None:
         """Return the entry that takes back the last step, ``None`` where there is none."""
         if not self._done:
@@ -168,6 +182,8 @@ class History:
         elif step.kind == "compare":
             # Those taken back are the last ones, since undo goes backwards.
             self._compared = self._compared[:-1] if entry.kind == "undo" else self._compared + step.visits
+        elif step.kind == "note":
+            self._noted = self._noted[:-1] if entry.kind == "undo" else self._noted + step.notes
         elif entry.after is None:
             del self._lesions[entry.lesion_id]
         else:
@@ -278,6 +294,8 @@ def _title(entry: Entry) -> str:
         return f"Import {len(entry.mined)} lesions"
     if entry.kind == "compare":
         return "Follow-up decision"
+    if entry.kind == "note":
+        return "Change the report"
     lesion = entry.after or entry.before
     assert lesion is not None
     if entry.kind == "add":

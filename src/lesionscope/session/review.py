@@ -7,7 +7,7 @@ that the reader decided on; "all decided" means all of these, never the whole on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import nan
 
@@ -52,7 +52,7 @@ class Sight:
     @property
     def shown(self) -> tuple[str, ...]:
         """Labels in sight: mined, then predicted, then those that the reader added."""
-        return tuple(dict.fromkeys((*self.mined, *(score.label for score in self.predicted), *self.own)))
+        return tuple(dict.fromkeys((*shown(self.mined, self.predicted), *self.own)))
 
     @property
     def undecided(self) -> tuple[str, ...]:
@@ -69,6 +69,14 @@ class Sight:
         if label in self.mined:
             return "mined"
         return "predicted" if any(score.label == label for score in self.predicted) else "reader"
+
+
+def shown(mined: Iterable[str], scores: Iterable[LabelScore]) -> tuple[str, ...]:
+    """Return the labels of a lesion that readers are to decide on: mined, then predicted.
+
+    A review, a report and its verification go by the same ones.
+    """
+    return tuple(dict.fromkeys((*mined, *(score.label for score in scores if score.predicted))))
 
 
 def predicted(state: SessionState, lesion_id: str) -> tuple[LabelScore, ...]:

@@ -19,6 +19,7 @@ from lesionscope.session.decisions import Decision, now
 from lesionscope.session.history import Entry
 from lesionscope.session.mined import Mention, MinedLesion, Study
 from lesionscope.session.outline import KeptOutline
+from lesionscope.session.report_notes import ReportNote
 
 
 def write_step(connection: Connection, entry: Entry) -> None:
@@ -42,6 +43,10 @@ def write_step(connection: Connection, entry: Entry) -> None:
     append(schema.studies, [dict(vars(study)) for study in entry.studies])
     append(schema.mined, [_of_mined(lesion) for lesion in entry.mined])
     append(schema.visits, [_of_visit(visit) for visit in entry.visits])
+    append(
+        schema.notes,
+        [{"lesion_id": note.lesion_id, "body": codec.to_text(note.as_dict())} for note in entry.notes],
+    )
 
 
 def write_reading(connection: Connection, reading: Reading) -> None:
@@ -99,6 +104,7 @@ def steps(connection: Connection, version: int) -> Mapping[int, dict[str, Any]]:
         ("studies", schema.studies, _study),
         ("mined", schema.mined, _mined),
         ("visits", schema.visits, _visit),
+        ("notes", schema.notes, _note),
     ):
         if table in schema.later(version):
             continue
@@ -188,6 +194,10 @@ def _of_visit(visit: Visit) -> dict[str, Any]:
 
 def _visit(row: Row[Any]) -> Visit:
     return Visit(row.series_uid, row.date, choices_from_dict(codec.from_text(row.body)))
+
+
+def _note(row: Row[Any]) -> ReportNote:
+    return ReportNote.from_dict(row.lesion_id, codec.from_text(row.body))
 
 
 def _lesion_text(lesion: Lesion | None) -> str | None:

@@ -1,13 +1,15 @@
 """The session file: its tables, its version, and how it is opened and checked.
 
 A file holds ``meta``, an append-only log of steps ``edits``, and immutable ``readings`` and
-``outlines``; what a step decided, imported or compared stands in ``decisions``, ``studies``,
-``mined`` and ``visits``. Rows are inserted and never changed or deleted. It is the session of one
-CT series (``meta``: ``series_uid``), or a reading project of many studies (``project``).
+``outlines``; what a step decided, imported, compared or noted stands in ``decisions``,
+``studies``, ``mined``, ``visits`` and ``report_notes``. Rows are inserted and never changed or
+deleted. It is the session of one CT series (``meta``: ``series_uid``), or a reading project of many
+studies (``project``).
 
 Version 2 says of each reading which task it was for; in version 1 all were for pathology.
-Version 3 adds decisions and projects, version 4 outlines, version 5 visits. An older file is copied
-before it is brought up to date (``opening.py``); opened read-only it is read as it is.
+Version 3 adds decisions and projects, version 4 outlines, version 5 visits, version 6 what people
+chose for the report. An older file is copied before it is brought up to date (``opening.py``);
+opened read-only it is read as it is.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from sqlalchemy import (
 from lesionscope.errors import InputError
 from lesionscope.session.decisions import now
 
-VERSION = 5
+VERSION = 6
 APPLICATION_ID = 0x4C53_4331
 """``LSC1`` in the file's header (PRAGMA application_id): the file is ours."""
 
@@ -124,8 +126,16 @@ visits = Table(
     Column("date", Text, nullable=False),
     Column("body", Text, nullable=False),
 )
-ADDED = {3: (decisions, studies, mined), 4: (outlines,), 5: (visits,)}
-"""The tables that a version added; those of versions 3 and 5 hold rows of a step, in order."""
+notes = Table(
+    "report_notes",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("step", Integer, nullable=False, index=True),
+    Column("lesion_id", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+ADDED = {3: (decisions, studies, mined), 4: (outlines,), 5: (visits,), 6: (notes,)}
+"""The tables that a version added; those of versions 3, 5 and 6 hold rows of a step, in order."""
 
 
 class DamagedFile(Exception):

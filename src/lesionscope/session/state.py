@@ -13,6 +13,7 @@ from lesionscope.lesions.lesion import Lesion
 from lesionscope.session.decisions import Decision, standing
 from lesionscope.session.mined import MinedLesion, Study
 from lesionscope.session.outline import KeptOutline
+from lesionscope.session.report_notes import ReportNote
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
@@ -44,6 +45,8 @@ class SessionState:
         Where they lie, by the study's id.
     visits
         Later studies that this one was compared with, by their series' UID.
+    notes
+        Lesion id → what a person chose for its part of the report.
     outlines
         Lesion id → the outline that a click proposed, of lesions that are as it was proposed.
     """
@@ -58,6 +61,7 @@ class SessionState:
     mined: Mapping[str, MinedLesion] = field(default_factory=lambda: _NONE)
     studies: Mapping[str, Study] = field(default_factory=lambda: _NONE)
     visits: Mapping[str, Visit] = field(default_factory=lambda: _NONE)
+    notes: Mapping[str, ReportNote] = field(default_factory=lambda: _NONE)
     outlines: Mapping[str, KeptOutline] = field(default_factory=lambda: _NONE)
 
     @property

@@ -261,6 +261,7 @@ class Session:
             decisions=self._history.decisions,
             decided=MappingProxyType(dict(self._history.decided)),
             visits=MappingProxyType(self._history.visits),
+            notes=MappingProxyType(self._history.notes),
         )
 
     def _publish(self) -> None:

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, QUrl
-from qtpy.QtGui import QDesktopServices, QGuiApplication, QShowEvent
+from qtpy.QtCore import Qt, QTimer, QUrl, Signal
+from qtpy.QtGui import QDesktopServices, QFocusEvent, QGuiApplication, QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -31,6 +31,7 @@ from lesionscope.viewer.docks.report_draft import (
     Draft,
     content_of,
     drafts_of,
+    edit_sentence,
     offered,
     pictures,
     response_for,
@@ -47,6 +48,19 @@ if TYPE_CHECKING:
 
 COLUMNS = 4
 PICTURE_PX, MARGIN_PX = 300, 24
+TYPING_MS = 400
+"""A sentence is kept at each pause this long in typing it."""
+
+
+class SentenceEdit(QPlainTextEdit):
+    """Says when the keyboard goes elsewhere."""
+
+    left = Signal()
+
+    def focusOutEvent(self, event: QFocusEvent | None) -> None:  # noqa: N802
+        """Say so."""
+        super().focusOutEvent(event)
+        self.left.emit()
 
 
 class ReportPanel(Panel):
@@ -72,9 +86,14 @@ class ReportPanel(Panel):
         self.deidentify.setToolTip(words.DEIDENTIFY_TIP)
         self.deidentify.toggled.connect(lambda on: self.drafts.set(deidentify=on))
         self.sentence_title = QLabel()
-        self.sentence = QPlainTextEdit()
+        self.sentence = SentenceEdit()
         self.sentence.setFixedHeight(self.fontMetrics().height() * 4)
-        self.sentence.textChanged.connect(self._edited)
+        self.sentence.textChanged.connect(self._typed)
+        self.sentence.left.connect(self.keep)
+        self._typing = QTimer(self)
+        self._typing.setSingleShot(True)
+        self._typing.timeout.connect(self.keep)
+        self._pending: tuple[str, str] | None = None
         self.copy = self._button(words.COPY, self.copy_sentence, words.COPY_TIP)
         self.again = self._button(words.AGAIN, self._make_again, words.AGAIN_TIP)
         self.forms: dict[str, QCheckBox] = {}
@@ -139,6 +158,11 @@ class ReportPanel(Panel):
         super().showEvent(event)
         self.draw(self.room.state)
 
+    def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
+        """Keep what was typed before the dock goes."""
+        super().hideEvent(event)
+        self.keep()
+
     def _redraw(self, draft: Draft) -> None:
         self.draw(self.room.state)
 
@@ -146,6 +170,9 @@ class ReportPanel(Panel):
         """Show the report of ``state`` as it is drafted; nothing where it is out of sight."""
         if not self.isVisible():
             return
+        if self._pending is not None and self._pending[0] != state.selected:
+            self.keep()
+            return  # drawn again for what was kept
         draft = self.drafts.draft
         response = response_for(state)
         made_of = (state.session, draft, state.package, state.label_package, state.volume, response)
@@ -164,7 +191,7 @@ class ReportPanel(Panel):
         self.take.setEnabled(state.session is not None and self._job is None)
         self.message.edge.set_colour(colours().bar)
         self._draw_sentence(state)
-        self._draw_page(state, draft)
+        self._draw_page(state)
 
     def _draw_sentence(self, state: RoomState) -> None:
         entry = self._entry(state)
@@ -175,19 +202,20 @@ class ReportPanel(Panel):
             widget.setEnabled(entry is not None)
         self.again.setEnabled(bool(entry and entry["sentence_edited"]))
         text = entry["sentence"] if entry else ""
-        if self.sentence.toPlainText() != text:
+        if self._pending is None and self.sentence.toPlainText() != text:
             self.sentence.blockSignals(True)
             self.sentence.setPlainText(text)
             self.sentence.blockSignals(False)
 
-    def _draw_page(self, state: RoomState, draft: Draft) -> None:
+    def _draw_page(self, state: RoomState) -> None:
         if self._content is None or state.session is None:
             self.page.setPlainText(words.NO_STUDY)
             return
-        wanted = (tuple(lesion.fingerprint for lesion in state.lesions), tuple(draft.views.items()))
+        views = tuple((note.lesion_id, note.view) for note in state.session.notes.values() if note.view)
+        wanted = (tuple(lesion.fingerprint for lesion in state.lesions), views)
         if wanted != self._images_of:
             self._images_of = wanted
-            self._draw_images(state, draft, self._content)
+            self._draw_images(state, self._content)
         place = self.page.verticalScrollBar().value()
         self.page.setHtml(
             preview(
@@ -200,7 +228,7 @@ class ReportPanel(Panel):
         )
         self.page.verticalScrollBar().setValue(place)
 
-    def _draw_images(self, state: RoomState, draft: Draft, content: Content) -> None:
+    def _draw_images(self, state: RoomState, content: Content) -> None:
         """Have the key images drawn in the background; the page is drawn again when they are there."""
 
         def drawn(images: dict[str, bytes]) -> None:
@@ -210,7 +238,7 @@ class ReportPanel(Panel):
         if self._drawing is not None:
             self._drawing.cancel()
         self._drawing = self.room.worker.submit(
-            lambda *_: thumbnails(pictures(state, draft, content), PICTURE_PX), done=drawn
+            lambda *_: thumbnails(pictures(state, content), PICTURE_PX), done=drawn
         )
 
     def _entry(self, state: RoomState) -> dict[str, Any] | None:
@@ -219,18 +247,28 @@ class ReportPanel(Panel):
 
     # -- what a person does ---------------------------------------------------------------
 
-    def _edited(self) -> None:
+    def _typed(self) -> None:
         entry = self._entry(self.room.state)
         if entry is not None:
-            self.drafts.edit_sentence(entry["id"], self.sentence.toPlainText())
+            self._pending = entry["id"], self.sentence.toPlainText()
+            self._typing.start(TYPING_MS)
+
+    def keep(self) -> None:
+        """Keep the sentence that was typed; it happens by itself at a pause, and before anything else."""
+        self._typing.stop()
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            edit_sentence(self.room, *pending)
 
     def _make_again(self) -> None:
+        self._pending = None
         entry = self._entry(self.room.state)
         if entry is not None:
-            self.drafts.edit_sentence(entry["id"], None)
+            edit_sentence(self.room, entry["id"], None)
 
     def copy_sentence(self) -> None:
         """Put the selected lesion's sentence on the clipboard."""
+        self.keep()
         entry = self._entry(self.room.state)
         if entry is not None:
             QGuiApplication.clipboard().setText(entry["sentence"])
@@ -247,6 +285,7 @@ class ReportPanel(Panel):
         if self._job is not None:
             self._job.cancel()
             return
+        self.keep()
         state = self.room.state
         if not self.drafts.draft.forms:
             self.message.show_text(words.NO_FORM)
@@ -297,9 +336,6 @@ class ReportPanel(Panel):
         steps = steps_of(imported, state)
         for step in steps:
             self.room.apply(step)
-        edited = {entry["id"]: entry["sentence"] for entry in imported.edited}
-        if edited:
-            self.drafts.set(sentences={**self.drafts.draft.sentences, **edited})
         count = len(self.room.state.lesions) - len(state.lesions)
         self._ended(" ".join((words.TAKEN.format(count=count), *imported.notes)))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -14,9 +14,9 @@ from lesionscope.ct.windows import Window
 from lesionscope.progress import CancelToken, Progress
 from lesionscope.report import forms as report_forms
 from lesionscope.report.document import Content, session_report
-from lesionscope.report.key_image import KeyImage, View, key_images
-from lesionscope.report.reviewed import Review
-from lesionscope.session.commands import AddLesion, Command, Decide
+from lesionscope.report.key_image import KeyImage, key_images
+from lesionscope.session.commands import AddLesion, Command, Decide, NoteForReport
+from lesionscope.session.report_notes import ReportNote, View
 
 if TYPE_CHECKING:
     from lesionscope.followup.response import ResponseTable
@@ -42,18 +42,12 @@ class Draft:
         What it is written as.
     folder
         Where to; empty until one was chosen.
-    sentences
-        Lesion id → its sentence as a person edited it.
-    views
-        Lesion id → window and zoom of its key image.
     """
 
     unreviewed: bool = False
     deidentify: bool = False
     forms: tuple[str, ...] = tuple(report_forms.FORMS)
     folder: str = ""
-    sentences: Mapping[str, str] = field(default_factory=dict)
-    views: Mapping[str, View] = field(default_factory=dict)
 
 
 class Drafts:
@@ -71,20 +65,27 @@ class Drafts:
             self.draft = draft
             self.changed.emit(draft)
 
-    def edit_sentence(self, lesion_id: str, text: str | None) -> None:
-        """Keep a sentence as a person wrote it; ``None`` goes back to the one made from the labels."""
-        rest = {key: value for key, value in self.draft.sentences.items() if key != lesion_id}
-        self.set(sentences=rest if text is None else {**rest, lesion_id: text})
-
-    def mark_key_image(self, lesion_id: str, window: Window | None, field_mm: float) -> None:
-        """Give a lesion's key image the window and zoom that the views have now."""
-        width = min(max(field_mm, SHORTEST_FIELD_MM), LONGEST_FIELD_MM)
-        self.set(views={**self.draft.views, lesion_id: View(window, width)})
-
     def choose_form(self, form: str, wanted: bool) -> None:
         """Tick a form, or not."""
         chosen = {*self.draft.forms, form} if wanted else set(self.draft.forms) - {form}
         self.set(forms=tuple(name for name in report_forms.FORMS if name in chosen))
+
+
+def edit_sentence(room: Room, lesion_id: str, text: str | None) -> None:
+    """Keep a sentence as a person wrote it; ``None`` goes back to the one made from the labels."""
+    room.apply(NoteForReport(replace(_note(room, lesion_id), sentence=text)))
+
+
+def mark_key_image(room: Room, lesion_id: str, window: Window | None, field_mm: float) -> None:
+    """Give a lesion's key image the window and zoom that the views have now."""
+    width = min(max(field_mm, SHORTEST_FIELD_MM), LONGEST_FIELD_MM)
+    room.apply(NoteForReport(replace(_note(room, lesion_id), view=View(window, width))))
+
+
+def _note(room: Room, lesion_id: str) -> ReportNote:
+    session = room.state.session
+    known = None if session is None else session.notes.get(lesion_id)
+    return ReportNote(lesion_id) if known is None else known
 
 
 _DRAFTS: WeakKeyDictionary[Room, Drafts] = WeakKeyDictionary()
@@ -120,21 +121,22 @@ def content_of(state: RoomState, draft: Draft, response: ResponseTable | None = 
     if volume is None or session is None:
         return None
     cards = [package.card for package in (state.package, state.label_package) if package is not None]
-    review = Review(
-        session.decisions,
-        {lesion_id: tuple(one.labels) for lesion_id, one in session.mined.items()},
-        draft.unreviewed,
-        draft.sentences,
-    )
     return session_report(
-        session, geometry=volume.geometry, source=volume.source, cards=cards, review=review, response=response
+        session,
+        geometry=volume.geometry,
+        source=volume.source,
+        cards=cards,
+        unreviewed=draft.unreviewed,
+        response=response,
     )
 
 
-def pictures(state: RoomState, draft: Draft, content: Content) -> dict[str, KeyImage]:
+def pictures(state: RoomState, content: Content) -> dict[str, KeyImage]:
     """Draw the key images; 30 ms each, so on a worker's thread."""
     assert state.volume is not None and state.session is not None
-    return key_images(state.volume, state.session.lesions, notice=content["notice"], views=draft.views)
+    return key_images(
+        state.volume, state.session.lesions, notice=content["notice"], notes=state.session.notes
+    )
 
 
 def thumbnails(images: Mapping[str, KeyImage], side_px: int) -> dict[str, bytes]:
@@ -153,13 +155,14 @@ def thumbnails(images: Mapping[str, KeyImage], side_px: int) -> dict[str, bytes]
 
 
 def steps_of(imported: Imported, state: RoomState) -> list[Command]:
-    """Return what takes a read report into the session: lesions that are not there yet, and decisions."""
+    """Return what takes a read report into the session: new lesions, decisions, edited sentences."""
     there = {lesion.id for lesion in state.lesions} | {lesion.tracking_uid for lesion in state.lesions}
     fresh = [one for one in imported.lesions if one.id not in there and one.tracking_uid not in there]
     steps: list[Command] = [AddLesion(lesion) for lesion in fresh]
     ids = {lesion.id for lesion in fresh}
     decisions = tuple(decision for decision in imported.decisions if decision.lesion_id in ids)
-    return [*steps, Decide(decisions)] if decisions else steps
+    edited = [ReportNote(entry["id"], entry["sentence"]) for entry in imported.edited if entry["id"] in ids]
+    return [*steps, *([Decide(decisions)] if decisions else []), *map(NoteForReport, edited)]
 
 
 def write_draft(
@@ -183,7 +186,7 @@ def write_draft(
     chosen = [form for form in draft.forms if form in offered(state)]
     steps = len(chosen) + 1
     progress(0, steps, "key images")
-    images = pictures(state, draft, content) if report_forms.WITH_IMAGES.intersection(chosen) else {}
+    images = pictures(state, content) if report_forms.WITH_IMAGES.intersection(chosen) else {}
     report = report_forms.Report(content, images, state.session.lesions, state.volume)
     folder, written = Path(draft.folder), []
     stem = report_forms.new_stem(folder)

@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer
 from lesionscope.viewer import report_words as words
 from lesionscope.viewer import wording
 from lesionscope.viewer.docks.report_draft import content_of, drafts_of
+from lesionscope.viewer.docks.report_draft import mark_key_image as keep_view
 from lesionscope.viewer.keys import Key
 from lesionscope.viewer.layout import dock_of
 
@@ -49,7 +50,7 @@ def mark_key_image(stage: Stage) -> None:
         return
     canvas = study.axial
     field_mm = min(canvas.native.width(), canvas.native.height()) / float(canvas.model.scene.camera.zoom)
-    drafts_of(room).mark_key_image(lesion.id, room.state.window, field_mm)
+    keep_view(room, lesion.id, room.state.window, field_mm)
     room.notify(words.KEPT_VIEW.format(number=lesion.number))
 
 
