@@ -1,4 +1,4 @@
-"""The command line: ``lesionscope info | read | mine | models | bank | review | train | phantom | …``.
+"""The command line: ``lesionscope info | read | find | mine | models | bank | review | train | phantom | …``.
 
 No logic here: arguments in, a layer called, an exit status out. Layers are loaded
 only when their command runs, so that ``--help`` and ``read`` start fast.
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lesionscope import __version__
-from lesionscope.commands.arguments import add_bank, add_harvest, add_marks, add_review
+from lesionscope.commands.arguments import add_bank, add_find, add_harvest, add_marks, add_review
 from lesionscope.errors import LesionscopeError
 
 STOPPED = 130
@@ -69,6 +69,16 @@ def build_parser() -> argparse.ArgumentParser:
             epilog="A lesion that the model won't answer for (air, not a lung, outside the scan) is no "
             'error: its "pathology" holds {"model", "refused": why}. '
             "Example: lesionscope read SERIES --click=-57.4,131.2,-520.4 --out -",
+        )
+    )
+
+    add_find(
+        command(
+            "find",
+            "find:run",
+            "Look for lesions: candidates for a reader, as JSON.",
+            epilog="Ctrl+C leaves the candidates found so far (status 130). "
+            "Example: lesionscope find SERIES --slices 40:60 --out -",
         )
     )
 

@@ -187,3 +187,30 @@ def add_harvest(harvest: argparse.ArgumentParser) -> None:
         help="what the name of an outlined region says where it is a lesion; gross tumour volumes (GTV) are "
         "lesions anyhow (lesion, nodule, tumour…)",
     )
+
+
+def add_find(find: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``lesionscope find``."""
+    find.add_argument("path", metavar="PATH", type=Path, help="a file, a folder or a zip")
+    find.add_argument(
+        "--slices", metavar="A:B", help="from slice A to the one before B, counted from 0 as stored (all)"
+    )
+    find.add_argument(
+        "--min-score", type=score, metavar="S", help="score of a candidate, 0 to 1 (the model's own)"
+    )
+    find.add_argument("--series", metavar="UID", help="which series, where there are several (see info)")
+    find.add_argument("--model", metavar="NAME", help="a detector's name, or the path of its folder")
+    find.add_argument(
+        "--out", default="-", metavar="DIR|-", help="a folder for candidates.json, or - for stdout (-)"
+    )
+
+
+def score(text: str) -> float:
+    """Return an argparse value: a score in 0…1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a score from 0 to 1, such as 0.5")
+    return value

@@ -98,6 +98,25 @@ class Candidate:
             self.long, self.short, geometry=volume.geometry, click=self.centroid_lps_mm
         )
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return it for JSON, mm rounded to thousandths."""
+
+        def ends(diameter: Diameter) -> list[float]:
+            return [round(value, 3) for value in (*diameter.start_lps_mm, *diameter.end_lps_mm)]
+
+        return {
+            "score": round(self.score, 4),
+            "category": self.category,
+            "box_lps_mm": [round(value, 3) for value in self.box_lps_mm],
+            "centroid_lps_mm": [round(value, 3) for value in self.centroid_lps_mm],
+            "key_slice": self.key_slice,
+            "slices": list(self.slices),
+            "long_mm": round(self.long.length_mm, 1),
+            "short_mm": round(self.short.length_mm, 1),
+            "long_lps_mm": ends(self.long),
+            "short_lps_mm": ends(self.short),
+        }
+
 
 @dataclass(frozen=True)
 class Search:
