@@ -86,7 +86,10 @@ def main() -> None:
                     "NumPy product + argpartition",
                     lambda: [peer(query) for query in queries],
                     target=6.0,
+                    good=3.4,
                     rounds=arguments.rounds,
+                    limit="9×",
+                    number=9,
                 )
             )
 
