@@ -103,7 +103,7 @@ def import_sr(path: str | Path, volume: CTVolume) -> Imported:
 
 
 def referenced_uids(path: str | Path) -> frozenset[str]:
-    """Return the UIDs of the images and series that a structured report names as its evidence.
+    """Return the UIDs of the images and series that a structured report names, as its evidence or in it.
 
     Raises
     ------
@@ -112,7 +112,13 @@ def referenced_uids(path: str | Path) -> frozenset[str]:
     """
     path = Path(path)
     with damage_named(path):
-        return frozenset(_referenced(_read(path)))
+        ds = _read(path)
+        images = {
+            _value(reference, "ReferencedSOPInstanceUID")
+            for item in _items(ds)
+            for reference in item.get("ReferencedSOPSequence") or ()
+        }
+        return frozenset(_referenced(ds) | images) - {""}
 
 
 def _imported(ds: Dataset, path: Path, volume: CTVolume) -> Imported:

@@ -357,6 +357,15 @@ def test_a_report_on_two_scans_gives_the_lesions_of_both(tmp_path: Path) -> None
     ]
 
 
+def test_a_report_without_evidence_is_joined_by_the_images_it_marks(tmp_path: Path) -> None:
+    volume = scanned(tmp_path / "archive" / "ct")
+    path = write_report(tmp_path / "archive" / "sr.dcm", volume, marked(volume, *lines_on(volume)))
+    ds = pydicom.dcmread(path)
+    del ds.CurrentRequestedProcedureEvidenceSequence
+    ds.save_as(path)
+    assert harvest(tmp_path / "archive", tmp_path / "dl", around_mm=0).lesions == 1
+
+
 def test_a_harvest_that_was_stopped_goes_on(tmp_path: Path) -> None:
     archive = tmp_path / "archive"
     for name in "abc":
