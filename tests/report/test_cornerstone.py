@@ -70,6 +70,7 @@ def test_our_diameters_hydrate_where_they_are(
         assert hydrated["stats"]["length"] == pytest.approx(both.long.length_mm, abs=0.1)
         assert hydrated["stats"]["width"] == pytest.approx(both.short.length_mm, abs=0.1)
     assert hydrated["finding"] == "Lesion"
+    assert hydrated["label"] == "1.8 x 1.2 cm lesion.", "dcmjs reads what is in sequences as Latin-1"
 
 
 def test_its_measurements_become_lesions(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from dicom_checks import complaints
 from test_sr import TILT, items, lesions_on, report, reviewed
 from test_sr import scan as scan
 
@@ -20,6 +21,7 @@ from lesionscope.followup.response import Followed, Role, Size, assess
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.lesions.marking import lesion_from_click
 from lesionscope.report import sr_form
+from lesionscope.report.dicom_head import is_uid
 from lesionscope.report.import_sr import import_sr
 from lesionscope.report.reviewed import Review
 
@@ -77,6 +79,12 @@ def test_a_record_that_disagrees_is_not_believed(scan: Callable[..., CTVolume], 
         {"box_lps_mm": [1, 2]},
         {"box_lps_mm": [0, 0, 0, 1, 1, float("inf")]},
         {"number": "one"},
+        {"tracking_uid": "<b>1.2.3</b>"},
+        {"tracking_uid": "1." * 40 + "1"},
+        {"tracking_uid": ""},
+        {"id": ["x"]},
+        {"id": ""},
+        {"id": "x" * 5000},
     ],
 )
 def test_a_forged_record_is_left_out(
@@ -203,3 +211,67 @@ def test_damaged_files_get_a_sentence(
         return
     with pytest.raises(InputError, match=r"choose|ask for it"):
         import_sr(path, volume)
+
+
+@pytest.mark.parametrize("uid", ["../../etc/passwd", "1.2.03", "1.2." + "3" * 64, "<script>", ""])
+def test_a_measurement_whose_tracking_uid_is_none_gets_its_own(
+    scan: Callable[..., CTVolume], tmp_path: Path, uid: str
+) -> None:
+    volume = scan((128, 128, 6))
+    lesions = lesions_on(volume)[:1]
+    ds = sr_form.document(report(lesions, volume), lesions, volume)
+    for group in [item for item in items(ds) if item.ValueType == "CONTAINER"]:
+        group.ContentSequence = [item for item in group.get("ContentSequence", ()) if not _is_record(item)]
+    with pydicom.config.disable_value_validation():
+        for item in items(ds):
+            if item.ValueType == "UIDREF":
+                item.UID = uid
+        ds.save_as(tmp_path / "sr.dcm", enforce_file_format=True)
+        (back,) = import_sr(tmp_path / "sr.dcm", volume).lesions
+    assert back.tracking_uid != uid and is_uid(back.tracking_uid)
+    assert back.long is not None and lesions[0].long is not None
+    assert back.long.length_mm == pytest.approx(lesions[0].long.length_mm, abs=0.01)
+
+
+def _is_record(item: Any) -> bool:
+    return bool(item.ValueType == "TEXT" and '"box_lps_mm"' in item.TextValue)
+
+
+def test_a_record_that_is_there_twice_comes_once(scan: Callable[..., CTVolume], tmp_path: Path) -> None:
+    volume = scan((64, 64, 6))
+    lesions = [lesion_from_click(volume.geometry.to_lps((3, 30, 30)))] * 2
+    path = sr_form.write(report(lesions, volume), lesions, volume, tmp_path / "sr.dcm")
+    back = import_sr(path, volume)
+    assert len(back.lesions) == 1 and "twice" in back.notes[0]
+
+
+def test_marks_on_a_file_of_many_frames_come_back(scan: Callable[..., CTVolume], tmp_path: Path) -> None:
+    """One image with forty frames: marks are in the patient's coordinates, and lie where they lay."""
+    made = scan()
+    source = replace(
+        made.source, sop_instance_uids=("1.2.3.4.5",), sop_class_uid="1.2.840.10008.5.1.4.1.1.2.1"
+    )
+    volume = CTVolume(made.hu, made.geometry, source)
+    lesions = lesions_on(volume)
+    path = sr_form.write(report(lesions, volume), lesions, volume, tmp_path / "sr.dcm")
+    assert complaints(path) == []
+    ds = pydicom.dcmread(path)
+    kinds = [item.ValueType for item in items(ds) if item.ValueType.startswith("SCOORD")]
+    assert set(kinds) == {"SCOORD3D"} and len(kinds) == 3 + 3, "three diameters, three boxes"
+    references = {
+        item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+        for item in items(ds)
+        if item.ValueType == "IMAGE"
+    }
+    assert references == {"1.2.3.4.5"}
+    back = import_sr(path, volume)
+    assert back.lesions == tuple(lesions) and back.notes == ()
+    for item in items(ds):  # as another program's: without our record
+        if _is_record(item):
+            item.TextValue = "-"
+    ds.save_as(tmp_path / "theirs.dcm", enforce_file_format=True)
+    theirs = import_sr(tmp_path / "theirs.dcm", volume)
+    assert [lesion.tracking_uid for lesion in theirs.lesions] == [one.tracking_uid for one in lesions[:2]]
+    for mine, other in zip(lesions, theirs.lesions, strict=False):
+        assert mine.long is not None and other.long is not None
+        assert np.allclose(mine.long.start_lps_mm, other.long.start_lps_mm, atol=1e-3)

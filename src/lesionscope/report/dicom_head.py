@@ -27,7 +27,12 @@ COPIED = (
 )  # fmt: skip
 """Attributes of the study that a volume does not keep, copied as they are."""
 FILES_TRIED = 20
-_UID = re.compile(r"[0-9.]{1,64}")
+_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*", re.ASCII)
+
+
+def is_uid(value: object) -> bool:
+    """Whether a value is a UID by form (PS3.5 9.1)."""
+    return isinstance(value, str) and len(value) <= 64 and _UID.fullmatch(value) is not None
 
 
 def series_uid_of(volume: CTVolume) -> str:
@@ -45,7 +50,7 @@ def need_images(volume: CTVolume) -> tuple[str, ...]:
     """
     source = volume.source
     uids = source.sop_instance_uids
-    if not uids or not _UID.fullmatch(source.study_uid) or not all(map(_UID.fullmatch, uids)):
+    if not uids or not is_uid(source.study_uid) or not all(map(is_uid, uids)):
         raise UsageError(
             "A DICOM report refers to the images of its scan, which this volume has not: "
             "write JSON, HTML, PDF or CSV instead."

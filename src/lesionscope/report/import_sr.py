@@ -23,7 +23,7 @@ from lesionscope.errors import InputError, UsageError
 from lesionscope.lesions.lesion import Diameter, Lesion, Point
 from lesionscope.lesions.marking import lesion_from_diameters
 from lesionscope.report import sr_codes as codes
-from lesionscope.report.dicom_head import series_uid_of
+from lesionscope.report.dicom_head import is_uid, series_uid_of
 from lesionscope.report.document import Content
 from lesionscope.report.import_segment import lines_on_segment, segment_of
 from lesionscope.session.decisions import Decision
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 LARGEST_BYTES = 64 * 2**20
 DEFLATED = "1.2.840.10008.1.2.1.99"
 DEEPEST = 40
+LONGEST_ID = 128
 SAME_MM = 0.05
 """As far as our own record may lie from the measurement beside it; further, and the measurement counts."""
 ORIGINS = ("mined", "predicted", "reader")
@@ -124,7 +125,8 @@ def referenced_uids(path: str | Path) -> frozenset[str]:
 def _imported(ds: Dataset, path: Path, volume: CTVolume) -> Imported:
     if _referenced(ds) and not _referenced(ds) & {*volume.source.sop_instance_uids, series_uid_of(volume)}:
         raise InputError(f"{path} reports on another scan than the open one: open that scan first.")
-    lesions, entries, notes = [], [], []
+    lesions: list[Lesion] = []
+    entries, notes = [], []
     for group in _groups(ds):
         entry = _record(group, volume)
         try:
@@ -134,7 +136,9 @@ def _imported(ds: Dataset, path: Path, volume: CTVolume) -> Imported:
         except (InputError, UsageError) as error:
             notes.append(str(error))
             continue
-        if lesion is not None:
+        if lesion is not None and any(lesion.id == other.id for other in lesions):
+            notes.append(f"Lesion {lesion.number} is there twice: its second record was left out.")
+        elif lesion is not None:
             lesions.append(lesion)
             if entry is not None:
                 entries.append(entry)
@@ -262,7 +266,8 @@ def _lesion(group: Dataset, volume: CTVolume, folder: Path) -> Lesion | None:
             )
     short = lines.get("short")
     lesion = lesion_from_diameters(long[0], short[0] if short else None, geometry=volume.geometry)
-    return replace(lesion, tracking_uid=uid) if uid else lesion
+    # Without a proper UID of its own it keeps the one that it was just given.
+    return replace(lesion, tracking_uid=uid) if is_uid(uid) else lesion
 
 
 def _on_segment(
@@ -351,9 +356,12 @@ def _from_entry(entry: Mapping[str, Any]) -> Lesion:
     numbers = [x0, y0, z0, x1, y1, z1, *map(float, entry["centroid_lps_mm"])]
     if not all(map(math.isfinite, numbers)):
         raise ValueError("not finite")
+    identity, tracking_uid = entry["id"], entry["tracking_uid"]
+    if not isinstance(identity, str) or not 0 < len(identity) <= LONGEST_ID or not is_uid(tracking_uid):
+        raise ValueError("no identity")
     return Lesion(
-        str(entry["id"]),
-        str(entry["tracking_uid"]),
+        identity,
+        tracking_uid,
         _point(entry["centroid_lps_mm"]),
         (x0, y0, z0, x1, y1, z1),
         _diameter(entry["long_lps_mm"]),

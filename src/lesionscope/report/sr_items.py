@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lesionscope.ontology.labels import Code
 from lesionscope.report.dicom_head import long_text, person_name
-from lesionscope.report.text import showable
+from lesionscope.report.text import showable, typewritten
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -88,10 +88,13 @@ def code(name: Code, value: Code, *, relation: str = CONTAINS, children: Iterabl
 
 
 def text(name: Code, value: object, *, relation: str = CONTAINS) -> Dataset:
-    """Return a text item; an empty text reads as a dash, because DICOM wants one."""
+    """Return a text item; an empty text reads as a dash, because DICOM wants one.
+
+    Signs such as "×" are typewritten: dcmjs, and so OHIF, forgets a report's character set in sequences.
+    """
     ds = item(relation, "TEXT", name)
     # Of the control characters UT holds line breaks, but no tabs (PS3.5 6.2).
-    ds.TextValue = showable(value).replace("\t", "    ").strip() or "-"
+    ds.TextValue = typewritten(showable(value)).replace("\t", "    ").strip() or "-"
     return ds
 
 

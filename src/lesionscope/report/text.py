@@ -6,6 +6,11 @@ import re
 from datetime import UTC, datetime
 
 _UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
+_TYPEWRITTEN = str.maketrans(
+    {"×": "x", "–": "-", "—": "-", "−": "-", "…": "...", "·": "-", "•": "-", "\u00a0": " "}
+    | dict.fromkeys("“”„«»", '"')
+    | dict.fromkeys("‘’‚", "'")
+)
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
@@ -13,6 +18,11 @@ def showable(text: object) -> str:
     """Return a text without control characters, which no form can carry; line breaks and tabs stay."""
     plain = str(text).replace("\r\n", "\n").replace("\r", "\n")
     return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", _UNSHOWABLE.sub("", plain))
+
+
+def typewritten(text: str) -> str:
+    """Return a text with its typographic signs in ASCII (``2.1 × 1.4`` → ``2.1 x 1.4``); letters stay."""
+    return text.translate(_TYPEWRITTEN)
 
 
 def person(name: str) -> str:
