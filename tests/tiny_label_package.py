@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from lesionscope.training.engine.half import halve, halved_state
-from safetensors.numpy import save_file as save_arrays
-from safetensors.torch import save_file
+from lesionscope.training.package_folder import save_bank, save_card, save_weights
 
 from lesionscope.ct.patches import PREPROCESSING
 from lesionscope.models.card import FamiliarityCard
 from lesionscope.models.familiarity import DistanceRule, prepare
 from lesionscope.models.label_package import BANK, FILES, LabelCard, ontology_digest
 from lesionscope.models.lesanet.network import LesaNet
-from lesionscope.models.lesanet.onnx import INPUTS, OPSET, OUTPUTS, TEXTURE, export_onnx
+from lesionscope.models.lesanet.onnx import INPUTS, OUTPUTS, TEXTURE, export_onnx
 from lesionscope.models.lesanet.spec import LesaNetSpec
 from lesionscope.models.lesanet.texture import WIDTH
-from lesionscope.models.package import CARD, sha256_of
+from lesionscope.models.onnx_graph import OPSET
 from lesionscope.ontology.label_graph import load_labels
 
 OWN = ("lung nodule", "liver", "hypoattenuation")
@@ -47,18 +47,19 @@ def make_label_package(folder: Path, *, name: str = "tiny-labels", familiar: boo
         network.class_scores2.weight[place[LIFTED], place[LIFTING]] = 1.0
     halve(network)
     folder.mkdir(parents=True)
-    save_file(halved_state(network), folder / FILES["weights"], metadata={"format": "pt"})
+    save_weights(folder, halved_state(network))
     export_onnx(network, folder / FILES["onnx"], texture=True)
-    files, familiarity = dict(FILES), None
+    files, familiarity = FILES, None
     if familiar:
         rng = np.random.default_rng(0)
         rule = DistanceRule(method="neighbours", k=3)
         bank = prepare(rng.normal(size=(40, WIDTH)), rule)
-        save_arrays(bank.arrays(), folder / BANK["bank"])
+        save_bank(folder, bank)
         distances = np.sort(bank.distance(rng.normal(size=(60, WIDTH))))
         familiarity = FamiliarityCard(rule, TEXTURE, 0.05, tuple(float(d) for d in distances))
-        files |= BANK
-    card = LabelCard(
+        files = FILES | BANK
+    card = partial(
+        LabelCard,
         name=name,
         version="0.1",
         task="labels",
@@ -78,7 +79,6 @@ def make_label_package(folder: Path, *, name: str = "tiny-labels", familiar: boo
         metrics={},
         licence="BSD-3-Clause",
         ontology=ontology_digest(labels),
-        sha256={key: sha256_of(folder / file) for key, file in files.items()},
     )
-    (folder / CARD).write_text(card.as_json(), encoding="utf-8")
+    save_card(folder, files, lambda sha256: card(sha256=sha256))
     return folder

@@ -14,12 +14,8 @@ from lesionscope.progress import CancelToken, Progress, silent
 
 if TYPE_CHECKING:
     from .deeplesion.categories.pipeline import CategoriesResult
-    from .deeplesion.pipeline import TrainingResult as DetectorResult
-    from .hmlc.pipeline import TrainingResult as XrayResult
-    from .lesanet.pipeline import TrainingResult as LabelResult
-    from .radpath.pipeline import TrainingResult
     from .recipes import Overrides
-    from .relations.pipeline import TrainingResult as RelationResult
+    from .run_folder import TrainingResult
 
 __all__ = ["evaluate", "recipes_by_name", "run", "wait_without_spinning"]
 
@@ -46,7 +42,7 @@ def run(
     out: str | Path = "runs/radpath",
     progress: Progress = silent,
     cancel: CancelToken | None = None,
-) -> TrainingResult | RelationResult | LabelResult | XrayResult | CategoriesResult | DetectorResult:
+) -> TrainingResult[Any] | CategoriesResult:
     """Train a recipe and package the result; a run that was stopped goes on where it was.
 
     Parameters
@@ -65,36 +61,13 @@ def run(
         The recipe, a change to it, or the data can't be used.
     """
     wait_without_spinning()
-    from .deeplesion.categories.recipe import CategoriesRecipe
-    from .deeplesion.detector_recipe import DetectorRecipe
-    from .hmlc.recipe import HmlcRecipe
-    from .lesanet.recipe import LesaNetRecipe
-    from .radpath.pipeline import train
     from .recipes import load
-    from .relations.recipe import RelationRecipe
+    from .tasks import loaded, task_of
 
-    loaded = load(recipe, overrides)
-    if isinstance(loaded, RelationRecipe):
-        from .relations.pipeline import train as train_relations
-
-        return train_relations(loaded, Path(out), progress, cancel)
-    if isinstance(loaded, LesaNetRecipe):
-        from .lesanet.pipeline import train as train_labels
-
-        return train_labels(loaded, Path(out), progress, cancel)
-    if isinstance(loaded, HmlcRecipe):
-        from .hmlc.pipeline import train as train_xrays
-
-        return train_xrays(loaded, Path(out), progress, cancel)
-    if isinstance(loaded, CategoriesRecipe):
-        from .deeplesion.categories.pipeline import train as find_categories
-
-        return find_categories(loaded, Path(out), progress, cancel)
-    if isinstance(loaded, DetectorRecipe):
-        from .deeplesion.pipeline import train as train_detector
-
-        return train_detector(loaded, Path(out), progress, cancel)
-    return train(loaded, Path(out), progress, cancel)
+    chosen = load(recipe, overrides)
+    result: TrainingResult[Any] | CategoriesResult
+    result = loaded(task_of(chosen).train)(chosen, Path(out), progress, cancel)
+    return result
 
 
 def evaluate(
@@ -127,34 +100,15 @@ def evaluate(
         The recipe, a change to it, the package or the data can't be used.
     """
     wait_without_spinning()
-    from .deeplesion.categories.recipe import CategoriesRecipe
-    from .deeplesion.detector_recipe import DetectorRecipe
-    from .hmlc.recipe import HmlcRecipe
-    from .lesanet.recipe import LesaNetRecipe
-    from .radpath.evaluate import evaluate as score
     from .recipes import load
-    from .relations.recipe import RelationRecipe
+    from .tasks import loaded, task_of
 
-    loaded = load(recipe, overrides)
-    if isinstance(loaded, RelationRecipe):
-        from .relations.evaluate import evaluate as score_relations
-
-        return score_relations(loaded, Path(checkpoint), Path(out), progress, cancel)
-    if isinstance(loaded, LesaNetRecipe):
-        from .lesanet.evaluate import evaluate as score_labels
-
-        return score_labels(loaded, Path(checkpoint), Path(out), progress, cancel)
-    if isinstance(loaded, HmlcRecipe):
-        from .hmlc.evaluate import evaluate as score_xrays
-
-        return score_xrays(loaded, Path(checkpoint), Path(out), progress, cancel)
-    if isinstance(loaded, CategoriesRecipe):
+    chosen = load(recipe, overrides)
+    place = task_of(chosen).evaluate
+    if not place:
         raise UsageError(
-            f"The recipe '{loaded.name}' finds categories, which have no test split: its metrics.json has "
-            "every round's figures."
+            f"The recipe '{chosen.name}' makes no model and has no test split: its run's metrics.json has "
+            "all figures."
         )
-    if isinstance(loaded, DetectorRecipe):
-        from .deeplesion.pipeline import evaluate as score_detector
-
-        return score_detector(loaded, Path(checkpoint), Path(out), progress, cancel)
-    return score(loaded, Path(checkpoint), Path(out), progress, cancel)
+    figures: dict[str, Any] = loaded(place)(chosen, Path(checkpoint), Path(out), progress, cancel)
+    return figures

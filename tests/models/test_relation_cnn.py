@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from lesionscope.errors import InputError
 from lesionscope.models import registry
+from lesionscope.models.package import BUNDLED
 from lesionscope.models.relation_cnn import PAD, RelationCNN, RelationSpec
 from lesionscope.models.relation_package import (
-    BUNDLED,
     card_from_dict,
     find_relation_package,
     open_relation_package,

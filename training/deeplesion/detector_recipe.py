@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
 
 from lesionscope.models.detector.spec import DetectorSpec
 
-from ..engine.precision import FLOAT32, PRECISIONS
-from ..lesanet.recipe import Optimisation, PackageRecipe
+from ..engine.recipe import EpochRecipe, PackageRecipe
+from ..lesanet.recipe import Optimisation
 
 CATEGORIES = ("none", "truth", "file")
 
@@ -77,28 +75,22 @@ class Augmentation:
             raise ValueError("scale must be 1 or more, and flip a share")
 
 
-@dataclass(frozen=True)
-class DetectorRecipe:
+@dataclass(frozen=True, kw_only=True)
+class DetectorRecipe(EpochRecipe):
     """One training run of the lesion detector.
 
     Parameters
     ----------
-    name, title
-        What the run is called.
     package
         The card's words.
     data, network, augmentation, optimisation
         See their classes; ``network.categories`` follows from the data.
     epochs, batch
         ``batch`` is the paper's 4.
-    seed
-        Of initialisation, order, augmentation, and of the anchors and proposals that are drawn.
-    threads, device, precision
-        As in other recipes.
     """
 
-    name: str
-    title: str
+    FREE = (*EpochRecipe.FREE, "data.categories_file")
+
     package: PackageRecipe
     data: DetectorData = field(default_factory=DetectorData)
     network: DetectorSpec = field(default_factory=DetectorSpec)
@@ -106,26 +98,8 @@ class DetectorRecipe:
     optimisation: Optimisation = field(default_factory=lambda: Optimisation(lr=0.001, weight_decay=5e-4))
     epochs: int = 8
     batch: int = 4
-    seed: int = 1
-    threads: int = 2
-    device: str = "auto"
-    precision: str = FLOAT32
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}")
-        if self.epochs < 1 or self.batch < 1 or self.threads < 0:
-            raise ValueError("epochs and batch must be at least 1, threads not negative")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, as a recipe file holds them."""
-        return dataclasses.asdict(self)
-
-    def fixing(self) -> dict[str, Any]:
-        """Return the part that fixes the trained weights; a run resumes only if it is unchanged."""
-        values = self.as_dict()
-        for key in ("name", "title", "package", "threads", "device"):
-            values.pop(key)
-        free = ("cache", "workers", "test", "categories_file")
-        values["data"] = {key: value for key, value in values["data"].items() if key not in free}
-        return values
+        super().__post_init__()
+        if self.epochs < 1:
+            raise ValueError("epochs must be at least 1")

@@ -8,6 +8,7 @@ and their differences are paired.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +70,13 @@ def mean_over(values: Floats, labels: Truths | None = None) -> Floats:
     return np.asarray(np.divide(total, count, out=np.full(len(chosen), np.nan), where=count > 0))
 
 
-def interval(draws: Sequence[float] | Floats) -> tuple[float, float]:
+def interval(draws: Sequence[float] | Floats, level: float = LEVEL) -> tuple[float, float]:
     """Percentile interval of resampled figures."""
-    low, high = np.nanquantile(np.asarray(draws), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low, high = np.nanquantile(np.asarray(draws, dtype=np.float64), [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def with_interval(draws: Floats, digits: int = 4) -> dict[str, Any]:
+    """Return a figure, the first of its draws, and its interval from the others, as JSON has them."""
+    ends = interval(draws[1:])
+    return {"value": round(float(draws[0]), digits), "interval": [round(end, digits) for end in ends]}

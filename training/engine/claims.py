@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bootstrap import interval
+from .markdown import head, line
 
 Cell = Mapping[str, Any]
 """Of a table: ``row``, ``seed``, and ``draws`` by test set, labels and figure: a value, then resamples."""
@@ -86,10 +87,10 @@ def _draws(cells: Sequence[Cell], wanted: Quantity, test_set: str) -> dict[int, 
 
 def as_table(verdicts: Sequence[Verdict]) -> str:
     """Return verdicts as a Markdown table."""
-    lines = ["| claim | test set | verdict | difference | 95 % interval | each seed |", "|" + "---|" * 6]
+    lines = head("claim", "test set", "verdict", "difference", "95 % interval", "each seed")
     for one in verdicts:
         ends = "" if one.interval is None else "{:+.4f} … {:+.4f}".format(*one.interval)
         apart = "" if one.difference is None else f"{one.difference:+.4f}"
         each = ", ".join(f"{difference:+.4f}" for difference in one.seeds)
-        lines.append(f"| {one.claim.said} | {one.test_set} | {one.verdict} | {apart} | {ends} | {each} |")
+        lines.append(line(one.claim.said, one.test_set, one.verdict, apart, ends, each))
     return "\n".join(lines)

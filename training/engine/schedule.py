@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-class Schedule(Protocol):
-    """What a recipe says of its learning rate."""
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How fast is learnt, see :func:`learning_rate`.
 
-    @property
-    def lr(self) -> float:
-        """The highest rate."""
+    Parameters
+    ----------
+    lr
+        The highest rate.
+    schedule
+        ``step`` or ``one-cycle``.
+    step_epochs, step_factor
+        Epochs a step, and what it multiplies the rate by.
+    warm_up
+        Share of a cycle's steps that rise.
+    """
 
-    @property
-    def schedule(self) -> str:
-        """``step`` or ``one-cycle``."""
+    lr: float = 0.01
+    schedule: str = "step"
+    step_epochs: int = 10
+    step_factor: float = 0.1
+    warm_up: float = 0.2
 
-    @property
-    def step_epochs(self) -> int:
-        """Epochs a step."""
-
-    @property
-    def step_factor(self) -> float:
-        """What a step multiplies the rate by."""
-
-    @property
-    def warm_up(self) -> float:
-        """Share of a cycle's steps that rise."""
+    def __post_init__(self) -> None:
+        if self.schedule not in ("step", "one-cycle"):
+            raise ValueError("schedule must be step or one-cycle")
+        if self.lr <= 0 or self.step_epochs < 1 or self.step_factor <= 0 or not 0 < self.warm_up < 1:
+            raise ValueError("lr, step_epochs and step_factor must be positive, warm_up between 0 and 1")
 
 
 def learning_rate(settings: Schedule, step: int, steps_per_epoch: int, epochs: int) -> float:

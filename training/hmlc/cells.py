@@ -8,7 +8,6 @@ in all. To tell the second loss from the second helping, one row goes on with HL
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from lesionscope.errors import InputError
-from lesionscope.files import write_atomically
 from lesionscope.models.hmlc.forest import Forest
 from lesionscope.phantom.projections import VERSION
 from lesionscope.phantom.stored import write_array
 from lesionscope.progress import Progress, silent
 
 from .. import recipes
+from ..engine.cells import cell_name, made_once, rounded
 from ..engine.precision import FLOAT32
 from .dataset import Images, load_split, tree_of
 from .delong import compare
@@ -102,9 +100,10 @@ class Table:
 
     def cell(self, row: str, seed: int) -> dict[str, Any]:
         """Make a cell, or read it where it is made."""
-        path = self.folder / f"{row}-seed{seed}.json"
-        if path.exists():
-            return self._made(path)
+        path = self.folder / f"{cell_name(row, seed)}.json"
+        return made_once(path, self.settings.said(), lambda: self._make(row, seed))
+
+    def _make(self, row: str, seed: int) -> dict[str, Any]:
         recipe = self.settings.recipe(row, seed)
         started = time.process_time()
         trainer = self._trainer(recipe)
@@ -119,11 +118,10 @@ class Table:
         write_array(self._scores(row, seed), scores.shape, scores.dtype, lambda kept: np.copyto(kept, scores))
         draws = resampled(test.labels, scores, test.patients, self.forest, RESAMPLES, learnt)
         areas = by_node(test.labels, scores, np.ones((1, len(test))))["auc"][0]
-        content = {
+        return {
             "row": row,
             "seed": seed,
             "stages": [dataclasses.asdict(stage) for stage in recipe.stages],
-            "settings": self.settings.said(),
             "processor_seconds": round(time.process_time() - started, 1),
             "best_epoch": trained.epoch,
             "epochs": list(trained.history),
@@ -134,51 +132,31 @@ class Table:
             },
             "draws": {
                 SET: {
-                    group: {name: [round(float(v), 4) for v in values] for name, values in figures.items()}
+                    group: {name: rounded(values) for name, values in figures.items()}
                     for group, figures in draws.items()
                 }
             },
         }
-        write_atomically(path, json.dumps(content) + "\n")
-        return content
 
     def figure_3(self, seed: int) -> dict[str, Any]:
         """Compare Figure 3's rows node by node by DeLong's test, once both cells are made."""
         path = self.folder / f"figure3-{seed}.json"
-        if path.exists():
-            return self._made(path)
+        return made_once(path, self.settings.said(), lambda: self._compared(seed), indent=1)
+
+    def _compared(self, seed: int) -> dict[str, Any]:
         first, second = (np.load(self._scores(row, seed)) for row in COMPARED)
         labels = self.images("test").labels
         nodes = {}
         for number, node in enumerate(self.tree.nodes):
             found = compare(labels[:, number], first[:, number], second[:, number])
             nodes[node.tag] = [round(found.first, 4), round(found.second, 4), float(f"{found.p:.3g}")]
-        content = {"seed": seed, "rows": list(COMPARED), "settings": self.settings.said(), "nodes": nodes}
-        write_atomically(path, json.dumps(content, indent=1) + "\n")
-        return content
+        return {"seed": seed, "rows": list(COMPARED), "nodes": nodes}
 
     def _scores(self, row: str, seed: int) -> Path:
-        return self.runs / f"{row}-seed{seed}.npy"
+        return self.runs / f"{cell_name(row, seed)}.npy"
 
     def _trainer(self, recipe: HmlcRecipe) -> Trainer:
         """Return a recipe's trainer in a folder that is named after what it learns."""
         learnt = "-".join(f"{stage.loss}-{stage.epochs}" for stage in recipe.stages)
         out = self.runs / f"{learnt}-seed{recipe.seed}"
         return Trainer(recipe, self.tree, self.images("train"), self.images("validation"), out)
-
-    def _made(self, path: Path) -> dict[str, Any]:
-        """Read what was made, refusing what was made otherwise."""
-        made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if made["settings"] != self.settings.said():
-            raise InputError(f"{path} was made with other settings; choose another folder, or delete it.")
-        return made
-
-
-def read_cells(folder: Path) -> list[dict[str, Any]]:
-    """Return all cells that are made."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("hmlc-*-seed*.json"))]
-
-
-def read_figures(folder: Path) -> list[dict[str, Any]]:
-    """Return Figure 3's comparisons that are made."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("figure3-*.json"))]

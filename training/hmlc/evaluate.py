@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lesionscope.files import write_atomically
 from lesionscope.models.hmlc.forest import Forest
 from lesionscope.models.hmlc.network import load_xray_net
 from lesionscope.models.hmlc.package import open_xray_package
-from lesionscope.models.package import CARD
 from lesionscope.progress import CancelToken, Progress, silent
 
-from ..engine.bootstrap import RESAMPLES, interval
+from ..engine.bootstrap import RESAMPLES, with_interval
+from ..run_folder import note_test, open_checkpoint, write_metrics
 from .dataset import load_split
 from .metrics import by_node, learnt_by, resampled
-from .pipeline import METRICS, PACKAGE
 from .recipe import HmlcRecipe
 from .trainer import infer
 
@@ -40,9 +36,7 @@ def evaluate(
     checkpoint
         A package's folder, or a run's.
     """
-    folder = checkpoint / PACKAGE if (checkpoint / PACKAGE / CARD).is_file() else checkpoint
-    package = open_xray_package(folder)
-    package.verify()
+    package = open_checkpoint(checkpoint, open_xray_package)
     tree = package.tree
     forest = Forest.of_tree(tree)
     learnt = learnt_by(recipe.stages[-1].loss, forest)
@@ -53,7 +47,7 @@ def evaluate(
     figures = {
         "images": len(test),
         "means": {
-            group: {name: _with_interval(values) for name, values in found.items()}
+            group: {name: with_interval(values, 5) for name, values in found.items()}
             for group, found in draws.items()
         },
         "nodes": {
@@ -64,14 +58,6 @@ def evaluate(
         },
         "recipe": recipe.name,
     }
-    card = dataclasses.replace(package.card, metrics={**package.card.metrics, "test": figures})
-    write_atomically(folder / CARD, card.as_json())
-    write_atomically(out / METRICS, json.dumps({"test": figures}, indent=1, allow_nan=False) + "\n")
+    note_test(package, figures)
+    write_metrics(out, {"test": figures})
     return figures
-
-
-def _with_interval(values: Any) -> dict[str, Any]:
-    return {
-        "value": round(float(values[0]), 5),
-        "interval": [round(end, 5) for end in interval(values[1:])],
-    }

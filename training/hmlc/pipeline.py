@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from lesionscope.files import write_atomically
 from lesionscope.models.hmlc.package import FILES, TASK, XrayCard, XrayPackage, open_xray_package
-from lesionscope.models.package import CARD, sha256_of
 from lesionscope.ontology.tree import PathologyTree
 from lesionscope.progress import CancelToken, Progress, silent
 
-from ..package_folder import new_package
+from ..package_folder import new_package, save_card, save_weights
+from ..run_folder import PACKAGE, TrainingResult, write_metrics
 from .dataset import Images, load_split, tree_of
 from .recipe import HmlcRecipe
 from .trainer import Trained, Trainer
 
-METRICS = "metrics.json"
-PACKAGE = "package"
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """Where a run left its files, and its metrics as ``metrics.json`` has them."""
-
-    out: Path
-    package: XrayPackage
-    metrics: dict[str, Any]
-
 
 def train(
     recipe: HmlcRecipe, out: Path, progress: Progress = silent, cancel: CancelToken | None = None
-) -> TrainingResult:
+) -> TrainingResult[XrayPackage]:
     """Train a recipe and write ``out/package`` and ``metrics.json``; a run that was stopped goes on."""
     started = time.monotonic()
     tree = tree_of(recipe.data)
@@ -48,7 +32,7 @@ def train(
         "best_epoch": trained.epoch,
         "epochs": trained.history,
     }
-    write_atomically(out / METRICS, json.dumps(metrics, indent=1, allow_nan=False) + "\n")
+    write_metrics(out, metrics)
     return TrainingResult(out, package, metrics)
 
 
@@ -56,20 +40,11 @@ def write_package(
     folder: Path, recipe: HmlcRecipe, tree: PathologyTree, trained: Trained, images: Images
 ) -> XrayPackage:
     """Write a trained network as a package, whole or not at all."""
-    from safetensors.torch import save_file
 
-    words = recipe.package
-    with new_package(folder) as work:
-        state = {name: tensor.contiguous().cpu() for name, tensor in trained.network.state_dict().items()}
-        save_file(state, work / FILES["weights"], metadata={"format": "pt"})
-        card = XrayCard(
-            name=words.name,
-            version=words.version,
+    def card(sha256: dict[str, str]) -> XrayCard:
+        return XrayCard(
+            **dataclasses.asdict(recipe.package),
             task=TASK,
-            title=words.title,
-            demonstration=words.demonstration,
-            intended_use=words.intended_use,
-            limits=words.limits,
             tree=tree.as_dict(),
             network=dataclasses.asdict(trained.network.spec),
             side=int(images.pixels.shape[1]),
@@ -85,8 +60,10 @@ def write_package(
                 "seed": recipe.seed,
             },
             metrics={"validation": trained.history[trained.epoch - 1]["validation"]},
-            licence=words.licence,
-            sha256={key: sha256_of(work / name) for key, name in FILES.items()},
+            sha256=sha256,
         )
-        (work / CARD).write_text(card.as_json(), encoding="utf-8")
+
+    with new_package(folder) as work:
+        save_weights(work, trained.network.state_dict())
+        save_card(work, FILES, card)
     return open_xray_package(folder)

@@ -7,7 +7,6 @@ short run on half the lesions, with another seed.
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 import time
 from collections.abc import Sequence
@@ -16,16 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lesionscope.errors import InputError
-from lesionscope.files import write_atomically
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.phantom.clinic.patients import VERSION
 from lesionscope.progress import Progress, silent
 
 from .. import recipes
 from ..engine.bootstrap import patient_weights
+from ..engine.cells import cell_name, made_once, rounded
 from ..engine.precision import FLOAT32
 from .dataset import Lesions, load_split
 from .labels import ancestor_matrix, training_targets
@@ -124,34 +121,42 @@ class Table:
     def rate(self, row: str, rates: Sequence[float] = RATES) -> float:
         """Return a row's learning rate, searched for once."""
         row, settings = searched_as(row), dataclasses.replace(self.settings, resplit=False)
-        path = self.searches / f"{row}-search.json"
-        if not path.exists():
+
+        def search() -> dict[str, Any]:
             found = {}
             for rate in rates:
                 recipe = settings.recipe(row, SEARCH_SEED, rate, SEARCH_EPOCHS)
                 trained = self._trainer(recipe, f"{row}-search-{rate}", SEARCH_SHARE).fit(self.progress)
                 found[rate] = max(entry["validation"]["f1"] for entry in trained.history)
-            content = {"row": row, "validation_f1": found, "rate": max(found, key=found.__getitem__)}
-            content |= {"epochs": SEARCH_EPOCHS, "share": SEARCH_SHARE, "settings": settings.said()}
-            write_atomically(path, json.dumps(content, indent=1) + "\n")
-            for rate in rates:
-                shutil.rmtree(self.runs / f"{row}-search-{rate}", ignore_errors=True)
-        return float(_made(path, settings)["rate"])
+            best = max(found, key=found.__getitem__)
+            how = {"epochs": SEARCH_EPOCHS, "share": SEARCH_SHARE}
+            return {"row": row, "validation_f1": found, "rate": best, **how}
+
+        made = made_once(self.searches / f"{row}-search.json", settings.said(), search, indent=1)
+        for rate in rates:
+            shutil.rmtree(self.runs / f"{row}-search-{rate}", ignore_errors=True)
+        return float(made["rate"])
 
     def cell(self, row: str, seed: int, rates: Sequence[float] = RATES) -> dict[str, Any]:
         """Make a cell, or read it where it is made."""
-        path = self.folder / f"{row}-seed{seed}.json"
-        if path.exists():
-            return _made(path, self.settings)
-        recipe = self.settings.recipe(row, seed, self.rate(row, rates), self.settings.epochs)
+        name = cell_name(row, seed)
+
+        def make() -> dict[str, Any]:
+            rate = self.rate(row, rates)
+            return self._make(row, self.settings.recipe(row, seed, rate, self.settings.epochs))
+
+        made = made_once(self.folder / f"{name}.json", self.settings.said(), make)
+        shutil.rmtree(self.runs / name, ignore_errors=True)
+        return made
+
+    def _make(self, row: str, recipe: LesaNetRecipe) -> dict[str, Any]:
         started = time.monotonic()
-        trainer = self._trainer(recipe, f"{row}-seed{seed}")
+        trainer = self._trainer(recipe, cell_name(row, recipe.seed))
         trained = trainer.fit(self.progress)
-        content = {
+        return {
             "row": row,
-            "seed": seed,
+            "seed": recipe.seed,
             "rate": recipe.optimisation.lr,
-            "settings": self.settings.said(),
             "device": trainer.device.type,
             "threads": self.settings.threads,
             "seconds": round(time.monotonic() - started, 1),
@@ -159,9 +164,6 @@ class Table:
             "epochs": list(trained.history),
             "draws": self._draws(trainer),
         }
-        write_atomically(path, json.dumps(content) + "\n")
-        shutil.rmtree(self.runs / f"{row}-seed{seed}", ignore_errors=True)
-        return content
 
     def _trainer(self, recipe: LesaNetRecipe, name: str, share: float = 1.0) -> Trainer:
         train, validation = (
@@ -196,39 +198,10 @@ class Table:
                 answers.refined.astype(float), thresholds, one, test.patients, groups, ancestors, RESAMPLES
             )
             found[name] = {
-                group: {figure: _rounded(draws[group][figure]) for figure in figures}
+                group: {figure: rounded(draws[group][figure]) for figure in figures}
                 for group, figures in kept.items()
             }
             shared = gains(answers.embedding[one.rows], one.targets.positive, bank, trainer.targets.positive)
             weights = patient_weights(test.patients[one.rows], RESAMPLES)
-            found[name]["all"]["ACG@5"] = _rounded((weights @ shared) / weights.sum(axis=1))
+            found[name]["all"]["ACG@5"] = rounded((weights @ shared) / weights.sum(axis=1))
         return found
-
-
-def read_cells(folder: Path) -> list[dict[str, Any]]:
-    """Return all cells that are made."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*-seed*.json"))]
-
-
-def _made(path: Path, settings: Settings) -> dict[str, Any]:
-    """Read a file of a table.
-
-    Raises
-    ------
-    InputError
-        It was made in another way than others are made now.
-    """
-    made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    own, wanted = made["settings"], settings.said()
-    if own != wanted:
-        apart = [f"{name} {own.get(name)} and not {wanted[name]}" for name in wanted]
-        apart = [text for text, name in zip(apart, wanted, strict=True) if own.get(name) != wanted[name]]
-        raise InputError(
-            f"{path} was made in another way ({', '.join(apart)}), and a table's cells are all made alike: "
-            "give another --folder, or delete it to have it made again."
-        )
-    return made
-
-
-def _rounded(values: NDArray[np.float64]) -> list[float]:
-    return [round(float(value), 4) for value in values]

@@ -5,52 +5,28 @@ Intervals are percentile bootstraps over patients.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lesionscope.errors import InputError
-from lesionscope.files import write_atomically
 from lesionscope.models.label_package import LabelPackage, open_label_package
-from lesionscope.models.package import CARD
 from lesionscope.ontology.label_graph import LabelGraph, load_labels
 from lesionscope.progress import CancelToken, Progress, silent
 
-from ..engine.bootstrap import interval, patient_weights
+from ..engine.bootstrap import patient_weights, with_interval
+from ..run_folder import note_test, open_checkpoint, write_metrics
 from .calibrate import PlattScaling, calibration_error
 from .dataset import Lesions, load_split
 from .labels import ancestor_matrix, training_targets
 from .metrics import gains
 from .onnx_answers import OnnxAnswers
-from .pipeline import METRICS, PACKAGE
 from .recipe import LesaNetRecipe
 from .scoring import by_label, draws_of, groups_of, sets_of, subgroups, with_intervals
 
 QUERY_BANK = 4000
 """Training lesions that retrieval is measured on."""
-
-
-def resolve(checkpoint: Path) -> LabelPackage:
-    """Open a package folder, or the package of a run's folder (or of a file in it).
-
-    Raises
-    ------
-    InputError
-        There is no package.
-    """
-    folder = checkpoint.parent if checkpoint.is_file() else checkpoint
-    for candidate in (folder, folder / PACKAGE):
-        if (candidate / CARD).is_file():
-            package = open_label_package(candidate)
-            package.verify()
-            return package
-    raise InputError(
-        f"{checkpoint} is neither a model package nor the folder of a finished run: "
-        "give a folder with card.json, or the --out folder of 'lesionscope train'."
-    )
 
 
 def evaluate(
@@ -67,17 +43,15 @@ def evaluate(
     dict
         The figures.
     """
-    package = resolve(checkpoint)
+    package = open_checkpoint(checkpoint, open_label_package)
     graph = load_labels()
     if package.card.labels != graph.core:
         raise InputError(f"{package.folder} answers other labels than the {len(graph.core)} of the ontology.")
     test = load_split(recipe.data, graph, "test", progress=progress, cancel=cancel)
     training = load_split(recipe.data, graph, "train", progress=progress, cancel=cancel)
     figures, labels = score(recipe, package, graph, test, training, progress=progress, cancel=cancel)
-    card = dataclasses.replace(package.card, metrics={**package.card.metrics, "test": figures})
-    write_atomically(package.folder / CARD, card.as_json())
-    content = {"test": figures, "labels": labels}
-    write_atomically(out / METRICS, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    note_test(package, figures)
+    write_metrics(out, {"test": figures, "labels": labels})
     return figures
 
 
@@ -122,10 +96,7 @@ def score(
             "lesions": len(own),
             "patients": len(np.unique(own.patients)),
             "labels": with_intervals(draws),
-            "ACG@5": {
-                "value": round(float(resampled[0]), 4),
-                "interval": [round(end, 4) for end in interval(resampled[1:])],
-            },
+            "ACG@5": with_interval(resampled),
             "calibration error": round(calibration_error(probabilities[one_set.rows], one_set.targets), 4),
             "subgroups": subgroups(probabilities, thresholds, one_set, test, ancestors),
         }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..engine.claims import Cell, Claim, Quantity, as_table, judge
+from ..engine.markdown import head, line
 from .plans import ABOVE, FIRST, FREQUENT, PLANS
 from .scoring import COMPLETE, MINED
-from .table_text import head, line, made, missing, spread
+from .table_text import made, missing, spread
 
 LEARNT = {**{f"{FREQUENT}-{count}": f"> {count}" for count in reversed(ABOVE)}, FIRST: "all"}
 """Rows from the fewest labels to all, by what they learn."""

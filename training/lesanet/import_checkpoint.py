@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -24,12 +25,13 @@ from lesionscope.models.label_package import (
 )
 from lesionscope.models.lesanet.checkpoint import read_checkpoint
 from lesionscope.models.lesanet.network import LesaNet
-from lesionscope.models.lesanet.onnx import OPSET, export_onnx
-from lesionscope.models.package import CARD, sha256_of, user_folder
+from lesionscope.models.lesanet.onnx import export_onnx
+from lesionscope.models.onnx_graph import OPSET
+from lesionscope.models.package import sha256_of, user_folder
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.ontology.lesanet_files import DemoLabel, read_demo_table
 
-from ..package_folder import new_package
+from ..package_folder import new_package, save_card, save_weights
 
 NAME = "lesanet-published"
 AGREEMENT = 1e-4
@@ -74,7 +76,9 @@ def import_checkpoint(checkpoint: Path, table: Path, name: str = NAME) -> LabelP
     _check(labels, table)
     folder = user_folder() / name
     with new_package(folder) as work:
-        _write(work, network, labels, name, sha256_of(checkpoint))
+        save_weights(work, network.state_dict())
+        export_onnx(network, work / FILES["onnx"])
+        save_card(work, FILES, partial(_card, network, labels, name, sha256_of(checkpoint)))
         written = open_label_package(work)
         written.verify()
         _compare(network, written)
@@ -99,15 +103,6 @@ def _check(labels: Sequence[DemoLabel], table: Path) -> None:
             raise InputError(f"{table}: the bundled ontology has no label {label.name!r}.")
         if label.threshold is None or not 0 < label.threshold <= 1:
             raise InputError(f"{table}: {label.name!r} has no threshold between 0 and 1.")
-
-
-def _write(work: Path, network: LesaNet, labels: Sequence[DemoLabel], name: str, origin: str) -> None:
-    from safetensors.torch import save_file
-
-    save_file(network.state_dict(), work / FILES["weights"], metadata={"format": "pt"})
-    export_onnx(network, work / FILES["onnx"])
-    digests = {key: sha256_of(work / file) for key, file in FILES.items()}
-    (work / CARD).write_text(_card(network, labels, name, origin, digests).as_json(), encoding="utf-8")
 
 
 def _card(

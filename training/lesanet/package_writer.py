@@ -13,11 +13,11 @@ from lesionscope.models.familiarity import Bank
 from lesionscope.models.label_package import BANK, FILES, LabelCard, LabelPackage, open_label_package
 from lesionscope.models.lesanet.lesion_embedding import LesionEmbedding
 from lesionscope.models.lesanet.network import LesaNet
-from lesionscope.models.lesanet.onnx import INPUTS, OPSET, OUTPUTS, TEXTURE, export_onnx
-from lesionscope.models.package import CARD, sha256_of
+from lesionscope.models.lesanet.onnx import INPUTS, OUTPUTS, TEXTURE, export_onnx
+from lesionscope.models.onnx_graph import OPSET
 
 from ..engine.half import halved_state
-from ..package_folder import new_package
+from ..package_folder import new_package, save_bank, save_card, save_weights
 from .dataset import Lesions
 from .onnx_answers import OnnxAnswers
 
@@ -57,16 +57,12 @@ def write_package(
     LesionscopeError
         It can't be written, or the graph answers otherwise than the network.
     """
-    from safetensors.numpy import save_file as save_arrays
-    from safetensors.torch import save_file
-
     network = network.cpu().eval()
     with new_package(folder) as work:
-        save_file(halved_state(network), work / FILES["weights"], metadata={"format": "pt"})
+        save_weights(work, halved_state(network))
         export_onnx(network, work / FILES["onnx"], texture=True)
-        save_arrays(bank.arrays(), work / BANK["bank"])
-        digests = {key: sha256_of(work / name) for key, name in (FILES | BANK).items()}
-        (work / CARD).write_text(card(digests).as_json(), encoding="utf-8")
+        save_bank(work, bank)
+        save_card(work, FILES | BANK, card)
         written = open_label_package(work)
         written.verify()
         _compare(network, written, examples)

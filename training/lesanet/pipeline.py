@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from lesionscope.ct.patches import PREPROCESSING
-from lesionscope.files import write_atomically
 from lesionscope.models.card import FamiliarityCard
 from lesionscope.models.familiarity import prepare
 from lesionscope.models.label_package import (
@@ -28,6 +27,7 @@ from lesionscope.progress import CancelToken, Progress, silent
 
 from ..engine.half import halve
 from ..engine.parallel import joined
+from ..run_folder import PACKAGE, TrainingResult, read_metrics, write_metrics
 from .calibrate import METHOD, PlattScaling, calibration_error, fit_platt
 from .dataset import load_split
 from .labels import ancestor_matrix
@@ -37,23 +37,12 @@ from .recipe import LesaNetRecipe
 from .scoring import groups_of
 from .trainer import Trained, Trainer, infer, textures
 
-METRICS = "metrics.json"
-PACKAGE = "package"
 DESCRIBED = 4000
 """Training lesions whose textures describe what is familiar."""
 LOWEST_THRESHOLD = 1e-6
 MOST = 5.0
 """A label fires by its own score on at most so many times the share of lesions that it is said of: with one
 or two validation lesions the best F1 may lie at a threshold that nearly everything passes."""
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """Where a run left its files, and its metrics as ``metrics.json`` has them."""
-
-    out: Path
-    package: LabelPackage
-    metrics: dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +55,7 @@ class Decisions:
 
 def train(
     recipe: LesaNetRecipe, out: Path, progress: Progress = silent, cancel: CancelToken | None = None
-) -> TrainingResult:
+) -> TrainingResult[LabelPackage]:
     """Train a recipe in ``out`` (or go on there) and write ``out/package``.
 
     Leaves ``checkpoint.pt``, ``log.jsonl``, ``metrics.json`` (validation figures) and ``package/``. The test
@@ -83,8 +72,7 @@ def train(
         with processes.first_alone():
             if processes.rank == 0:
                 _package(recipe, graph, trainer, trained, out, started, progress, cancel)
-        metrics = json.loads((out / METRICS).read_text(encoding="utf-8"))
-        return TrainingResult(out, open_label_package(out / PACKAGE), metrics)
+    return TrainingResult(out, open_label_package(out / PACKAGE), read_metrics(out))
 
 
 def _package(
@@ -144,7 +132,7 @@ def _package(
         "epochs": list(trained.history),
         "validation": figures,
     }
-    write_atomically(out / METRICS, json.dumps(metrics, indent=1, allow_nan=False) + "\n")
+    write_metrics(out, metrics)
 
 
 def rarest(probabilities: Floats, shares: Floats) -> Floats:
@@ -167,20 +155,13 @@ def _card(
     sha256: dict[str, str],
 ) -> LabelCard:
     """Write down what the package is."""
-    words = recipe.package
     phantom = recipe.data.source == "phantom"
     population = (
         "labels said in reports of the phantom clinic" if phantom else "labels said in DeepLesion's reports"
     )
     return LabelCard(
-        name=words.name,
-        version=words.version,
+        **dataclasses.asdict(recipe.package),
         task=TASK,
-        title=words.title,
-        demonstration=words.demonstration,
-        scope=words.scope,
-        intended_use=words.intended_use,
-        limits=words.limits,
         labels=graph.core,
         thresholds=_numbers(decisions.thresholds),
         calibration=LabelCalibration(
@@ -203,7 +184,6 @@ def _card(
             "recipe": recipe.name,
         },
         metrics=metrics,
-        licence=words.licence,
         ontology=ontology_digest(graph.core, graph),
         sha256=sha256,
     )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar, Self
 
 from lesionscope.errors import InputError
 from lesionscope.models.familiarity import DistanceRule
 from lesionscope.models.lesanet.spec import LesaNetSpec
 
-from ..engine.precision import FLOAT32, PRECISIONS
+from ..engine.recipe import EpochRecipe, FamiliarityRecipe, PackageRecipe
+from ..engine.schedule import Schedule
 from .rhem import GAMMA, SAMPLES
 from .triplets import MARGIN, THRESHOLD, TRIPLETS
 
@@ -123,148 +123,93 @@ class Losses:
             )
 
 
-@dataclass(frozen=True)
-class Optimisation:
+@dataclass(frozen=True, kw_only=True)
+class Optimisation(Schedule):
     """SGD as in §5.2: ``lr``, after ``step_epochs`` a tenth of it; biases learn twice as fast, undecayed.
 
-    ``schedule: one-cycle`` rises to ``lr`` over the ``warm_up`` share of all steps and falls along a cosine.
     ``clip`` bounds the gradient's norm.
     """
 
-    lr: float = 0.01
-    schedule: str = "step"
-    step_epochs: int = 10
-    step_factor: float = 0.1
-    warm_up: float = 0.2
     momentum: float = 0.9
     weight_decay: float = 1e-4
     clip: float = 10.0
 
     def __post_init__(self) -> None:
-        if self.schedule not in ("step", "one-cycle"):
-            raise ValueError("schedule must be step or one-cycle")
-        if self.lr <= 0 or self.step_epochs < 1 or self.step_factor <= 0 or self.clip <= 0:
-            raise ValueError("lr, step_epochs, step_factor and clip must be positive")
-        if self.weight_decay < 0 or not 0 <= self.momentum < 1 or not 0 < self.warm_up < 1:
-            raise ValueError("weight_decay must not be negative, momentum and warm_up lie between 0 and 1")
+        super().__post_init__()
+        if self.weight_decay < 0 or not 0 <= self.momentum < 1 or self.clip <= 0:
+            raise ValueError(
+                "weight_decay must not be negative, momentum lie in 0…1 (not 1), clip be positive"
+            )
 
 
-@dataclass(frozen=True)
-class FamiliarityRecipe:
-    """Textures that the package keeps, the distance, the p-value that means unfamiliar."""
+@dataclass(frozen=True, kw_only=True)
+class TextureFamiliarity(FamiliarityRecipe):
+    """Familiarity of patches' textures."""
 
-    bank: int = 300
-    threshold: float = 0.03
     rule: DistanceRule = field(default_factory=lambda: DistanceRule(components=32))
 
-    def __post_init__(self) -> None:
-        if self.bank < 2 or not 0 < self.threshold < 1:
-            raise ValueError("bank must be at least 2 and threshold between 0 and 1")
 
-
-@dataclass(frozen=True)
-class PackageRecipe:
-    """What the card of the resulting package says in words."""
-
-    name: str
-    title: str
-    version: str
-    scope: str
-    intended_use: str
-    limits: tuple[str, ...]
-    demonstration: bool = True
-    licence: str = "BSD-3-Clause"
-
-
-@dataclass(frozen=True)
-class LesaNetRecipe:
+@dataclass(frozen=True, kw_only=True)
+class LesaNetRecipe(EpochRecipe):
     """One training run of LesaNet or a system that it is compared with.
 
     Parameters
     ----------
-    name, title
-        What the run is called.
     package
         The card's words.
     data, labels, network, losses, optimisation, familiarity
         See their classes.
     epochs, batch
-        §5.2: 15 and 128. ``batch`` counts all processes' lesions together.
+        §5.2: 15 and 128.
     calibration_penalty
         Pull of each label's calibration towards that of all labels, see ``calibrate.py``.
-    seed
-        Of initialisation, order, triplets and hard examples.
-    threads
-        CPU threads of torch; 0 = torch's own choice.
-    device
-        ``auto`` (CUDA where there is one), ``cpu``, ``cuda:0``…
-    precision
-        ``float32``, or ``bfloat16`` for the convolutions where the device has it.
     """
 
-    name: str
-    title: str
+    FREE = (  # labels are compared as such, wherever they are from
+        *EpochRecipe.FREE,
+        *("familiarity", "calibration_penalty", "data.reviewed", "labels.source"),
+    )
+
     package: PackageRecipe
     data: Data = field(default_factory=Data)
     labels: LabelRules = field(default_factory=LabelRules)
     network: LesaNetSpec = field(default_factory=LesaNetSpec)
     losses: Losses = field(default_factory=Losses)
     optimisation: Optimisation = field(default_factory=Optimisation)
-    familiarity: FamiliarityRecipe = field(default_factory=FamiliarityRecipe)
+    familiarity: TextureFamiliarity = field(default_factory=TextureFamiliarity)
     epochs: int = 15
     batch: int = 128
     calibration_penalty: float = 10.0
     seed: int = 123
-    threads: int = 2
-    device: str = "auto"
-    precision: str = FLOAT32
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}")
-        if self.epochs < 1 or self.batch < 3 or self.threads < 0 or self.calibration_penalty < 0:
-            raise ValueError(
-                "epochs must be at least 1, batch at least 3, threads and calibration_penalty not negative"
+        super().__post_init__()
+        if self.epochs < 1 or self.batch < 3 or self.calibration_penalty < 0:
+            raise ValueError("epochs must be at least 1, batch at least 3, calibration_penalty not negative")
+
+    def checked(self) -> Self:
+        """Return it, unless its network can't learn by its losses, or labels to learn are missing.
+
+        Raises
+        ------
+        InputError
+            With a sentence.
+        """
+        embedding_only = self.network.kind == "lesion-embedding"
+        if embedding_only and (self.losses.mining != "none" or self.losses.scores != "wce"):
+            raise InputError(
+                f"The recipe '{self.name}' trains a lesion embedding, which knows no hard examples and no "
+                "ranking: set losses.mining=none and losses.scores=wce."
             )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, as a recipe file holds them."""
-        return dataclasses.asdict(self)
-
-    def fixing(self) -> dict[str, Any]:
-        """Return the part that fixes the trained weights; a run resumes only if it is unchanged."""
-        values = self.as_dict()
-        keys = ("data", "labels", "network", "losses", "optimisation", "epochs", "batch", "seed", "precision")
-        fixed = {key: values[key] for key in keys}
-        free = ("cache", "workers", "test", "reviewed")  # labels are compared as such, wherever they are from
-        fixed["data"] = {k: v for k, v in fixed["data"].items() if k not in free}
-        fixed["labels"] = {k: v for k, v in fixed["labels"].items() if k != "source"}
-        return fixed
-
-
-def check(recipe: LesaNetRecipe) -> LesaNetRecipe:
-    """Refuse combinations that no field can see alone.
-
-    Raises
-    ------
-    InputError
-        With a sentence.
-    """
-    embedding_only = recipe.network.kind == "lesion-embedding"
-    if embedding_only and (recipe.losses.mining != "none" or recipe.losses.scores != "wce"):
-        raise InputError(
-            f"The recipe '{recipe.name}' trains a lesion embedding, which knows no hard examples and no "
-            "ranking: set losses.mining=none and losses.scores=wce."
-        )
-    reviewed = recipe.labels.source == "reviewed"
-    if reviewed and (recipe.data.source != "deeplesion" or not recipe.data.reviewed):
-        raise InputError(
-            f"The recipe '{recipe.name}' is to learn reviewed labels: set data.source=deeplesion, "
-            "data.folder, and data.reviewed to the file that `lesionscope review export` wrote."
-        )
-    if recipe.data.reviewed and not reviewed:
-        raise InputError(
-            f"The recipe '{recipe.name}' names reviewed labels but learns the mined ones: set "
-            "labels=reviewed, or leave data.reviewed out."
-        )
-    return recipe
+        reviewed = self.labels.source == "reviewed"
+        if reviewed and (self.data.source != "deeplesion" or not self.data.reviewed):
+            raise InputError(
+                f"The recipe '{self.name}' is to learn reviewed labels: set data.source=deeplesion, "
+                "data.folder, and data.reviewed to the file that `lesionscope review export` wrote."
+            )
+        if self.data.reviewed and not reviewed:
+            raise InputError(
+                f"The recipe '{self.name}' names reviewed labels but learns the mined ones: set "
+                "labels=reviewed, or leave data.reviewed out."
+            )
+        return self

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lesionscope.ontology.label_graph import LabelGraph
 
-from ..engine.bootstrap import RESAMPLES, interval, mean_over, patient_weights
+from ..engine.bootstrap import RESAMPLES, mean_over, patient_weights, with_interval
 from .bootstrap import resampled
 from .dataset import Lesions
 from .labels import Targets, complete_targets, scored_targets
@@ -97,13 +97,7 @@ def draws_of(
 def with_intervals(draws: dict[str, dict[str, Floats]]) -> dict[str, Any]:
     """Return values and intervals, as JSON has them; groups that nothing can be said of are left out."""
     return {
-        group: {
-            name: {
-                "value": round(float(values[0]), 4),
-                "interval": [round(end, 4) for end in interval(values[1:])],
-            }
-            for name, values in figures.items()
-        }
+        group: {name: with_interval(values) for name, values in figures.items()}
         for group, figures in draws.items()
         if np.isfinite(figures["auc"][0])
     }

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..engine.claims import HELD, MISSING, Cell, Claim, Quantity, Verdict, as_table
 from ..engine.claims import judge as judge_on
+from ..engine.markdown import head, line
 from .claims import judge
 from .plans import PLANS, Plan
 from .published import ACG_AT_5, KIND_AUC, TABLE_1, TABLE_3, TITLES
@@ -84,16 +85,6 @@ def missing(cells: Sequence[Cell], plan: Plan) -> str:
     lacking = {row: [seed for seed in plan.seeds if (row, seed) not in there] for row in plan.rows}
     texts = [f"{row} ({', '.join(map(str, seeds))})" for row, seeds in lacking.items() if seeds]
     return f"Not made yet, by row (and seed): {', '.join(texts)}." if texts else ""
-
-
-def line(*values: str) -> str:
-    """Return a line of a Markdown table."""
-    return "| " + " | ".join(values) + " |"
-
-
-def head(*values: str) -> list[str]:
-    """Return the first lines of a Markdown table."""
-    return [line(*values), "|" + "---|" * len(values)]
 
 
 def spread(values: Sequence[float], paper: float | None = None) -> str:

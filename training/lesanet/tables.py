@@ -6,21 +6,18 @@ of every row before the next seed; ``… print`` shows the paper's rows beside o
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lesionscope.errors import UsageError
-from lesionscope.files import write_atomically
-
 from .. import wait_without_spinning
+from ..engine.cells import read_cells
+from ..engine.tables import FOLDER, chosen_rows, parser_of, show
 
 if TYPE_CHECKING:
     from .plans import Plan
 
-FOLDER = Path(__file__).parents[1] / "tables"
 REASONS = "reasons.json"
 """In a table's folder: what was found about claims that did not hold, in words, by what they say."""
 
@@ -35,30 +32,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     from .plans import FIRST, PLANS
     from .scoring import MINED
 
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("run", "print"))
+    parser = parser_of(__doc__, FOLDER, Path("runs"))
     parser.add_argument("--table", choices=tuple(PLANS), default="table1")
-    parser.add_argument("--rows", nargs="+", help="default: all of the table")
-    parser.add_argument("--seeds", nargs="+", type=int, help="default: all of the table")
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="of the tables' cells")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="of the cell that is being made")
-    parser.add_argument("--out", type=Path, help="print: write there, docs/tables/lesanet-table1.md say")
-    parser.add_argument("--cache", default="", help="of the phantoms")
     parser.add_argument("--width", type=float, default=Settings.width)
     parser.add_argument("--threads", type=int, default=Settings.threads)
     arguments = parser.parse_args(argv)
     plan = PLANS[arguments.table]
-    rows = arguments.rows or list(plan.rows)
-    if unknown := sorted(set(rows) - set(plan.rows)):
-        raise UsageError(f"There is no row {unknown[0]}: choose from {', '.join(plan.rows)}.")
+    rows = chosen_rows(arguments.rows, plan.rows)
     wide = "" if arguments.width == Settings.width else f"-width-{arguments.width:g}"
     folder = arguments.folder / f"{plan.name}{wide}"
     if arguments.what == "print":
-        text = printed(plan, arguments.folder, wide)
-        if arguments.out is None:
-            print(text, end="")
-        else:
-            write_atomically(arguments.out, text)
+        show(printed(plan, arguments.folder, wide), arguments.out)
         return 0
     settings = Settings(
         width=arguments.width,
@@ -81,7 +65,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def printed(plan: Plan, folder: Path, wide: str = "") -> str:
     """Return a table as text, from the cells in a folder of tables; ``wide`` ends their folders' names."""
     from . import figure5_text, table_text
-    from .cells import read_cells
 
     cells = read_cells(folder / f"{plan.name}{wide}")
     if plan.name == "figure5":

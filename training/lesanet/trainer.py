@@ -1,14 +1,8 @@
-"""Training LesaNet (paper 002, §5.2): epochs, schedule, the best epoch, checkpoints that survive a kill.
-
-An epoch's order, triplets and hard examples follow from the seed and its number alone, so a run
-that was killed goes on from its last whole epoch and ends with the same weights as one that was not
-(same machine, same number of threads).
-"""
+"""Training LesaNet (paper 002, §5.2), and asking it."""
 
 from __future__ import annotations
 
-import copy
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from lesionscope.errors import InputError
 from lesionscope.models.lesanet.lesion_embedding import LesionEmbedding
@@ -26,11 +20,10 @@ from lesionscope.models.lesanet.texture import patch_texture
 from lesionscope.ontology.label_graph import LabelGraph
 from lesionscope.progress import CancelToken, Progress, silent
 
-from ..engine import checkpoints
-from ..engine.devices import cpu_threads, pick_device
 from ..engine.parallel import Processes
-from ..engine.precision import BFLOAT16, check_precision
-from ..engine.schedule import learning_rate, order_of_epoch
+from ..engine.precision import BFLOAT16
+from ..engine.schedule import learning_rate
+from ..engine.trainer import ALONE, BestEpochTrainer, sgd
 from .dataset import Lesions
 from .labels import Targets, ancestor_matrix, scored_targets, training_targets
 from .lesion_graph import coarse_parts, descriptions
@@ -40,7 +33,6 @@ from .objective import Draws, Objective
 from .recipe import LesaNetRecipe
 
 Network = LesaNet | LesionEmbedding
-ALONE = Processes()
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,20 +65,7 @@ def initialise(recipe: LesaNetRecipe) -> Network:
         return build(recipe.network)
 
 
-def optimiser_of(recipe: LesaNetRecipe, network: nn.Module) -> torch.optim.SGD:
-    """SGD with biases at twice the rate and without decay, as in the authors' code."""
-    settings = recipe.optimisation
-    named = list(network.named_parameters())
-    weights = [parameter for name, parameter in named if not name.endswith("bias")]
-    biases = [parameter for name, parameter in named if name.endswith("bias")]
-    groups = [
-        {"params": weights, "rate": 1.0, "weight_decay": settings.weight_decay},
-        {"params": biases, "rate": 2.0, "weight_decay": 0.0},
-    ]
-    return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum)
-
-
-class Trainer:
+class Trainer(BestEpochTrainer[LesaNetRecipe]):
     """One run of a recipe in a folder; :meth:`fit` starts or goes on.
 
     Parameters
@@ -95,11 +74,12 @@ class Trainer:
         What to train.
     train, validation
         Lesions; those without a label are left out. Validation picks the epoch and is never learnt from.
-    out
-        Folder for ``checkpoint.pt`` and ``log.jsonl``.
-    processes
-        Those that train together.
+    out, processes
+        See :class:`~..engine.trainer.EpochTrainer`.
     """
+
+    CASES = "lesions with a label"
+    network: Network
 
     def __init__(
         self,
@@ -110,112 +90,65 @@ class Trainer:
         out: Path,
         processes: Processes = ALONE,
     ) -> None:
-        self.recipe, self.graph, self.out, self.processes = recipe, graph, out, processes
         if recipe.network.classes != len(graph.core):
             raise InputError(f"The recipe '{recipe.name}' needs network.classes={len(graph.core)}.")
-        if recipe.batch % processes.count:
-            raise InputError(f"A batch of {recipe.batch} can't be shared by {processes.count} processes.")
         self.rows, self.targets = labelled(train, training_targets(train.said, graph, recipe.labels))
-        self.train = train
         self.validation_rows, self.validation_targets = labelled(
             validation, scored_targets(validation.said, graph)
         )
-        self.validation = validation
-        if len(self.rows) < recipe.batch:
-            raise InputError(
-                f"The training split has {len(self.rows)} lesions with a label, fewer than one batch of "
-                f"{recipe.batch}; add lesions or make the batch smaller."
-            )
+        super().__init__(recipe, out, len(self.rows), processes)
+        self.graph, self.epochs = graph, recipe.epochs
+        self.train, self.validation = train, validation
         self.described = torch.from_numpy(
             descriptions(coarse_parts(self.targets.positive, graph), _chosen(train.columns, self.rows))
         )
         keep_freed_memory()
-        self.device = pick_device(recipe.device)
-        check_precision(recipe.precision, self.device)
-        self.network: Network = initialise(recipe).to(self.device).to(memory_format=torch.channels_last)
+        self.network = initialise(recipe).to(self.device).to(memory_format=torch.channels_last)
         self.network.backbone.bfloat16 = recipe.precision == BFLOAT16
         self.model = processes.wrapped(self.network, self.device)
-        self.best = copy.deepcopy(self.network.state_dict())
-        self.optimiser = optimiser_of(recipe, self.network)
+        self.keep()
+        settings = recipe.optimisation
+        self.optimiser = sgd(self.network, settings.lr, settings.momentum, settings.weight_decay)
         self.objective = Objective(recipe, self.targets, graph, self.device)
-        self.steps = len(self.rows) // recipe.batch  # the last, smaller batch is dropped
-        self.epoch = 0
-        self.history: list[dict[str, Any]] = []
 
     def fit(self, progress: Progress = silent, cancel: CancelToken | None = None) -> Trained:
         """Train to the recipe's last epoch, from the folder's checkpoint where there is one."""
-        with cpu_threads(self.recipe.threads):
-            self.resume()
-            for _ in range(self.epoch, self.recipe.epochs):
-                self._run_epoch(progress, cancel)
-                if self.processes.rank == 0:
-                    self.save()
-        self.network.load_state_dict(self.best)
-        self.network.eval()
-        return Trained(self.network, self._best_epoch(), tuple(self.history))
+        self.run(progress, cancel)
+        return Trained(self.network, self.best_epoch(), tuple(self.history))
 
-    def _run_epoch(self, progress: Progress, cancel: CancelToken | None) -> None:
-        recipe, started = self.recipe, time.perf_counter()
-        order = self.rows[order_of_epoch(len(self.rows), recipe.seed, self.epoch)]
-        draws = Draws.seeded(recipe.seed * 1000 + self.epoch, self.device)
-        self.model.train()
-        totals: dict[str, float] = {}
-        for step in range(self.steps):
-            if cancel is not None:
-                cancel.check()
-            rows = order[step * recipe.batch : (step + 1) * recipe.batch]
-            for name, value in self._step(rows, self.epoch * self.steps + step, draws).items():
-                totals[name] = totals.get(name, 0.0) + value / self.steps
-            loss = sum(totals.values()) * self.steps / (step + 1)
-            progress(
-                self.epoch * self.steps + step + 1,
-                recipe.epochs * self.steps,
-                f"Epoch {self.epoch + 1} of {recipe.epochs}, loss {loss:.3f}",
-            )
-        seconds = time.perf_counter() - started
-        self.epoch += 1
-        entry = {
-            "epoch": self.epoch,
-            "loss": round(sum(totals.values()), 7),
-            "terms": {name: round(value, 7) for name, value in totals.items()},
-            "lesions_per_s": round(self.steps * recipe.batch / seconds, 1),
-            "validation": self._validate(),
-        }
-        self.history.append(entry)
-        if self._best_epoch() == self.epoch:
-            self.best = copy.deepcopy(self.network.state_dict())
+    def draws(self) -> Draws:
+        """Return where an epoch's triplets and hard examples come from."""
+        return Draws.seeded(self.recipe.seed * 1000 + self.epoch, self.device)
 
-    def _step(self, rows: NDArray[np.int64], step: int, draws: Draws) -> dict[str, float]:
-        """Learn from one batch; return its loss by term."""
-        rate = learning_rate(self.recipe.optimisation, step, self.steps, self.recipe.epochs)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate * group["rate"]
-        patches, boxes = self.train.inputs(self.processes.share(rows), self.device)
-        output = LesaNetOutput(*self.processes.gathered(self.model(patches, boxes)))
+    def step(self, rows: NDArray[np.int64], number: int, draws: Draws) -> dict[str, float]:
+        """Learn from one batch, rows of the labelled lesions; return its loss by term."""
+        settings = self.recipe.optimisation
+        lesions = self.processes.share(self.rows[rows])
+        output = LesaNetOutput(*self.processes.gathered(self.model(*self.train.inputs(lesions, self.device))))
         terms = self.objective(output, *self._learnt(rows), draws)
-        loss = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(loss):
-            raise InputError(
-                f"The loss is no longer a number in epoch {self.epoch + 1}; lower the learning rate "
-                f"(--set optimisation.lr={self.recipe.optimisation.lr / 3:.2g}) and start in a new folder."
-            )
-        self.optimiser.zero_grad(set_to_none=True)
-        # Gradients are averaged over processes; outputs that a row does not train take part with 0.
+        # Outputs that a row does not train take part with 0.
         unused = sum(part.sum() for part in output) * 0
-        ((loss + unused) * self.processes.count).backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimisation.clip)
-        self.optimiser.step()
+        rate = learning_rate(settings, self.epoch * self.steps + number, self.steps, self.epochs)
+        self.descend(torch.stack(list(terms.values())).sum() + unused, rate, settings.clip)
         return {name: float(value.detach()) for name, value in terms.items()}
 
     def _learnt(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
-        """Return labels, pairs that count, and descriptions of lesions (numbers in ``train``)."""
-        places = np.searchsorted(self.rows, rows)
-        chosen = self.targets[places]
+        """Return labels, pairs that count, and descriptions of rows of the labelled lesions."""
+        chosen = self.targets[rows]
         positive = torch.from_numpy(chosen.positive.astype(np.float32)).to(self.device)
         known = torch.from_numpy(chosen.known.astype(np.float32)).to(self.device)
-        return positive, known, self.described[torch.from_numpy(places)]
+        return positive, known, self.described[torch.from_numpy(rows)]
 
-    def _validate(self) -> dict[str, float]:
+    def entry(self, terms: Mapping[str, float], pace: float) -> dict[str, Any]:
+        """Return the loss, also by term, and the pace."""
+        return {
+            "loss": round(sum(terms.values()), 7),
+            "terms": {name: round(value, 7) for name, value in terms.items()},
+            "lesions_per_s": round(pace, 1),
+        }
+
+    def validate(self) -> dict[str, float]:
+        """Score the validation lesions with thresholds that are tuned on them."""
         rows = self.processes.share(self.validation_rows)
         own = infer(self.network, self.validation, rows)
         scores = self.processes.collected(own.refined).astype(np.float64)
@@ -226,40 +159,15 @@ class Trainer:
         means = per_class(truth.positive, scores, fired, truth.known).means()
         return {name: round(value, 5) for name, value in means.items()}
 
-    def _best_epoch(self) -> int:
+    def best_epoch(self) -> int:
         """Return the epoch (from 1) of the best F1 averaged over labels; the first of several."""
         scores = [entry["validation"]["f1"] for entry in self.history]
         return int(np.argmax(np.nan_to_num(scores))) + 1
 
-    def save(self) -> None:
-        """Write the checkpoint and the log."""
-        state = {
-            "network": self.network.state_dict(),
-            "best": self.best,
-            "optimiser": self.optimiser.state_dict(),
-        }
-        checkpoints.save(self.out, self._digest(), self.epoch, self.history, state)
-
-    def resume(self) -> bool:
-        """Go on from the folder's checkpoint; whether there was one.
-
-        Raises
-        ------
-        InputError
-            It was made by another recipe or other data, or it is damaged.
-        """
-        found = checkpoints.load(self.out, self._digest())
-        if found is None:
-            return False
-        self.epoch, self.history, state = found
-        self.network.load_state_dict(state["network"])
-        self.best = state["best"]
-        self.optimiser.load_state_dict(state["optimiser"])
-        return True
-
-    def _digest(self) -> str:
+    def learnt_from(self) -> tuple[bytes, ...]:
+        """Return labels, pairs that count, and boxes."""
         learnt = (self.targets.positive, self.targets.known, self.train.boxes[self.rows])
-        return checkpoints.digest_of(self.recipe.fixing(), *(part.tobytes() for part in learnt))
+        return tuple(part.tobytes() for part in learnt)
 
 
 def labelled(lesions: Lesions, targets: Targets) -> tuple[NDArray[np.int64], Targets]:

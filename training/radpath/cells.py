@@ -18,8 +18,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscope.errors import InputError
-from lesionscope.files import write_atomically
 from lesionscope.models.pathology_net import PathologyNet
 from lesionscope.models.probabilities import TreeScores, tree_scores
 from lesionscope.models.systems import SYSTEMS
@@ -28,6 +26,7 @@ from lesionscope.phantom.radpath import VERSION
 from lesionscope.progress import Progress, silent
 
 from .. import recipes
+from ..engine.cells import cell_name, made_once
 from .confusion import confusions
 from .dataset import Cubes, load_split
 from .metrics import MeanAuc, head_auc, leaf_auc, stratified_resamples, summary
@@ -105,11 +104,14 @@ class Table:
         InputError
             It was made in another way than what is made now.
         """
-        path = self.folder / f"{row}-seed{seed}.json"
-        if path.exists():
-            return self._made(path)
+        name = cell_name(row, seed)
+        path, run = self.folder / f"{name}.json", self.runs / name
+        made = made_once(path, self.settings.said(), lambda: self._make(row, seed, run))
+        shutil.rmtree(run, ignore_errors=True)
+        return made
+
+    def _make(self, row: str, seed: int, run: Path) -> dict[str, Any]:
         recipe, started = self.settings.recipe(row, seed), time.monotonic()
-        run = self.runs / f"{row}-seed{seed}"
         trainer = Trainer(recipe, self.tree, self.cubes("train"), self.cubes("validation"), run)
         trained = trainer.fit(self.progress)
         validation, test = (self._scores(trainer, trainer.network, split) for split in ("validation", "test"))
@@ -117,7 +119,6 @@ class Table:
         content = {
             "row": row,
             "seed": seed,
-            "settings": self.settings.said(),
             "device": trainer.device.type,
             "threads": recipe.threads,
             "seconds": round(time.monotonic() - started, 1),
@@ -130,23 +131,12 @@ class Table:
         if trainer.averaged is not None:
             averaged = draws(tree, self._scores(trainer, trainer.averaged, "test"), leaf, RESAMPLES)
             content["averaged"] = {LEAVES: averaged["weighted"][LEAVES]}
-        write_atomically(path, json.dumps(content, allow_nan=False) + "\n")
-        shutil.rmtree(run, ignore_errors=True)
         return content
 
     def _scores(self, trainer: Trainer, network: PathologyNet, split: str) -> TreeScores:
         """Score a split with a run's own weights or its averaged ones."""
         tree, how = trainer.tree, trainer.recipe.preprocessing
         return tree_scores(tree, infer(network, tree, self.cubes(split), how, device=trainer.device).logits)
-
-    def _made(self, path: Path) -> dict[str, Any]:
-        made: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if made["settings"] != self.settings.said():
-            raise InputError(
-                f"{path} was made with {made['settings']}, and a table's cells are all made alike: give "
-                "another --folder, or delete it to have it made again."
-            )
-        return made
 
 
 def draws(
@@ -169,8 +159,3 @@ def columns(tree: PathologyTree, scores: TreeScores, truth: NDArray[np.str_]) ->
     """Return Table 2's columns: each head within itself, and the leaves over all cases."""
     within = {head.name: head_auc(tree, scores, truth, head, "within-head") for head in tree.heads}
     return within | {LEAVES: leaf_auc(tree, scores, truth)}
-
-
-def read_cells(folder: Path) -> list[dict[str, Any]]:
-    """Return all cells that are made."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*-seed*.json"))]

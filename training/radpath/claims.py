@@ -8,19 +8,17 @@ choice (Bonferroni); one about *all* of them takes the worst.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.bootstrap import LEVEL
+from ..engine.claims import HELD, MISSING, REVERSED, UNDECIDED, Cell
 from .metrics import interval
 from .published import COLUMNS, HEADS, LEAVES, TABLE_2, TITLES
 
-Cell = Mapping[str, Any]
-HELD, REVERSED, UNDECIDED, MISSING = "held", "reversed", "undecided", "no cells"
-LEVEL = 0.95
 HIERARCHICAL = tuple(row for row in TITLES if row != "leaf-node")
 
 

@@ -12,50 +12,27 @@ cases, stratified by leaf; model and oracle are resampled together.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscope.errors import InputError
-from lesionscope.files import write_atomically
 from lesionscope.inference.networks import OnnxNetwork
-from lesionscope.models.package import CARD, ModelPackage, open_package
+from lesionscope.models.package import ModelPackage, open_package
 from lesionscope.models.probabilities import Floats, calibrated, tree_scores
 from lesionscope.progress import CancelToken, Progress, silent
 
+from ..run_folder import note_test, open_checkpoint, write_metrics
 from .augment import NONE, Augmentation
 from .confusion import confusions
 from .dataset import Cubes, batch, load_split
 from .metrics import head_calibration, interval, mean_leaf_auc, stratified_resamples, summary
-from .pipeline import AT_A_BORDER, METRICS, PACKAGE
+from .pipeline import AT_A_BORDER
 from .recipe import RadPathRecipe
 from .references import phantom_references
 
 RESAMPLES = 1000
-
-
-def resolve(checkpoint: Path) -> ModelPackage:
-    """Open a package folder, or the package of a run's folder (or of a file in it).
-
-    Raises
-    ------
-    InputError
-        There is no package.
-    """
-    folder = checkpoint.parent if checkpoint.is_file() else checkpoint
-    for candidate in (folder, folder / PACKAGE):
-        if (candidate / CARD).is_file():
-            package = open_package(candidate)
-            package.verify()
-            return package
-    raise InputError(
-        f"{checkpoint} is neither a model package nor the folder of a finished run: "
-        "give a folder with card.json, or the --out folder of 'lesionscope train'."
-    )
 
 
 def evaluate(
@@ -72,16 +49,15 @@ def evaluate(
     dict
         The figures.
     """
-    package = resolve(checkpoint)
+    package = open_checkpoint(checkpoint, open_package)
     tree = package.tree
     test = load_split(recipe, tree, "test", progress=progress, cancel=cancel)
     figures, leaf_scores = score(package, test, progress=progress, cancel=cancel)
     if recipe.data.source == "phantom":
         figures["gap"] = gap_closed(package, test, leaf_scores)
     figures["recipe"] = recipe.name
-    card = dataclasses.replace(package.card, metrics={**package.card.metrics, "test": figures})
-    write_atomically(package.folder / CARD, card.as_json())
-    write_atomically(out / METRICS, json.dumps({"test": figures}, indent=1, allow_nan=False) + "\n")
+    note_test(package, figures)
+    write_metrics(out, {"test": figures})
     return figures
 
 

@@ -24,6 +24,8 @@ from scipy.stats import rankdata
 from lesionscope.models.probabilities import Floats, TreeScores, log_softmax, softmax
 from lesionscope.ontology.tree import Head, PathologyTree
 
+from ..engine import bootstrap
+
 Scope = Literal["within-head", "all"]
 BINS = 15
 
@@ -208,11 +210,9 @@ def stratified_resamples(truth: ArrayLike, count: int, seed: int = 0) -> NDArray
     return np.concatenate(columns, axis=1)
 
 
-def interval(value: float, resampled: ArrayLike, level: float = 0.95) -> Interval:
+def interval(value: float, resampled: ArrayLike, level: float = bootstrap.LEVEL) -> Interval:
     """Percentile interval of bootstrap values around an estimate."""
-    tail = (1 - level) / 2
-    low, high = np.nanquantile(np.asarray(resampled, dtype=np.float64), [tail, 1 - tail])
-    return Interval(float(value), float(low), float(high))
+    return Interval(float(value), *bootstrap.interval(np.asarray(resampled), level))
 
 
 def _plain(value: float) -> float | None:

@@ -10,13 +10,14 @@ import numpy as np
 from lesionscope.errors import LesionscopeError
 from lesionscope.models.card import Card
 from lesionscope.models.familiarity import Bank
-from lesionscope.models.onnx_export import INPUT, OPSET, export, output_names
-from lesionscope.models.package import CARD, FILES, ModelPackage, open_package, sha256_of
+from lesionscope.models.onnx_export import INPUT, export, output_names
+from lesionscope.models.onnx_graph import OPSET
+from lesionscope.models.package import FILES, ModelPackage, open_package
 from lesionscope.models.pathology_net import PathologyNet
 from lesionscope.ontology.tree import PathologyTree
 
 from ..engine.half import halved_state
-from ..package_folder import new_package
+from ..package_folder import new_package, save_bank, save_card, save_weights
 
 
 def onnx_section(tree: PathologyTree) -> dict[str, object]:
@@ -49,15 +50,11 @@ def write_package(
     card
         Makes the card from the SHA-256 of the other files.
     """
-    from safetensors.numpy import save_file as save_arrays
-    from safetensors.torch import save_file
-
     with new_package(folder) as work:
-        save_file(halved_state(network), work / FILES["weights"], metadata={"format": "pt"})
+        save_weights(work, halved_state(network))
         export(network, tree, work / FILES["onnx"])
-        save_arrays(bank.arrays(), work / FILES["bank"])
-        digests = {key: sha256_of(work / name) for key, name in FILES.items()}
-        (work / CARD).write_text(card(digests).as_json(), encoding="utf-8")
+        save_bank(work, bank)
+        save_card(work, FILES, card)
         written = open_package(work)
         written.verify()
         if not np.allclose(

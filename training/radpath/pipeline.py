@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lesionscope.files import write_atomically
 from lesionscope.models.card import CalibrationCard, Card, FamiliarityCard
 from lesionscope.models.familiarity import Bank, prepare
 from lesionscope.models.package import ModelPackage, open_package
@@ -23,6 +20,7 @@ from lesionscope.progress import CancelToken, Progress, silent
 
 from ..engine.half import halve
 from ..engine.parallel import joined
+from ..run_folder import PACKAGE, TrainingResult, read_metrics, write_metrics
 from .augment import Augmentation
 from .calibrate import METHOD, calibrate, class_frequencies
 from .dataset import Cubes, load_split
@@ -32,8 +30,6 @@ from .package_writer import onnx_section, write_package
 from .recipe import RadPathRecipe
 from .trainer import Answers, Trained, Trainer, infer
 
-METRICS = "metrics.json"
-PACKAGE = "package"
 AT_THE_CLICK = Augmentation(shift=3, flip=False, rotate90=False, pad=0.5, pad_voxels=16)
 """Crops as a reader's click gives them: a few mm off, half of them at a scan's border."""
 AT_A_BORDER = dataclasses.replace(AT_THE_CLICK, pad=1.0)
@@ -41,18 +37,9 @@ AT_A_BORDER = dataclasses.replace(AT_THE_CLICK, pad=1.0)
 bank than whole ones, so whole and cut ones alike are flagged at most as often as allowed."""
 
 
-@dataclass(frozen=True)
-class TrainingResult:
-    """Where a run left its files, and its metrics as ``metrics.json`` has them."""
-
-    out: Path
-    package: ModelPackage
-    metrics: dict[str, Any]
-
-
 def train(
     recipe: RadPathRecipe, out: Path, progress: Progress = silent, cancel: CancelToken | None = None
-) -> TrainingResult:
+) -> TrainingResult[ModelPackage]:
     """Train a recipe in ``out`` (or go on there) and write ``out/package``.
 
     Leaves ``checkpoint.pt``, ``log.jsonl``, ``metrics.json`` (validation figures)
@@ -70,9 +57,7 @@ def train(
         with processes.first_alone():
             if processes.rank == 0:
                 _package(recipe, tree, training, validation, trained, out, started, progress, cancel)
-    return TrainingResult(
-        out, open_package(out / PACKAGE), json.loads((out / METRICS).read_text(encoding="utf-8"))
-    )
+    return TrainingResult(out, open_package(out / PACKAGE), read_metrics(out))
 
 
 def _package(
@@ -103,7 +88,7 @@ def _package(
         "epochs": list(trained.history),
         "validation": figures,
     }
-    write_atomically(out / METRICS, json.dumps(metrics, indent=1, allow_nan=False) + "\n")
+    write_metrics(out, metrics)
 
 
 def _calibrate(
@@ -191,17 +176,10 @@ def _card(
     sha256: dict[str, str],
 ) -> Card:
     """Write down what the package is."""
-    words = recipe.package
     population = _population(recipe)
     return Card(
-        name=words.name,
-        version=words.version,
+        **dataclasses.asdict(recipe.package),
         task="pathology",
-        title=words.title,
-        demonstration=words.demonstration,
-        scope=words.scope,
-        intended_use=words.intended_use,
-        limits=words.limits,
         tree=tree,
         preprocessing=recipe.preprocessing,
         network=network.spec.as_dict(),
@@ -218,7 +196,6 @@ def _card(
             "recipe": recipe.name,
         },
         metrics={"validation": figures},
-        licence=words.licence,
         sha256=sha256,
     )
 

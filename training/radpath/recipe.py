@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Self
 
 from lesionscope.errors import InputError
 from lesionscope.models.card import Preprocessing
-from lesionscope.models.familiarity import DistanceRule
 from lesionscope.models.pathology_net import NetworkSpec
 
-from ..engine.precision import PRECISIONS
+from ..engine.recipe import EpochRecipe, FamiliarityRecipe, PackageRecipe
+from ..engine.schedule import Schedule
 from .augment import Augmentation
 
 
@@ -57,18 +56,14 @@ class Data:
             raise ValueError("train, validation and test subsets must be different ones of 0…4")
 
 
-@dataclass(frozen=True)
-class Optimisation:
+@dataclass(frozen=True, kw_only=True)
+class Optimisation(Schedule):
     """Adam and its learning-rate schedule.
 
-    ``schedule: step`` multiplies the rate by ``step_factor`` every ``step_epochs``
-    (the paper: 0.01, ⅓, 20); ``one-cycle`` rises to ``lr`` over the ``warm_up``
-    share of all steps and falls to nearly 0 along a cosine, which needs far fewer
-    epochs. ``ema`` averages the weights over about 1/(1 − ema) steps; 0 = off.
+    ``schedule: step`` with these defaults is the paper's; ``one-cycle`` needs far fewer epochs. ``ema``
+    averages the weights over about 1/(1 − ema) steps; 0 = off.
     """
 
-    lr: float = 0.01
-    schedule: str = "step"
     step_epochs: int = 20
     step_factor: float = 1 / 3
     warm_up: float = 0.25
@@ -76,53 +71,17 @@ class Optimisation:
     ema: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.schedule not in ("step", "one-cycle"):
-            raise ValueError("schedule must be step or one-cycle")
-        if self.lr <= 0 or self.weight_decay < 0 or self.step_epochs < 1 or self.step_factor <= 0:
-            raise ValueError("lr, step_epochs and step_factor must be positive, weight_decay not negative")
-        if not 0 <= self.ema < 1 or not 0 < self.warm_up < 1:
-            raise ValueError("ema must lie in 0…1 (not 1), warm_up between 0 and 1")
+        super().__post_init__()
+        if self.weight_decay < 0 or not 0 <= self.ema < 1:
+            raise ValueError("weight_decay must not be negative, ema lie in 0…1 (not 1)")
 
 
-@dataclass(frozen=True)
-class FamiliarityRecipe:
-    """Familiarity: embeddings that the package keeps, the distance, the p-value that means unfamiliar.
-
-    The threshold stands below 0.05, so that flagging at most 5 % of cases like
-    the training data also holds when a few hundred calibration cases fix it.
-    """
-
-    bank: int = 300
-    threshold: float = 0.03
-    rule: DistanceRule = field(default_factory=DistanceRule)
-
-    def __post_init__(self) -> None:
-        if self.bank < 2 or not 0 < self.threshold < 1:
-            raise ValueError("bank must be at least 2 and threshold between 0 and 1")
-
-
-@dataclass(frozen=True)
-class PackageRecipe:
-    """What the card of the resulting package says in words."""
-
-    name: str
-    title: str
-    version: str
-    scope: str
-    intended_use: str
-    limits: tuple[str, ...]
-    demonstration: bool = True
-    licence: str = "BSD-3-Clause"
-
-
-@dataclass(frozen=True)
-class RadPathRecipe:
+@dataclass(frozen=True, kw_only=True)
+class RadPathRecipe(EpochRecipe):
     """One training run of paper 000's network.
 
     Parameters
     ----------
-    name, title
-        What the run is called.
     package
         The card's words.
     data, network, augmentation, optimisation, familiarity, preprocessing
@@ -133,18 +92,10 @@ class RadPathRecipe:
         Whether the loss weighs classes within each head.
     calibration_penalty
         Pull of vector scaling towards the identity, see ``calibrate.py``.
-    seed
-        Of initialisation, order and augmentation.
-    threads
-        CPU threads of torch; 0 = torch's own choice.
-    precision
-        ``float32``, or ``bfloat16`` for convolutions where the processor is fast at it.
-    device
-        ``auto`` (CUDA where there is one), ``cpu``, ``cuda:0``…
     """
 
-    name: str
-    title: str
+    FREE = (*EpochRecipe.FREE, "familiarity", "calibration_penalty", "network.embedding")
+
     package: PackageRecipe
     data: Data = field(default_factory=Data)
     network: NetworkSpec = field(default_factory=NetworkSpec)
@@ -153,48 +104,27 @@ class RadPathRecipe:
     familiarity: FamiliarityRecipe = field(default_factory=FamiliarityRecipe)
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     epochs: int = 200
-    batch: int = 16
     class_weights: bool = True
     calibration_penalty: float = 0.01
     seed: int = 0
-    threads: int = 2
-    device: str = "auto"
-    precision: str = "float32"
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision must be {' or '.join(PRECISIONS)}")
-        if self.epochs < 1 or self.batch < 2 or self.threads < 0:
-            raise ValueError("epochs must be at least 1, batch at least 2, threads not negative")
-        if self.calibration_penalty < 0:
-            raise ValueError("calibration_penalty must not be negative")
+        super().__post_init__()
+        if self.epochs < 1 or self.batch < 2 or self.calibration_penalty < 0:
+            raise ValueError("epochs must be at least 1, batch at least 2, calibration_penalty not negative")
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, as a recipe file holds them."""
-        return dataclasses.asdict(self)
+    def checked(self) -> Self:
+        """Return it, unless no network here takes its crops.
 
-    def fixing(self) -> dict[str, Any]:
-        """Return the part that fixes the trained weights; a run resumes only if it is unchanged."""
-        keys = ("data", "network", "augmentation", "optimisation", "preprocessing", "epochs")
-        values = self.as_dict()
-        fixed = {key: values[key] for key in (*keys, "batch", "class_weights", "seed", "precision")}
-        fixed["network"] = {k: v for k, v in fixed["network"].items() if k != "embedding"}
-        fixed["data"] = {k: v for k, v in fixed["data"].items() if k not in ("cache", "workers", "test")}
-        return fixed
-
-
-def check(recipe: RadPathRecipe) -> RadPathRecipe:
-    """Refuse combinations that no field can see alone.
-
-    Raises
-    ------
-    InputError
-        With a sentence.
-    """
-    sides = set(recipe.preprocessing.shape)
-    if len(sides) != 1 or not sides <= {32, 48}:
-        raise InputError(
-            f"The recipe '{recipe.name}' asks for a crop of {recipe.preprocessing.shape}; networks here take "
-            "cubes of 48 voxels, or of 32 for quick comparisons."
-        )
-    return recipe
+        Raises
+        ------
+        InputError
+            With a sentence.
+        """
+        sides = set(self.preprocessing.shape)
+        if len(sides) != 1 or not sides <= {32, 48}:
+            raise InputError(
+                f"The recipe '{self.name}' asks for a crop of {self.preprocessing.shape}; networks here take "
+                "cubes of 48 voxels, or of 32 for quick comparisons."
+            )
+        return self

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .claims import Cell, judge
+from ..engine.claims import Cell
+from ..engine.markdown import head, line
+from .claims import judge
 from .metrics import interval
 from .published import COLUMNS, LEAVES, NODES, TABLE_2, TABLE_3, TITLES
 
@@ -66,10 +68,6 @@ def _made(cells: Sequence[Cell]) -> str:
     )
 
 
-def _line(*values: str) -> str:
-    return "| " + " | ".join(values) + " |"
-
-
 def _shares(found: Sequence[float | None], paper: float | None) -> str:
     known = 100 * np.array([value for value in found if value is not None])
     own = f"{known.mean():.1f} ± {known.std():.1f}" if len(known) else "—"
@@ -77,7 +75,7 @@ def _shares(found: Sequence[float | None], paper: float | None) -> str:
 
 
 def _table_2(cells: Sequence[Cell], mean: str) -> str:
-    lines = [_line("system", *(f"mAUC@{c}" for c in COLUMNS), "seeds"), "|" + "---|" * (len(COLUMNS) + 2)]
+    lines = head("system", *(f"mAUC@{c}" for c in COLUMNS), "seeds")
     for row, title in TITLES.items():
         own = [cell["draws"][mean] for cell in cells if cell["row"] == row]
         if own:
@@ -85,23 +83,23 @@ def _table_2(cells: Sequence[Cell], mean: str) -> str:
                 _shares([draws[c][0] for draws in own], TABLE_2[row][c] if mean == "weighted" else None)
                 for c in COLUMNS
             ]
-            lines.append(_line(title, *values, str(len(own))))
+            lines.append(line(title, *values, str(len(own))))
     return "\n".join(lines)
 
 
 def _all_scope(cells: Sequence[Cell]) -> str:
     heads = COLUMNS[:-1]
-    lines = [_line("system", *heads), "|" + "---|" * (len(heads) + 1)]
+    lines = head("system", *heads)
     for row, title in TITLES.items():
         own = [cell["test"]["mAUC@H"] for cell in cells if cell["row"] == row]
         if own:
             values = [_shares([one[head]["all"]["weighted"] for one in own], None) for head in heads]
-            lines.append(_line(title, *values))
+            lines.append(line(title, *values))
     return "\n".join(lines)
 
 
 def _table_3(cells: Sequence[Cell]) -> str:
-    lines = [_line("system", *NODES), "|" + "---|" * (len(NODES) + 1)]
+    lines = head("system", *NODES)
     for row, title in TITLES.items():
         own = [cell["test"]["mAUC@H"] for cell in cells if cell["row"] == row]
         if own:
@@ -109,15 +107,12 @@ def _table_3(cells: Sequence[Cell]) -> str:
                 _shares([one[tag[:2]]["within-head"]["by_class"][tag] for one in own], TABLE_3[row].get(tag))
                 for tag in NODES
             ]
-            lines.append(_line(title, *values))
+            lines.append(line(title, *values))
     return "\n".join(lines)
 
 
 def _claims(cells: Sequence[Cell]) -> str:
-    lines = [
-        _line("claim", "verdict", "deciding pair", "difference", "interval", "paper's", "unweighted"),
-        "|" + "---|" * 7,
-    ]
+    lines = head("claim", "verdict", "deciding pair", "difference", "interval", "paper's", "unweighted")
     for own, plain in zip(judge(cells), judge(cells, "unweighted"), strict=True):
         cells_of = ["", "", "", ""]
         if own.pair and own.interval and own.difference is not None:
@@ -128,7 +123,7 @@ def _claims(cells: Sequence[Cell]) -> str:
                 f"{100 * low:+.1f} … {100 * high:+.1f}",
                 f"{own.paper:+.1f}",
             ]
-        lines.append(_line(own.claim.said, own.verdict, *cells_of, plain.verdict))
+        lines.append(line(own.claim.said, own.verdict, *cells_of, plain.verdict))
     return "\n".join(lines)
 
 
@@ -160,8 +155,7 @@ def _rare(cells: Sequence[Cell]) -> str:
     lines = [
         f"{TITLES[best]}, all seeds together (so each lesion {len(tables)} times): rows are true leaves.",
         "",
-        _line("true leaf", *tags),
-        "|" + "---|" * (len(tags) + 1),
+        *head("true leaf", *tags),
     ]
-    lines += [_line(tag, *(str(n) for n in matrix[i])) for i, tag in enumerate(tags) if 0 < share[i] < RARE]
+    lines += [line(tag, *(str(n) for n in matrix[i])) for i, tag in enumerate(tags) if 0 < share[i] < RARE]
     return "\n".join(lines)

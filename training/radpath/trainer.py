@@ -1,15 +1,9 @@
-"""Training the network: epochs, schedule, averaged weights, checkpoints that survive a kill.
-
-An epoch's order and augmentation follow from the seed and its number alone, so a
-run that was killed goes on from its last whole epoch and ends with the same
-weights as one that was not (same machine, same number of threads and processes).
-Started by ``torchrun``, several processes share each batch and train as one.
-"""
+"""Training Pulmonary-RadPath's network (paper 000, §2.3), and asking it."""
 
 from __future__ import annotations
 
 import copy
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lesionscope.errors import InputError
 from lesionscope.models.card import Preprocessing
 from lesionscope.models.pathology_net import PathologyNet
 from lesionscope.models.probabilities import Floats, tree_scores
@@ -27,18 +20,15 @@ from lesionscope.models.systems import answered_tree, learnt_tree
 from lesionscope.ontology.tree import PathologyTree
 from lesionscope.progress import CancelToken, Progress, silent
 
-from ..engine import checkpoints
-from ..engine.devices import cpu_threads, pick_device
 from ..engine.parallel import Processes
-from ..engine.precision import check_precision, half_where_asked
-from ..engine.schedule import learning_rate, order_of_epoch
+from ..engine.precision import half_where_asked
+from ..engine.schedule import learning_rate
+from ..engine.trainer import ALONE, EpochTrainer
 from .augment import NONE, Augmentation
 from .dataset import Cubes, batch
 from .losses import class_weights, head_targets, hierarchy_loss
 from .metrics import expected_calibration_error, leaf_auc
 from .recipe import RadPathRecipe
-
-ALONE = Processes()
 
 
 def initialise(tree: PathologyTree, recipe: RadPathRecipe) -> PathologyNet:
@@ -69,7 +59,7 @@ class _Learner(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
         return {name: z.float() for name, z in logits.items()}
 
 
-class Trainer:
+class Trainer(EpochTrainer[RadPathRecipe]):
     """One run of a recipe in a folder; :meth:`fit` starts or goes on.
 
     Parameters
@@ -78,11 +68,11 @@ class Trainer:
         What to train.
     train, validation
         Cubes; the validation split is scored after each epoch, never learnt from.
-    out
-        Folder for ``checkpoint.pt`` and ``log.jsonl``.
-    processes
-        Those that train together; the first writes the files.
+    out, processes
+        See :class:`~..engine.trainer.EpochTrainer`.
     """
+
+    network: PathologyNet
 
     def __init__(
         self,
@@ -93,19 +83,11 @@ class Trainer:
         out: Path,
         processes: Processes = ALONE,
     ) -> None:
-        self.recipe, self.out, self.processes = recipe, out, processes
+        super().__init__(recipe, out, len(train), processes)
+        self.epochs = recipe.epochs
         self.tree = answered_tree(recipe.network.kind, tree)
         self.learnt = learnt_tree(recipe.network.kind, tree)
         self.train, self.validation = train, validation
-        if len(train) < recipe.batch:
-            raise InputError(
-                f"The training split has {len(train)} cases, fewer than one batch of {recipe.batch}; "
-                "add cases or make the batch smaller."
-            )
-        if recipe.batch % processes.count:
-            raise InputError(f"A batch of {recipe.batch} can't be shared by {processes.count} processes.")
-        self.device = pick_device(recipe.device)
-        check_precision(recipe.precision, self.device)
         self.network = _placed(initialise(tree, recipe), self.device)
         self.averaged = copy.deepcopy(self.network) if recipe.optimisation.ema else None
         self.optimiser = torch.optim.AdamW(
@@ -113,76 +95,38 @@ class Trainer:
             lr=recipe.optimisation.lr,
             weight_decay=recipe.optimisation.weight_decay,
         )
+        self.model = processes.wrapped(_Learner(self.network, recipe.precision), self.device)
         self.targets = head_targets(self.learnt, train.leaf)
         weights = class_weights(self.learnt, self.targets) if recipe.class_weights else None
         self.weights = None if weights is None else {k: v.to(self.device) for k, v in weights.items()}
-        self.steps = len(train) // recipe.batch  # the last, smaller batch is dropped
-        self.epoch = 0
-        self.history: list[dict[str, Any]] = []
 
     def fit(self, progress: Progress = silent, cancel: CancelToken | None = None) -> Trained:
         """Train to the recipe's last epoch, from the folder's checkpoint where there is one."""
-        with cpu_threads(self.recipe.threads):
-            self.resume()
-            self.model = self.processes.wrapped(_Learner(self.network, self.recipe.precision), self.device)
-            for _ in range(self.epoch, self.recipe.epochs):
-                self._run_epoch(progress, cancel)
-                if self.processes.rank == 0:
-                    self.save()
+        self.run(progress, cancel)
         return Trained(self._answering(), tuple(self.history))
 
-    def _run_epoch(self, progress: Progress, cancel: CancelToken | None) -> None:
-        recipe, started = self.recipe, time.perf_counter()
-        order = order_of_epoch(len(self.train), recipe.seed, self.epoch)
-        self.model.train()
-        totals: dict[str, float] = dict.fromkeys([head.name for head in self.learnt.heads], 0.0)
-        for step in range(self.steps):
-            if cancel is not None:
-                cancel.check()
-            indices = order[step * recipe.batch : (step + 1) * recipe.batch]
-            for name, value in self._step(indices, self.epoch * self.steps + step).items():
-                totals[name] += value / self.steps
-            loss = sum(totals.values()) * self.steps / (step + 1)
-            progress(
-                self.epoch * self.steps + step + 1,
-                recipe.epochs * self.steps,
-                f"Epoch {self.epoch + 1} of {recipe.epochs}, loss {loss:.3f}",
-            )
-        seconds = time.perf_counter() - started
-        self.epoch += 1
-        entry = {
-            "epoch": self.epoch,
-            "loss": round(sum(totals.values()), 5),
-            "loss_by_head": {name: round(value, 5) for name, value in totals.items()},
-            "cubes_per_s": round(self.steps * recipe.batch / seconds, 2),
-            "validation": self._validate(),
-        }
-        self.history.append(entry)
-
-    def _step(self, indices: NDArray[np.int64], step: int) -> dict[str, float]:
+    def step(self, rows: NDArray[np.int64], number: int, draws: None) -> dict[str, float]:
         """Learn from one batch; return its loss by head."""
-        recipe = self.recipe
-        rate = learning_rate(recipe.optimisation, step, self.steps, recipe.epochs)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        recipe, number = self.recipe, self.epoch * self.steps + number
         key = (recipe.seed, 2, self.epoch)
-        own = self.processes.share(indices)
-        cubes = batch(self.train, own, recipe.augmentation, recipe.preprocessing, key)
+        cubes = batch(self.train, self.processes.share(rows), recipe.augmentation, recipe.preprocessing, key)
         answered = self.model(_to_device(cubes, self.device))
         logits = dict(zip(answered, self.processes.gathered(answered.values()), strict=True))
-        targets = {k: torch.from_numpy(v[indices]).to(self.device) for k, v in self.targets.items()}
+        targets = {k: torch.from_numpy(v[rows]).to(self.device) for k, v in self.targets.items()}
         loss, by_head = hierarchy_loss(logits, targets, self.weights)
-        if not torch.isfinite(loss):
-            raise InputError(
-                f"The loss is no longer a number in epoch {self.epoch + 1}; lower the learning rate "
-                f"(--set optimisation.lr={recipe.optimisation.lr / 3:.2g}) and start in a new folder."
-            )
-        self.optimiser.zero_grad(set_to_none=True)
-        (loss * self.processes.count).backward()  # gradients are averaged over processes
-        self.optimiser.step()
+        self.descend(loss, learning_rate(recipe.optimisation, number, self.steps, recipe.epochs))
         if self.averaged is not None:
-            _average(self.averaged, self.network, min(recipe.optimisation.ema, (1 + step) / (10 + step)))
+            decay = min(recipe.optimisation.ema, (1 + number) / (10 + number))
+            _average(self.averaged, self.network, decay)
         return {name: float(value.detach()) for name, value in by_head.items()}
+
+    def entry(self, terms: Mapping[str, float], pace: float) -> dict[str, Any]:
+        """Return the loss, also by head, and the pace."""
+        return {
+            "loss": round(sum(terms.values()), 5),
+            "loss_by_head": {name: round(value, 5) for name, value in terms.items()},
+            "cubes_per_s": round(pace, 2),
+        }
 
     def _answering(self) -> PathologyNet:
         """Return the network to use: the averaged one where there is one."""
@@ -190,7 +134,8 @@ class Trainer:
         network.eval()
         return network
 
-    def _validate(self) -> dict[str, float]:
+    def validate(self) -> dict[str, float]:
+        """Score the validation split, by the averaged weights where there are any."""
         answers = infer(
             self._answering(), self.tree, self.validation, self.recipe.preprocessing, device=self.device
         )
@@ -204,46 +149,27 @@ class Trainer:
             "mAUC@L": round(leaf_auc(self.tree, scores, self.validation.tags).unweighted, 5),
             f"ece_{top}": round(
                 expected_calibration_error(
-                    scores.conditional[:, [scores.column(t) for t in self.tree.heads[0].nodes]],
-                    targets[top],
+                    scores.conditional[:, [scores.column(t) for t in self.tree.heads[0].nodes]], targets[top]
                 ),
                 5,
             ),
         }
 
-    def save(self) -> None:
-        """Write the checkpoint and the log."""
-        state = {
-            "network": self.network.state_dict(),
-            "averaged": None if self.averaged is None else self.averaged.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "torch_rng": torch.get_rng_state(),
-        }
-        checkpoints.save(self.out, self._digest(), self.epoch, self.history, state)
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint holds, the averaged weights included."""
+        averaged = None if self.averaged is None else self.averaged.state_dict()
+        return {**super().state(), "averaged": averaged, "torch_rng": torch.get_rng_state()}
 
-    def resume(self) -> bool:
-        """Go on from the folder's checkpoint; whether there was one.
-
-        Raises
-        ------
-        InputError
-            It was made by another recipe or other data, or it is damaged.
-        """
-        found = checkpoints.load(self.out, self._digest())
-        if found is None:
-            return False
-        self.epoch, self.history, state = found
-        self.network.load_state_dict(state["network"])
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Take over what a checkpoint holds."""
+        super().load(state)
         if self.averaged is not None:
             self.averaged.load_state_dict(state["averaged"])
-        self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["torch_rng"])
-        return True
 
-    def _digest(self) -> str:
-        return checkpoints.digest_of(
-            self.recipe.fixing(), self.train.leaf.tobytes(), self.train.seeds.tobytes()
-        )
+    def learnt_from(self) -> tuple[bytes, ...]:
+        """Return the cases' leaves and seeds."""
+        return self.train.leaf.tobytes(), self.train.seeds.tobytes()
 
 
 @dataclass(frozen=True, eq=False)

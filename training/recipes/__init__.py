@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +18,10 @@ import yaml
 
 from lesionscope.errors import InputError, UsageError
 
-if TYPE_CHECKING:
-    from ..deeplesion.categories.recipe import CategoriesRecipe
-    from ..deeplesion.detector_recipe import DetectorRecipe
-    from ..hmlc.recipe import HmlcRecipe
-    from ..lesanet.recipe import LesaNetRecipe
-    from ..radpath.recipe import RadPathRecipe
-    from ..relations.recipe import RelationRecipe
+from ..tasks import TASKS, loaded
 
-    Recipe = RadPathRecipe | RelationRecipe | LesaNetRecipe | HmlcRecipe | CategoriesRecipe | DetectorRecipe
+if TYPE_CHECKING:
+    from ..engine.recipe import Recipe
 
 FOLDER = Path(__file__).parent
 Overrides = Mapping[str, object] | Iterable[str]
@@ -50,15 +45,15 @@ def load(name_or_path: str | Path, overrides: Overrides = ()) -> Recipe:
     """
     path = _locate(name_or_path)
     data = _read(path)
-    kind, check = _task(data.pop("task", None), path)
-    recipe = _build(kind, data, str(path), "", InputError)
+    kind = _kind(data.pop("task", None), path)
+    recipe: Recipe = _build(kind, data, str(path), "", InputError)
     changes = [_spelt_out(kind, key, value) for key, value in _pairs(overrides)]
     for key, value in changes:
         data = _replaced(data, key.split("."), value)
     if changes:  # all at once: one change may need another
         said = "--set " + " ".join(f"{key}={value}" for key, value in changes)
         recipe = _build(kind, data, said, "", UsageError)
-    return typing.cast("Recipe", check(recipe))
+    return recipe.checked()
 
 
 def _read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -88,37 +83,13 @@ def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     return result
 
 
-def _task(name: object, path: Path) -> tuple[type, Callable[[Any], Any]]:
-    """Return the recipe class of a task, and what checks one as a whole."""
-    if name == "radpath":
-        from ..radpath.recipe import RadPathRecipe, check
-
-        return RadPathRecipe, check
-    if name == "relation":
-        from ..relations.recipe import RelationRecipe
-
-        return RelationRecipe, lambda recipe: recipe
-    if name == "lesanet":
-        from ..lesanet.recipe import LesaNetRecipe
-        from ..lesanet.recipe import check as check_lesanet
-
-        return LesaNetRecipe, check_lesanet
-    if name == "hmlc":
-        from ..hmlc.recipe import HmlcRecipe
-
-        return HmlcRecipe, lambda recipe: recipe
-    if name == "deeplesion-categories":
-        from ..deeplesion.categories.recipe import CategoriesRecipe
-
-        return CategoriesRecipe, lambda recipe: recipe
-    if name == "deeplesion-detector":
-        from ..deeplesion.detector_recipe import DetectorRecipe
-
-        return DetectorRecipe, lambda recipe: recipe
-    raise InputError(
-        f"{path} is not a recipe for a task this version knows: it needs 'task: radpath', 'task: relation', "
-        "'task: lesanet', 'task: hmlc', 'task: deeplesion-categories' or 'task: deeplesion-detector'."
-    )
+def _kind(task: object, path: Path) -> type[Recipe]:
+    """Return the recipe class of a task."""
+    if task not in TASKS:
+        known = " or ".join(f"'task: {name}'" for name in TASKS)
+        raise InputError(f"{path} is not a recipe for a task this version knows: it needs {known}.")
+    kind: type[Recipe] = loaded(TASKS[str(task)].recipe)
+    return kind
 
 
 def _locate(name_or_path: str | Path) -> Path:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -12,19 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscope.errors import InputError, LesionscopeError
-from lesionscope.files import write_atomically
 from lesionscope.inference.relation_inputs import batch
 from lesionscope.inference.relations import Relater
 from lesionscope.mining.miner import Miner
 from lesionscope.mining.relations import IRRELEVANT, RELATIONS, certainty, findings
-from lesionscope.models.package import CARD
 from lesionscope.models.relation_package import open_relation_package
 from lesionscope.ontology.label_graph import LabelGraph, load_labels
 from lesionscope.progress import CancelToken, Progress, silent
 
+from ..run_folder import note_test, open_checkpoint, write_metrics
 from .dataset import Annotated, Prepared, Preparer, phantom_sentences, read_lines
 from .metrics import summary
-from .pipeline import METRICS, PACKAGE
 from .recipe import RelationRecipe
 
 WORST = 20
@@ -43,9 +39,7 @@ def evaluate(
     baseline's, on the annotated mentions; the model's and the rules' also on the mentions that the
     miner finds; sentences mined a second with the model, in this process; and the twenty worst sentences.
     """
-    folder = checkpoint / PACKAGE if (checkpoint / PACKAGE / CARD).is_file() else checkpoint
-    package = open_relation_package(folder)
-    package.verify()
+    package = open_checkpoint(checkpoint, open_relation_package)
     relater = Relater(package)
     graph = load_labels()
     sentences = test_sentences(recipe, graph)
@@ -80,10 +74,8 @@ def evaluate(
     figures["worst"] = worst(own, chances)
     progress(3, 3, "Evaluating")
     metrics = {"recipe": recipe.as_dict(), "package": package.name, "test": figures}
-    write_atomically(out / METRICS, json.dumps(metrics, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-    brief = {key: value for key, value in figures.items() if key != "worst"}
-    card = dataclasses.replace(package.card, metrics={**package.card.metrics, "test": brief})
-    write_atomically(folder / CARD, card.as_json())
+    write_metrics(out, metrics)
+    note_test(package, {key: value for key, value in figures.items() if key != "worst"})
     return metrics
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,15 +9,16 @@ import numpy as np
 import torch
 
 from lesionscope.errors import LesionscopeError
+from lesionscope.files import write_atomically
 from lesionscope.inference.relation_inputs import FEATURES
 from lesionscope.inference.relations import Relater
-from lesionscope.models.package import CARD, sha256_of
+from lesionscope.models.onnx_graph import OPSET, traced
 from lesionscope.models.relation_cnn import RelationCNN
 from lesionscope.models.relation_package import FILES, RelationCard, RelationPackage, open_relation_package
 
-from ..package_folder import new_package
+from ..package_folder import new_package, save_card, save_weights
 
-INPUT, OUTPUT, OPSET = "tokens", "logits", 18
+INPUT, OUTPUT = "tokens", "logits"
 AGREEMENT = 1e-4
 
 
@@ -39,18 +38,8 @@ def onnx_section() -> dict[str, object]:
 def export(network: RelationCNN, path: Path) -> None:
     """Write the network as a graph: ``tokens`` ``(n, length, features)`` int64 → ``logits``."""
     example = torch.ones(2, 9, len(FEATURES), dtype=torch.int64)
-    with torch.no_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the TorchScript exporter is announced as going
-        torch.onnx.export(
-            copy.deepcopy(network).cpu().eval(),
-            (example,),
-            str(path),
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_axes={INPUT: {0: "n", 1: "length"}, OUTPUT: {0: "n"}},
-            opset_version=OPSET,
-            dynamo=False,
-        )
+    free = {INPUT: {0: "n", 1: "length"}, OUTPUT: {0: "n"}}
+    write_atomically(path, traced(network, (example,), (INPUT,), (OUTPUT,), free))
 
 
 def write_package(
@@ -66,14 +55,10 @@ def write_package(
     LesionscopeError
         It can't be written, or the graph answers otherwise than the network.
     """
-    from safetensors.torch import save_file
-
     with new_package(folder) as work:
-        state = {name: tensor.half().contiguous().cpu() for name, tensor in network.state_dict().items()}
-        save_file(state, work / FILES["weights"], metadata={"format": "pt"})
+        save_weights(work, {name: tensor.half() for name, tensor in network.state_dict().items()})
         export(network, work / FILES["onnx"])
-        digests = {key: sha256_of(work / name) for key, name in FILES.items()}
-        (work / CARD).write_text(card(digests).as_json(), encoding="utf-8")
+        save_card(work, FILES, card)
         _compare(network, open_relation_package(work))
     return open_relation_package(folder)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +16,12 @@ from lesionscope.models.relation_package import TASK, RelationCard, RelationPack
 from lesionscope.ontology.label_graph import LabelGraph, load_labels
 from lesionscope.progress import CancelToken, Progress, silent
 
+from ..engine.checkpoints import LOG
+from ..run_folder import PACKAGE, TrainingResult, write_metrics
 from .dataset import Annotated, Prepared, Preparer, held_out, phantom_sentences, read_lines
 from .package_writer import halve, onnx_section, write_package
 from .recipe import RelationRecipe
 from .trainer import encoded, fit
-
-METRICS = "metrics.json"
-LOG = "log.jsonl"
-PACKAGE = "package"
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """Where a run left its files, and its metrics as ``metrics.json`` has them."""
-
-    out: Path
-    package: RelationPackage
-    metrics: dict[str, Any]
 
 
 def training_sentences(recipe: RelationRecipe, graph: LabelGraph) -> list[Annotated]:
@@ -44,7 +33,7 @@ def training_sentences(recipe: RelationRecipe, graph: LabelGraph) -> list[Annota
 
 def train(
     recipe: RelationRecipe, out: Path, progress: Progress = silent, cancel: CancelToken | None = None
-) -> TrainingResult:
+) -> TrainingResult[RelationPackage]:
     """Train a recipe and write ``out/package``, ``log.jsonl`` and ``metrics.json``.
 
     Takes minutes, so a run that was stopped begins anew. Each sentence is learnt twice: with its own
@@ -72,7 +61,7 @@ def train(
         "epochs": history,
     }
     write_atomically(out / LOG, "".join(json.dumps(entry) + "\n" for entry in history))
-    write_atomically(out / METRICS, json.dumps(metrics, indent=1, allow_nan=False) + "\n")
+    write_metrics(out, metrics)
     return TrainingResult(out, package, metrics)
 
 
@@ -84,16 +73,10 @@ def _card(
     sha256: dict[str, str],
 ) -> RelationCard:
     """Write down what the package is."""
-    words = recipe.package
     phantom = recipe.data.source == "phantom"
     return RelationCard(
-        name=words.name,
-        version=words.version,
+        **dataclasses.asdict(recipe.package),
         task=TASK,
-        title=words.title,
-        demonstration=words.demonstration,
-        intended_use=words.intended_use,
-        limits=words.limits,
         relations=RELATIONS,
         features=FEATURES,
         sizes=SIZES,
@@ -109,6 +92,5 @@ def _card(
             "recipe": recipe.name,
         },
         metrics={"held out": history[-1]},
-        licence=words.licence,
         sha256=sha256,
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+
+from ..engine.recipe import CardWords, Recipe
 
 
 @dataclass(frozen=True)
@@ -46,55 +46,29 @@ class Network:
     word_dropout: float = 0.4
 
 
-@dataclass(frozen=True)
-class Words:
-    """What the card of the resulting package says in words."""
-
-    name: str
-    title: str
-    version: str
-    intended_use: str
-    limits: tuple[str, ...]
-    demonstration: bool = True
-    licence: str = "BSD-3-Clause"
-
-
-@dataclass(frozen=True)
-class RelationRecipe:
+@dataclass(frozen=True, kw_only=True)
+class RelationRecipe(Recipe):
     """One training run of the relation model (LesaNet §3.2).
 
     Parameters
     ----------
-    name, title
-        What the run is called.
     package, data, network
         See their classes.
     epochs, batch, lr, weight_decay
         Of AdamW with a one-cycle schedule; ``batch`` counts mention–bookmark pairs.
-    seed
-        Of sentences, initialisation and order.
-    threads
-        CPU threads of torch; 0 = torch's own choice.
     """
 
-    name: str
-    title: str
-    package: Words
+    package: CardWords
     data: Sentences = field(default_factory=Sentences)
     network: Network = field(default_factory=Network)
     epochs: int = 6
     batch: int = 256
     lr: float = 0.004
     weight_decay: float = 0.02
-    seed: int = 1
-    threads: int = 2
 
     def __post_init__(self) -> None:
-        if self.epochs < 1 or self.batch < 1 or self.threads < 0:
-            raise ValueError("epochs and batch must be at least 1, threads not negative")
+        super().__post_init__()
+        if self.epochs < 1 or self.batch < 1:
+            raise ValueError("epochs and batch must be at least 1")
         if self.lr <= 0 or self.weight_decay < 0:
             raise ValueError("lr must be positive, weight_decay not negative")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, as a recipe file holds them."""
-        return dataclasses.asdict(self)

@@ -20,17 +20,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from lesionscope.ct.patches import PREPROCESSING
 from lesionscope.errors import InputError
-from lesionscope.models.card import FamiliarityCard, Section, familiarity_from
+from lesionscope.models.card import FamiliarityCard, familiarity_of
+from lesionscope.models.card_form import ModelCard, Section, common_entries, open_card
 from lesionscope.models.familiarity import Bank, p_value
 from lesionscope.models.package import (
-    BUNDLED,
     CARD,
+    OpenedPackage,
+    named_folder,
     package_folders,
     read_bank,
     read_card,
-    sha256_of,
-    user_folder,
-    verify_files,
 )
 from lesionscope.ontology.label_graph import LabelGraph, load_labels
 
@@ -54,9 +53,13 @@ class LabelCalibration:
     scale: tuple[float, ...]
     shift: tuple[float, ...]
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the card's ``calibration`` section."""
+        return asdict(self)
 
-@dataclass(frozen=True)
-class LabelCard:
+
+@dataclass(frozen=True, kw_only=True)
+class LabelCard(ModelCard):
     """One label model, described.
 
     Parameters
@@ -79,14 +82,7 @@ class LabelCard:
         :func:`ontology_digest` of the labels when the model was made.
     """
 
-    name: str
-    version: str
-    task: str
-    title: str
-    demonstration: bool
     scope: str
-    intended_use: str
-    limits: tuple[str, ...]
     labels: tuple[str, ...]
     thresholds: tuple[float, ...]
     calibration: LabelCalibration | None
@@ -94,72 +90,18 @@ class LabelCard:
     network: Mapping[str, Any]
     onnx: Mapping[str, Any]
     familiarity: FamiliarityCard | None = field(repr=False)
-    training_data: Mapping[str, Any]
-    metrics: Mapping[str, Any]
-    licence: str
     ontology: str
-    sha256: Mapping[str, str]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the content of ``card.json``."""
-        entries = {one.name: getattr(self, one.name) for one in fields(self)}
-        return entries | {
-            "calibration": None if self.calibration is None else asdict(self.calibration),
-            "familiarity": None if self.familiarity is None else self.familiarity.as_dict(),
-        }
-
-    def as_json(self) -> str:
-        """Return ``card.json``'s text; refuses numbers that JSON has no word for (NaN)."""
-        return json.dumps(self.as_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 @dataclass(frozen=True)
-class LabelPackage:
-    """An opened package: its folder and its card, already checked for form."""
-
-    folder: Path
-    card: LabelCard
-
-    @property
-    def name(self) -> str:
-        """Name by which it is found."""
-        return self.card.name
-
-    @property
-    def onnx_path(self) -> Path:
-        """The ONNX graph."""
-        return self.folder / FILES["onnx"]
-
-    @property
-    def weights_path(self) -> Path:
-        """The safetensors weights."""
-        return self.folder / FILES["weights"]
-
-    @property
-    def bank_path(self) -> Path:
-        """The safetensors bank of embeddings."""
-        return self.folder / BANK["bank"]
-
-    @cached_property
-    def sha256(self) -> str:
-        """A digest of the whole package: the card's, which holds the other files' digests."""
-        return sha256_of(self.folder / CARD)
+class LabelPackage(OpenedPackage[LabelCard]):
+    """An opened package of a label model."""
 
     @cached_property
     def embedding_sha256(self) -> str:
         """A digest of what makes an embedding: network and preprocessing, not the scores on the card."""
         parts = [self.card.preprocessing, {name: self.card.sha256[name] for name in FILES}]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-    def verify(self) -> None:
-        """Compare every file with the digest in the card.
-
-        Raises
-        ------
-        InputError
-            A file is missing, unreadable, or not the one the card was made for.
-        """
-        verify_files(self.folder, _files(self.card.familiarity is not None), self.card.sha256)
 
     @cached_property
     def familiarity_bank(self) -> Bank | None:
@@ -220,11 +162,8 @@ def find_label_package(name_or_path: str | Path | None = None) -> LabelPackage:
         There is none, or it can't be opened.
     """
     wanted = DEFAULT if name_or_path is None else name_or_path
-    if (Path(wanted) / CARD).is_file():
-        return open_label_package(wanted)
-    for folder in (user_folder(), BUNDLED):
-        if (folder / wanted / CARD).is_file():
-            return open_label_package(folder / wanted)
+    if (folder := named_folder(wanted)) is not None:
+        return open_label_package(folder)
     names = ", ".join(dict.fromkeys(package.name for package in label_packages())) or "none"
     raise InputError(
         f"There is no label model named '{wanted}'; installed: {names}. "
@@ -267,10 +206,7 @@ def card_from_dict(data: object, origin: str) -> LabelCard:
     InputError
         Anything missing, unknown, ill-typed, or at odds with the ontology.
     """
-    top = Section(data, origin, "")
-    top.only({one.name for one in fields(LabelCard)})
-    if top.text("task") != TASK:
-        raise top.refuse("task", f"'{TASK}'")
+    top = open_card(data, origin, LabelCard, TASK)
     labels = top.texts("labels")
     strange = [name for name in labels if name not in load_labels().by_name]
     if strange or not labels or len(set(labels)) != len(labels):
@@ -280,48 +216,34 @@ def card_from_dict(data: object, origin: str) -> LabelCard:
         raise top.refuse("thresholds", "probabilities above 0")
     if top.mapping("preprocessing") != PREPROCESSING:
         raise top.refuse("preprocessing", f"what this version does ({json.dumps(PREPROCESSING)})")
-    onnx = Section(top.data["onnx"], origin, "'onnx'")
-    onnx.only({"inputs", "outputs", "opset"})
+    onnx = top.section("onnx", ("inputs", "outputs", "opset"))
     if onnx.texts("inputs") != INPUTS:
         raise onnx.refuse("inputs", " and ".join(INPUTS))
     if not set(OUTPUTS) <= set(onnx.texts("outputs")):
         raise onnx.refuse("outputs", f"a list with {', '.join(OUTPUTS)}")
     familiarity = None
     if top.data["familiarity"] is not None:
-        familiarity = familiarity_from(Section(top.data["familiarity"], origin, "'familiarity'"))
+        familiarity = familiarity_of(top)
         if familiarity.layer not in onnx.texts("outputs"):
             raise top.refuse("familiarity", "of one of the graph's outputs")
-    sha256 = Section(top.data["sha256"], origin, "'sha256'")
-    sha256.only(set(_files(familiarity is not None)))
     return LabelCard(
-        name=top.text("name"),
-        version=top.text("version"),
-        task=TASK,
-        title=top.text("title"),
-        demonstration=top.truth("demonstration"),
+        **common_entries(top, _files(familiarity is not None)),
         scope=top.text("scope"),
-        intended_use=top.text("intended_use"),
-        limits=top.texts("limits"),
         labels=labels,
         thresholds=thresholds,
-        calibration=_calibration(top.data["calibration"], origin, len(labels)),
+        calibration=_calibration(top, len(labels)),
         preprocessing=top.mapping("preprocessing"),
         network=top.mapping("network"),
         onnx={"inputs": INPUTS, "outputs": onnx.texts("outputs"), "opset": onnx.whole("opset")},
         familiarity=familiarity,
-        training_data=top.mapping("training_data"),
-        metrics=top.mapping("metrics"),
-        licence=top.text("licence"),
         ontology=top.text("ontology"),
-        sha256={key: sha256.text(key) for key in _files(familiarity is not None)},
     )
 
 
-def _calibration(data: object, origin: str, count: int) -> LabelCalibration | None:
-    if data is None:
+def _calibration(top: Section, count: int) -> LabelCalibration | None:
+    if top.data["calibration"] is None:
         return None
-    section = Section(data, origin, "'calibration'")
-    section.only({one.name for one in fields(LabelCalibration)})
+    section = top.section("calibration", (one.name for one in fields(LabelCalibration)))
     scale = section.numbers("scale", count)
     if any(value <= 0 for value in scale):
         raise section.refuse("scale", "positive numbers")

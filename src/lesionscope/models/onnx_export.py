@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import copy
-import io
-import warnings
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from lesionscope.files import write_atomically
+from lesionscope.models.onnx_graph import traced
 from lesionscope.models.pathology_net import PathologyNet
 from lesionscope.ontology.tree import PathologyTree
 
-OPSET = 18
 INPUT = "cube"
 EMBEDDING = "embedding"
 
@@ -45,21 +42,11 @@ def export(
     The graph takes ``cube`` ``(n, 1, *shape)`` float32 in [−1, 1].
     """
     names = output_names(tree)
-    # A copy, in eval mode as a whole: the exporter restores the mode it found.
-    wrapped = _Outputs(copy.deepcopy(network).cpu(), names[:-1]).eval()
-    buffer = io.BytesIO()
-    with torch.no_grad(), warnings.catch_warnings():
-        # The TorchScript exporter is announced as going; it needs no onnxscript and
-        # writes a graph with BN folded, which the newer one leaves apart.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            wrapped,
-            (torch.zeros(1, 1, *shape),),
-            buffer,
-            input_names=[INPUT],
-            output_names=list(names),
-            dynamic_axes={name: {0: "n"} for name in (INPUT, *names)},
-            opset_version=OPSET,
-            dynamo=False,
-        )
-    return write_atomically(path, buffer.getvalue())
+    graph = traced(
+        _Outputs(network, names[:-1]),
+        (torch.zeros(1, 1, *shape),),
+        (INPUT,),
+        names,
+        {name: {0: "n"} for name in (INPUT, *names)},
+    )
+    return write_atomically(path, graph)

@@ -1,4 +1,4 @@
-"""A model package: a folder with a card, weights, an ONNX graph and a bank.
+"""A model package: a folder with a card, weights, an ONNX graph and a bank; and the pathology models'.
 
 ======================= ======================================================
 ``card.json``           what it is, how to feed and read it (see ``card.py``)
@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from lesionscope.config import data_folder
 from lesionscope.errors import InputError
 from lesionscope.models.card import Card, card_from_dict
+from lesionscope.models.card_form import AGAIN, ModelCard
 from lesionscope.models.familiarity import Bank, DistanceRule, p_value
 from lesionscope.ontology.tree import PathologyTree
 
@@ -32,6 +34,7 @@ CARD = "card.json"
 BUNDLED = Path(__file__).parent / "packages"
 FILES = {"weights": "weights.safetensors", "onnx": "model.onnx", "bank": "bank.safetensors"}
 """File names by their key in the card's ``sha256`` section."""
+AnyCard = TypeVar("AnyCard", bound=ModelCard)
 
 
 def sha256_of(path: Path) -> str:
@@ -41,36 +44,33 @@ def sha256_of(path: Path) -> str:
 
 
 @dataclass(frozen=True)
-class ModelPackage:
-    """An opened package: its folder and its card, already checked for form."""
+class OpenedPackage(Generic[AnyCard]):
+    """An opened package of any task: its folder and its card, already checked for form."""
 
     folder: Path
-    card: Card
+    card: AnyCard
+    files: ClassVar[Mapping[str, str]] = FILES
+    """File names by their key in the card's ``sha256`` section; one that has no key there is missing."""
 
     @property
     def name(self) -> str:
-        """Name by which the registry finds it."""
+        """Name by which it is found."""
         return self.card.name
-
-    @property
-    def tree(self) -> PathologyTree:
-        """The classes that it answers for."""
-        return self.card.tree
 
     @property
     def onnx_path(self) -> Path:
         """The ONNX graph."""
-        return self.folder / FILES["onnx"]
+        return self.folder / self.files["onnx"]
 
     @property
     def weights_path(self) -> Path:
         """The safetensors weights."""
-        return self.folder / FILES["weights"]
+        return self.folder / self.files["weights"]
 
     @property
     def bank_path(self) -> Path:
-        """The safetensors bank."""
-        return self.folder / FILES["bank"]
+        """The safetensors bank of embeddings."""
+        return self.folder / self.files["bank"]
 
     @cached_property
     def sha256(self) -> str:
@@ -85,7 +85,18 @@ class ModelPackage:
         InputError
             A file is missing, unreadable, or not the one the card was made for.
         """
-        verify_files(self.folder, FILES, self.card.sha256)
+        sha256 = self.card.sha256
+        verify_files(self.folder, {key: self.files[key] for key in sha256}, sha256)
+
+
+@dataclass(frozen=True)
+class ModelPackage(OpenedPackage[Card]):
+    """An opened package of a pathology model."""
+
+    @property
+    def tree(self) -> PathologyTree:
+        """The classes that it answers for."""
+        return self.card.tree
 
     def bank(self) -> NDArray[np.float32]:
         """Embeddings of training cubes, float32 ``(n, d)``."""
@@ -120,9 +131,7 @@ def read_bank(path: Path, rule: DistanceRule) -> Bank:
     try:
         return Bank(load_file(path), rule)
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise InputError(
-            f"{path} can't be read as a bank of embeddings ({error}); install the model package again."
-        ) from error
+        raise InputError(f"{path} can't be read as a bank of embeddings ({error}); {AGAIN}.") from error
 
 
 def open_package(folder: str | Path) -> ModelPackage:
@@ -157,10 +166,10 @@ def read_card(folder: Path, files: Mapping[str, str]) -> object:
     try:
         data: object = json.loads(text)
     except ValueError as error:
-        raise InputError(f"{path} is not valid JSON ({error}); install the model package again.") from error
+        raise InputError(f"{path} is not valid JSON ({error}); {AGAIN}.") from error
     for file_name in files.values():
         if not (folder / file_name).is_file():
-            raise InputError(f"{folder} lacks {file_name}; install the model package again.")
+            raise InputError(f"{folder} lacks {file_name}; {AGAIN}.")
     return data
 
 
@@ -171,6 +180,12 @@ def task_of(folder: Path) -> str | None:
     except (OSError, ValueError):
         return None
     return data.get("task") if isinstance(data, dict) else None
+
+
+def named_folder(name_or_path: str | Path) -> Path | None:
+    """Return the folder that a path or a folder's name means, the user's before a bundled one."""
+    candidates = (Path(name_or_path), user_folder() / name_or_path, BUNDLED / name_or_path)
+    return next((folder for folder in candidates if (folder / CARD).is_file()), None)
 
 
 def package_folders(task: str | None, folders: Sequence[Path] | None = None) -> Iterator[Path]:
@@ -202,11 +217,8 @@ def verify_files(folder: Path, files: Mapping[str, str], sha256: Mapping[str, st
         try:
             digest = sha256_of(path)
         except OSError as error:
-            raise InputError(
-                f"{path} can't be read ({error.strerror or error}); install the model package again."
-            ) from error
+            raise InputError(f"{path} can't be read ({error.strerror or error}); {AGAIN}.") from error
         if digest != sha256[key]:
             raise InputError(
-                f"{path} was changed or damaged: its SHA-256 is not the one in {CARD}. "
-                "Install the model package again."
+                f"{path} was changed or damaged: its SHA-256 is not the one in {CARD}. {AGAIN.capitalize()}."
             )

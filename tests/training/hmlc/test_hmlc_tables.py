@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from lesionscope.training.engine.cells import read_cells
 from lesionscope.training.engine.claims import HELD, MISSING
 from lesionscope.training.hmlc import cells
-from lesionscope.training.hmlc.cells import SET, Settings, Table, read_cells, read_figures
+from lesionscope.training.hmlc.cells import SET, Settings, Table
 from lesionscope.training.hmlc.metrics import CONDITIONED, HIGH, LEAF
 from lesionscope.training.hmlc.published import CLAIMS, PUBLISHED, TITLES
 from lesionscope.training.hmlc.table_text import report
@@ -61,13 +62,13 @@ def test_a_cell_is_made_once_and_never_mixed_with_other_settings(made: tuple[Tab
     assert again.cell("hmlc-br-all", 1) == table.cell("hmlc-br-all", 1)
     assert not (folder / "elsewhere").exists()
     other = Table(table.folder, folder / "elsewhere", dataclasses.replace(table.settings, train=200))
-    with pytest.raises(InputError, match="other settings"):
+    with pytest.raises(InputError, match="train 128 and not 200"):
         other.cell("hmlc-br-all", 1)
 
 
 def test_the_report_shows_the_paper_beside_ours(made: tuple[Table, Path]) -> None:
     table, _ = made
-    text = report(read_cells(table.folder), read_figures(table.folder))
+    text = report(read_cells(table.folder), read_cells(table.folder, "figure3-*.json"))
     assert "| BR-leaf |" in text and "(0.871)" in text and "| HLUP-finetune |" in text
     assert "| HLCP |" not in text
     assert MISSING in text

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 from lesion_fakes import discs
+from lesionscope.training.engine.cells import read_cells
 from lesionscope.training.lesanet import pipeline
-from lesionscope.training.lesanet.cells import Settings, Table, read_cells
+from lesionscope.training.lesanet.cells import Settings, Table
 from lesionscope.training.lesanet.labels import ancestor_matrix
 from lesionscope.training.lesanet.metrics import decide
 from lesionscope.training.lesanet.onnx_answers import OnnxAnswers

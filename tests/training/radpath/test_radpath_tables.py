@@ -7,8 +7,9 @@ import json
 
 import numpy as np
 import pytest
+from lesionscope.training.engine.cells import read_cells
 from lesionscope.training.radpath import cells, cohort
-from lesionscope.training.radpath.cells import RESAMPLES, Settings, Table, draws, read_cells
+from lesionscope.training.radpath.cells import RESAMPLES, Settings, Table, draws
 from lesionscope.training.radpath.claims import HELD, MISSING, REVERSED, UNDECIDED, judge
 from lesionscope.training.radpath.confusion import confusions, counts
 from lesionscope.training.radpath.metrics import stratified_resamples

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
 
 from lesionscope.models.lesanet.spec import WIDTHS
 from lesionscope.models.vgg16 import FEATURES
 
-from ...engine.precision import FLOAT32, PRECISIONS
+from ...engine.recipe import NetworkRecipe
 from ...lesanet.recipe import Optimisation
 from .clusters import LEAST_SHARE
 
@@ -108,52 +106,31 @@ class Loop:
             raise ValueError("rounds and epochs must be at least 1, batch at least 2")
 
 
-@dataclass(frozen=True)
-class CategoriesRecipe:
+@dataclass(frozen=True, kw_only=True)
+class CategoriesRecipe(NetworkRecipe):
     """One search for categories.
 
     Parameters
     ----------
-    name, title
-        What it is called.
     data, start, loop, optimisation
         See their classes.
     width, batch_norm
         Of VGG-16. Weights of ImageNet need the width 1, and torchvision's ``vgg16`` has no ``batch_norm``.
-    seed, threads, device, precision
-        As in other recipes.
     """
 
-    name: str
-    title: str
+    FREE = (  # lesions are compared as such
+        *NetworkRecipe.FREE,
+        *("data.source", "data.folder", "data.patients", "loop.rounds"),
+    )
+
     data: Data = field(default_factory=Data)
     start: Start = field(default_factory=Start)
     loop: Loop = field(default_factory=Loop)
     optimisation: Optimisation = field(default_factory=Optimisation)
     width: float = 1.0
     batch_norm: bool = True
-    seed: int = 1
-    threads: int = 2
-    device: str = "auto"
-    precision: str = FLOAT32
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.width not in WIDTHS:
             raise ValueError(f"width must be one of {', '.join(map(str, WIDTHS))}")
-        if self.precision not in PRECISIONS:
-            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}")
-        if self.threads < 0:
-            raise ValueError("threads must not be negative")
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values, as a recipe file holds them."""
-        return dataclasses.asdict(self)
-
-    def fixing(self) -> dict[str, Any]:
-        """Return the part that fixes the categories; a run resumes only if it is unchanged."""
-        values = self.as_dict()
-        for key in ("name", "title", "threads", "device"):
-            values.pop(key)
-        values["data"] = {k: values["data"][k] for k in ("side", "window_hu")}  # lesions are compared as such
-        values["loop"].pop("rounds")
-        return values

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lesionscope.models.card import Section
-from lesionscope.models.package import CARD, read_card, verify_files
+from lesionscope.models.card_form import ModelCard, common_entries, open_card
+from lesionscope.models.package import CARD, OpenedPackage, read_card
 from lesionscope.ontology.tree import PathologyTree, tree_from_dict
 
 TASK = "chest-xray"
@@ -17,61 +16,30 @@ FILES = {"weights": "weights.safetensors"}
 """File names by their key in the card's ``sha256`` section."""
 
 
-@dataclass(frozen=True)
-class XrayCard:
-    """One model, described.
+@dataclass(frozen=True, kw_only=True)
+class XrayCard(ModelCard):
+    """One chest X-ray model, described.
 
     ``tree`` is in the form of :meth:`~lesionscope.ontology.tree.PathologyTree.as_dict`; ``network`` holds the
     fields of :class:`~.network.XraySpec`; ``side`` is that of the images it was trained on, each brought to
     mean 0 and deviation 1.
     """
 
-    name: str
-    version: str
-    task: str
-    title: str
-    demonstration: bool
-    intended_use: str
-    limits: tuple[str, ...]
     tree: Mapping[str, Any]
     network: Mapping[str, Any]
     side: int
-    training_data: Mapping[str, Any]
-    metrics: Mapping[str, Any]
-    licence: str
-    sha256: Mapping[str, str]
-
-    def as_json(self) -> str:
-        """Return ``card.json``'s text; refuses numbers that JSON has no word for (NaN)."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 @dataclass(frozen=True)
-class XrayPackage:
-    """An opened package: its folder and its card, already checked for form."""
+class XrayPackage(OpenedPackage[XrayCard]):
+    """An opened package of a chest X-ray model."""
 
-    folder: Path
-    card: XrayCard
+    files = FILES
 
     @property
     def tree(self) -> PathologyTree:
         """The nodes that it answers for."""
         return tree_from_dict(self.card.tree, str(self.folder / CARD))
-
-    @property
-    def weights_path(self) -> Path:
-        """The safetensors weights."""
-        return self.folder / FILES["weights"]
-
-    def verify(self) -> None:
-        """Compare every file with the digest in the card.
-
-        Raises
-        ------
-        InputError
-            A file is missing, unreadable, or not the one the card was made for.
-        """
-        verify_files(self.folder, FILES, self.card.sha256)
 
 
 def open_xray_package(folder: str | Path) -> XrayPackage:
@@ -87,26 +55,11 @@ def open_xray_package(folder: str | Path) -> XrayPackage:
 
 
 def _card(data: object, origin: str) -> XrayCard:
-    top = Section(data, origin, "")
-    top.only({f.name for f in fields(XrayCard)})
-    if top.text("task") != TASK:
-        raise top.refuse("task", f"'{TASK}'")
+    top = open_card(data, origin, XrayCard, TASK)
     tree_from_dict(top.mapping("tree"), origin)
-    sha256 = Section(top.data["sha256"], origin, "'sha256'")
-    sha256.only(set(FILES))
     return XrayCard(
-        name=top.text("name"),
-        version=top.text("version"),
-        task=TASK,
-        title=top.text("title"),
-        demonstration=top.truth("demonstration"),
-        intended_use=top.text("intended_use"),
-        limits=top.texts("limits"),
+        **common_entries(top, FILES),
         tree=top.mapping("tree"),
         network=top.mapping("network"),
         side=top.whole("side"),
-        training_data=top.mapping("training_data"),
-        metrics=top.mapping("metrics"),
-        licence=top.text("licence"),
-        sha256={key: sha256.text(key) for key in FILES},
     )
