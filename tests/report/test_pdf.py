@@ -6,6 +6,7 @@ import base64
 import io
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from test_document import labels_reading, reading_for
 from test_key_image import GRIDS, volume_with_balls
 from test_reviewed import decide
 
-from lesionscope.ct.volume import CTVolume
+from lesionscope.ct.volume import CTVolume, Patient
 from lesionscope.ct.windows import preset
 from lesionscope.followup.response import Followed, Role, Size, assess
 from lesionscope.lesions.lesion import Diameter, Lesion
@@ -78,6 +79,21 @@ def test_every_state_and_hostile_text_stays_text(content: Content, tmp_path: Pat
     assert wording.STALE.split(":")[0] in said and "lies in air" in said and wording.NOT_READ in said
     assert "مريض" not in said or "\u202e" not in said
     assert pdf_form.drawable("a\u202eb山\x00\ud800c\td") == "ab□\N{REPLACEMENT CHARACTER}c    d"
+
+
+def test_what_the_font_lacks_is_said_and_other_scripts_read_right(
+    measured: Lesion, volume: CTVolume, tmp_path: Path
+) -> None:
+    def said(name: str) -> str:
+        named = replace(
+            volume.source, patient=Patient(name, "1"), kernel="", description="", study_description=""
+        )
+        return words(pdf_form.pdf(lesion_report([(measured, None)], source=named)), tmp_path)
+
+    stated = wording.MISSING.format(sign=pdf_form.MISSING)
+    assert stated in said("山田^花子") and "□□, □□" in said("山田^花子")
+    for name in ("Müller^Jörg", "Κώστας^Ω", "Иванов^Пётр", "Nguyễn^Thị", "שלום^דוד", "محمد^سلام"):
+        assert stated not in said(name), name
 
 
 @pytest.mark.parametrize("name", ["axial", "oblique", "tilted", "gantry"])

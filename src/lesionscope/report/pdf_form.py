@@ -20,6 +20,7 @@ from lesionscope.report.document import Content
 from lesionscope.report.key_image import KeyImage
 from lesionscope.report.phrases import Bar
 from lesionscope.report.response_rows import response_rows
+from lesionscope.report.scripts import drawn_order
 from lesionscope.report.text import date, moment, person, showable
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def pdf(content: Content, images: Mapping[str, KeyImage] | None = None) -> bytes
         page.text(wording.RESPONSE, size=11, bold=True)
         page.table(response_rows(content["response"]))
     _meanings(page, phrases.meanings(content["lesions"]))
+    page.say_what_is_missing()
     for card in content["models"]:
         _model(page, card)
     return page.done()
@@ -104,6 +106,8 @@ class _Page:
                 self.set_text_color(*SOFT)
                 self.cell(0, 4, f"{notice}   {self.page_no()} / {{nb}}", align="C")
 
+        self._lacks = False
+        """Whether the font lacked a character so far."""
         self.paper: FPDF = Paper(format="A4")
         self.paper.set_margins(MARGIN, MARGIN)
         self.paper.set_auto_page_break(True, FOOT)
@@ -123,6 +127,11 @@ class _Page:
     def done(self) -> bytes:
         """Return the file's bytes."""
         return bytes(self.paper.output())
+
+    def say_what_is_missing(self) -> None:
+        """Say what a square stands for, where there is one."""
+        if self._lacks:
+            self.text(wording.MISSING.format(sign=MISSING), size=8, colour=WARN)
 
     def room(self, height: float) -> None:
         """Begin a new page where less than so much is left of this one."""
@@ -146,10 +155,13 @@ class _Page:
         within = self.width + MARGIN - left if width is None else width
         line, height = drawable(words), size * 0.49
         place: dict[str, Any] = {"align": "L", "new_x": "LMARGIN", "new_y": "NEXT"}
-        if "\n" not in line and len(line) < LONGEST_LINE and self._width_of(line) <= within:
-            self.paper.cell(within, height, line, **place)  # many times as fast where nothing is to be broken
-        else:
-            self.paper.multi_cell(within, height, line, **place)
+        self._lacks |= MISSING in line
+        lines: Any = [line]
+        if "\n" in line or len(line) >= LONGEST_LINE or self._width_of(line) > within:
+            lines = self.paper.multi_cell(within, height, line, dry_run=True, output="LINES")
+        for one in lines:
+            self.paper.set_x(left)
+            self.paper.cell(within, height, drawn_order(one), **place)
 
     def title(self, words: str) -> None:
         """Write the title."""
@@ -222,7 +234,7 @@ class _Page:
             for values in rows:
                 row = table.row()
                 for value in values:
-                    row.cell(drawable(value))
+                    row.cell(drawn_order(drawable(value)))
 
     def _width_of(self, line: str) -> float:
         return float(self.paper.get_string_width(line)) + 2 * float(self.paper.c_margin)
@@ -230,12 +242,13 @@ class _Page:
     def _fitting(self, words: str, width: float) -> str:
         """Cut a line that is too long."""
         line = drawable(words[: 2 * LONGEST_LINE]).replace("\n", " ")
-        if len(line) < LONGEST_LINE and self._width_of(line) <= width:
-            return line
-        line = line[:LONGEST_LINE]
-        while line and self._width_of(f"{line}…") > width:
-            line = line[:-1]
-        return f"{line}…"
+        self._lacks |= MISSING in line
+        if len(line) >= LONGEST_LINE or self._width_of(line) > width:
+            line = line[:LONGEST_LINE]
+            while line and self._width_of(f"{line}…") > width:
+                line = line[:-1]
+            line += "…"
+        return drawn_order(line)
 
 
 def _facts(page: _Page, content: Content) -> None:

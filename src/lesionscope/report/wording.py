@@ -19,6 +19,9 @@ UNFAMILIAR: Final = "Unfamiliar: unlike anything this model was trained on"
 UNREVIEWED: Final = "Not reviewed by a reader"
 LEFT_OUT: Final = "No reader has reviewed these scores, so they are left out of this report."
 REVIEWED_BY: Final = "Labels decided on: {count}, by {readers}, {when}"
+MISSING: Final = (
+    "{sign} stands for a character that this document's font lacks: the report as HTML, JSON or DICOM has it."
+)
 NOT_MEASURED: Final = "not measured"
 NOTHING_REVIEWED: Final = "No reader has reviewed the answers in this report."
 STILL_OPEN: Final = "labels shown but not decided on: {count}"
