@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
 
-.PHONY: install demo test test-slow lint types demo-model label-model clean
+.PHONY: install demo test test-slow bench lint types demo-model label-model clean
 
 install: $(VENV)/.ready  ## a ready virtual environment in .venv
 
@@ -27,6 +27,10 @@ test: lint types  ## everything but the slow checks
 test-slow: install  ## the minutes-long checks
 	$(BIN)/python -m pytest -q -m slow --ignore tests/viewer
 	scripts/with_display.sh --virtual $(BIN)/python -m pytest -q -m slow tests/viewer
+
+bench: install  ## every benchmark beside its peer, about half an hour on two quiet cores
+	$(BIN)/pip install -q -e ".[bench]" -c constraints.txt
+	$(BIN)/python -m benchmarks
 
 demo-model: install  ## re-make the bundled model package (about an hour on two cores)
 	$(BIN)/lesionscope train radpath-demo --out runs/radpath-demo
