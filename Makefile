@@ -21,10 +21,12 @@ types: install
 	$(BIN)/mypy src/lesionscope training
 
 test: lint types  ## everything but the slow checks
+	scripts/test_tools.sh
 	$(BIN)/python -m pytest -q -n 2 -m "not slow" --ignore tests/viewer
 	scripts/with_display.sh --virtual $(BIN)/python -m pytest -q -m "not slow" tests/viewer
 
 test-slow: install  ## the minutes-long checks
+	scripts/test_tools.sh --slow
 	$(BIN)/python -m pytest -q -m slow --ignore tests/viewer
 	scripts/with_display.sh --virtual $(BIN)/python -m pytest -q -m slow tests/viewer
 
