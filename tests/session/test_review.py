@@ -16,9 +16,10 @@ from lesionscope.ontology.label_graph import load_labels
 from lesionscope.session.commands import AddMined
 from lesionscope.session.decisions import Decision, Verdict
 from lesionscope.session.mined import MinedLesion
-from lesionscope.session.queue import progress, queue
+from lesionscope.session.queue import queue
 from lesionscope.session.review import Sight, accept_all, decide, exclusive_warnings, sight
 from lesionscope.session.state import SessionState
+from lesionscope.session.tally import Tally
 
 GRAPH = load_labels()
 MinedOf = Callable[..., AddMined]
@@ -211,6 +212,7 @@ def test_a_blinded_queue_does_not_tell_what_the_model_said(four: SessionState) -
 
 
 def test_progress_counts_what_is_shown(four: SessionState) -> None:
+    progress = Tally().progress
     here = progress(four, "Ann")
     assert (here.lesions, here.finished, here.labels, here.decided) == (4, 0, 1 + 2 + 2 + 2, 0)
     decided = {"mined-0": (verdict("nodule"),), "mined-1": (verdict("mass", "rejected", lesion="mined-1"),)}

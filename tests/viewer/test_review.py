@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+
+import numpy as np
+from colour_vision import deuteranope
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
 from review_fakes import MENTIONS, MINED, SENTENCE
 from room_fakes import FakeLabels, FakeReader, volume
 
 from lesionscope.ontology.label_graph import load_labels
-from lesionscope.session import queue as queues
 from lesionscope.session.review import sight
+from lesionscope.session.tally import Tally
 from lesionscope.viewer.docks import review_cells as cells
 from lesionscope.viewer.review import words
 from lesionscope.viewer.review.keys import name_of
 from lesionscope.viewer.review.review import Review
 from lesionscope.viewer.review.rows import conflicts, label_rows, pieces, search
-from lesionscope.viewer.review.tally import Tally
 from lesionscope.viewer.room import Room
 
 pytest_plugins = ["review_fakes"]
@@ -49,16 +52,9 @@ def test_a_sentence_is_cut_where_mentions_begin_and_end():
 def test_relations_are_told_apart_by_letter_and_hue_under_deuteranopia():
     """Viénot, Brettel and Mollon (1999): the hues' distance as a deuteranope sees it."""
     assert len({letter for letter, _ in words.RELATIONS.values()}) == 3
-    seen = [deuteranope(hue) for hue in cells.HUES.values()]
-    for place, one in enumerate(seen):
-        for other in seen[place + 1 :]:
-            assert sum((a - b) ** 2 for a, b in zip(one, other, strict=True)) ** 0.5 > 0.2
-
-
-def deuteranope(hue: str) -> tuple[float, ...]:
-    """Linear RGB of a colour as somebody without M cones sees it."""
-    r, g, b = ((int(hue[place : place + 2], 16) / 255) ** 2.2 for place in (1, 3, 5))
-    return (0.29275 * r + 0.70725 * g, 0.29275 * r + 0.70725 * g, -0.02234 * r + 0.02234 * g + b)
+    hues = [[int(hue[place : place + 2], 16) for place in (1, 3, 5)] for hue in cells.HUES.values()]
+    for one, other in itertools.combinations(deuteranope(hues), 2):
+        assert np.linalg.norm(one - other) > 0.2
 
 
 def test_search_finds_names_and_synonyms_and_says_what_would_clash(review):
@@ -268,14 +264,17 @@ def test_the_model_of_the_room_predicts_and_only_for_whom_it_lacks(project, tmp_
         room.close()
 
 
-def test_progress_is_counted_as_the_session_counts_it(review):
+def test_progress_is_remembered_only_while_it_holds(review):
     review.name_reader("Ann")
     tally = Tally()
     for blinded in (False, True):
         for _ in range(3):
             project = review.state.project
             counted = tally.progress(project, "Ann", blinded=blinded)
-            assert counted == queues.progress(project, "Ann", blinded=blinded)
+            assert counted == Tally().progress(project, "Ann", blinded=blinded)
+            seen = [sight(project, one, "Ann", blinded=blinded) for one in project.mined]
+            assert counted.labels == sum(len(one.shown) for one in seen)
+            assert counted.finished == sum(not one.undecided and not one.veiled for one in seen)
             review.accept_all()
             review.step_unfinished()
     assert label_rows(review.state.project, sight(review.state.project, "mined-0", "Ann"))

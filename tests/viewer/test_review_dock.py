@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 import time
 from collections.abc import Iterator
@@ -118,7 +119,7 @@ def test_the_buttons_do_what_their_keys_do(panel, review):
     assert panel.focusWidget() is panel.work.pages["lesion"].list
 
 
-def test_two_readers_are_adjudicated_in_the_list(panel, review):
+def test_two_readers_are_adjudicated_in_the_list_and_the_adjudicator_counts(panel, review, tmp_path, qtbot):
     for reader, key in (("Ann", KEY.Key_A), ("Bob", KEY.Key_R)):
         review.name_reader(reader)
         review.show("mined-5")
@@ -133,6 +134,12 @@ def test_two_readers_are_adjudicated_in_the_list(panel, review):
     assert [cell.text for cell in page.kappa.rows[0]] == ["nodule", "0.00", "0/1"]
     press(panel, KEY.Key_A)
     assert page.list.rows == () and page.words.text() == words.AGREED
+    review.export(tmp_path / "reviewed.json")
+    qtbot.waitUntil(lambda: "Carla adjudicates" in review.state.notice, timeout=20000)
+    written = json.loads((tmp_path / "reviewed.json").read_text(encoding="utf-8"))
+    assert written["review"]["adjudicator"] == "Carla"
+    place = written["term_list"].index("nodule")
+    assert place in written["train_relevant_labels"][written["train_lesion_idxs"].index(5)]
     press(panel, KEY.Key_G)
     assert review.state.page == "lesion"
 

@@ -175,6 +175,7 @@ def test_the_status_bar_tells_hu_and_place_on_every_canvas(study, hand):
 
 
 def test_another_study_starts_anew(study):
+    from lesionscope.viewer.image import volume_of
     from lesionscope.viewer.slab import Slab, SlabMode
 
     study.set_slab(Slab(SlabMode.MIP, 20))
@@ -182,6 +183,7 @@ def test_another_study_starts_anew(study):
     study.go_to(BALL_LPS)
     study.axial.zoom_by(3)
     old = [canvas.image for canvas in study.canvases]
+    study.axial.image.gamma, study.axial.image.opacity = 0.5, 0.3
     other = landmark_volume(size=(30, 34, 12), spacing=(3.0, 2.5, 6.0), uid="9.9")
     study.show(other)
     assert study.slab == Slab()
@@ -191,8 +193,9 @@ def test_another_study_starts_anew(study):
     assert np.allclose(study.cursor_lps, grid.to_lps([n // 2 for n in grid.size[::-1]]))
     assert study.slice_of(study.axial) == (7, 12)
     for canvas, image in zip(study.canvases, old, strict=True):
-        assert image not in canvas.model.layers
-        assert image not in canvas.layers
+        assert image is canvas.image, "taking a layer off and another on takes long"
+        assert image.data is study.shown.hu and volume_of(image) is other
+        assert (image.gamma, image.opacity) == (1, 1)
         assert [layer for layer in canvas.model.layers if layer.name == "CT"] == [canvas.image]
         assert canvas.model.dims.thickness == (0, 0, 0)
         corner = canvas.to_pixels_exact(tuple(grid.corners_lps()[0]))

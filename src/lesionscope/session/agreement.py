@@ -10,7 +10,7 @@ from typing import Literal
 
 from lesionscope.ontology.label_graph import LabelGraph
 from lesionscope.session.decisions import Decision
-from lesionscope.session.review import Sight, sight
+from lesionscope.session.review import Sight, ordered, sight
 from lesionscope.session.state import SessionState
 
 Rating = Literal["yes", "uncertain", "no"]
@@ -104,7 +104,7 @@ def agreement(state: SessionState, first: str, second: str, graph: LabelGraph) -
         if (one := ratings(state, lesion_id, first, graph)) is not None
         and (other := ratings(state, lesion_id, second, graph)) is not None
     ]
-    labels = _ordered({name for _, one, other in both for name in (*one, *other)}, graph)
+    labels = ordered({name for _, one, other in both for name in (*one, *other)}, graph)
     compared = []
     for label in labels:
         a = [one.get(label, "no") for _, one, _ in both]
@@ -143,8 +143,3 @@ def cohens_kappa(first: Sequence[str], second: Sequence[str]) -> float:
     by_chance = sum(a[name] * b[name] for name in a)
     # Whole numbers up to here: 1 − p_e is 0 exactly where it should be.
     return nan if by_chance == count * count else (count * agreed - by_chance) / (count * count - by_chance)
-
-
-def _ordered(names: set[str], graph: LabelGraph) -> list[str]:
-    known = [label.name for label in graph.labels if label.name in names]
-    return known + sorted(names.difference(known))

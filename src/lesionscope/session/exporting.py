@@ -17,7 +17,7 @@ from lesionscope.ontology.label_graph import LabelGraph
 from lesionscope.ontology.lesanet_files import SPLITS
 from lesionscope.session.agreement import readers
 from lesionscope.session.importing import RELEASED
-from lesionscope.session.mined import MinedLesion
+from lesionscope.session.mined import RELATIONS, MinedLesion
 from lesionscope.session.outcome import Outcome, outcome, settled
 from lesionscope.session.state import SessionState
 
@@ -71,7 +71,7 @@ def export(
         here = [one for one in chosen if one.split == RELEASED[theirs]]
         content[f"{theirs}_lesion_idxs"] = [one.row for one in here]
         content[f"{theirs}_patients"] = [one.patient for one in here]
-        for relation in ("relevant", "uncertain", "irrelevant"):
+        for relation in RELATIONS:
             content[f"{theirs}_{relation}_labels"] = [
                 [place[name] for name in getattr(outcomes[one.id], relation) if name in place] for one in here
             ]

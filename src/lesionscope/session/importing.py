@@ -23,7 +23,8 @@ from lesionscope.ontology.label_graph import LabelGraph
 from lesionscope.ontology.lesanet_files import ReleasedLabels, read_label_file
 from lesionscope.retrieval.keys import key, site_secret
 from lesionscope.session.commands import AddMined
-from lesionscope.session.mined import Mention, MinedLesion, Relation, Split, Study
+from lesionscope.session.mined import RELATIONS, Mention, MinedLesion, Relation, Split, Study
+from lesionscope.session.review import ordered
 
 LABELS = "text_mined_labels_171_and_split.json"
 REPORTS = "reports.jsonl"
@@ -143,7 +144,7 @@ def from_table(path: str | Path, graph: LabelGraph) -> Imported:
         if case.labels or uncertain:
             sure = graph.expand(case.labels)
             found = {
-                RELEVANT: _ordered(sure, graph),
+                RELEVANT: ordered(sure, graph),
                 UNCERTAIN: tuple(label for label in uncertain if label not in sure),
                 IRRELEVANT: tuple(x for x in found[IRRELEVANT] if x not in sure.union(uncertain)),
             }
@@ -213,25 +214,20 @@ def _mined(
 
 def _mentions(said: MinedSentence) -> tuple[Mention, ...]:
     """Return each mention once, with what it is to the bookmarks of interest: the strongest relation."""
-    rank: tuple[Relation, ...] = ("relevant", "uncertain", "irrelevant")
     strongest: dict[tuple[int, int, str], Relation] = {}
     wanted = {number for number, mark in enumerate(said.bookmarks) if mark.target}
     for one in said.mentions:
         place = (one.start, one.end, one.label)
-        relation = next(name for name in rank if name == one.relation)
+        relation = next(name for name in RELATIONS if name == one.relation)
         if one.bookmark is not None and one.bookmark not in wanted:
             relation = "irrelevant"
         before = strongest.get(place, "irrelevant")
-        strongest[place] = min(before, relation, key=rank.index)
+        strongest[place] = min(before, relation, key=RELATIONS.index)
     return tuple(Mention(*place, relation) for place, relation in sorted(strongest.items()))
 
 
 def _by_relation(said: MinedSentence) -> dict[str, tuple[str, ...]]:
     return {relation: said.by_relation(relation) for relation in (RELEVANT, UNCERTAIN, IRRELEVANT)}
-
-
-def _ordered(names: frozenset[str], graph: LabelGraph) -> tuple[str, ...]:
-    return tuple(label.name for label in graph.labels if label.name in names)
 
 
 def _problem(case: Case, graph: LabelGraph) -> str:

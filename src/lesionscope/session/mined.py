@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from lesionscope.lesions.deeplesion import Slices
 from lesionscope.lesions.lesion import Lesion
 
 Relation = Literal["relevant", "uncertain", "irrelevant"]
+RELATIONS: tuple[Relation, ...] = get_args(Relation)
+"""The strongest first."""
 Split = Literal["train", "validation", "test", ""]
 
 

@@ -5,18 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from lesionscope.session.commands import AddMined
-from lesionscope.session.mined import Study
 from lesionscope.session.state import SessionState
-
-
-def pair_warning(first: Study, second: Study) -> str | None:
-    """Say so where two studies that are to be compared are of different patients."""
-    if first.patient == second.patient:
-        return None
-    return (
-        "These two studies are of different patients: check that you opened the right ones "
-        "before you compare them."
-    )
 
 
 def import_warnings(state: SessionState, command: AddMined) -> tuple[str, ...]:
@@ -33,9 +22,10 @@ def import_warnings(state: SessionState, command: AddMined) -> tuple[str, ...]:
         if one.study in studies and studies[one.study].patient != one.patient
     ]
     if strangers:
+        count = "1 lesion is" if len(strangers) == 1 else f"{len(strangers)} lesions are"
         found.append(
-            f"{len(strangers)} lesions are said to be of another patient than their images "
-            f"(row {strangers[0]} is the first): check the table."
+            f"{count} said to be of another patient than the images (row {strangers[0]} is the first): "
+            "check the table."
         )
     splits: dict[str, set[str]] = defaultdict(set)
     for lesion in lesions.values():
@@ -43,8 +33,9 @@ def import_warnings(state: SessionState, command: AddMined) -> tuple[str, ...]:
             splits[lesion.patient].add(lesion.split)
     mixed = [names for names in splits.values() if len(names) > 1]
     if mixed:
+        count = "1 patient has" if len(mixed) == 1 else f"{len(mixed)} patients have"
         found.append(
-            f"{len(mixed)} patients have lesions in more than one of "
+            f"{count} lesions in more than one of "
             f"{', '.join(sorted(set().union(*mixed)))}: what is learnt from them would be tested on them."
         )
     return tuple(found)

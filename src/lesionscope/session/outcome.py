@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from lesionscope.ontology.label_graph import LabelGraph
 from lesionscope.session.agreement import Rating, said
-from lesionscope.session.mined import MinedLesion
-from lesionscope.session.review import sight
+from lesionscope.session.mined import RELATIONS, MinedLesion
+from lesionscope.session.review import ordered, sight
 from lesionscope.session.state import SessionState
 
 
@@ -22,7 +22,7 @@ class Outcome:
 
     def relation(self, label: str) -> str:
         """Return what a label is to the lesion, "" where nothing is said of it."""
-        for relation in ("relevant", "uncertain", "irrelevant"):
+        for relation in RELATIONS:
             if label in getattr(self, relation):
                 return relation
         return ""
@@ -71,12 +71,7 @@ def outcome(mined: MinedLesion, ratings: Mapping[str, Rating], graph: LabelGraph
     uncertain = doubted | {label for label in mined.labels if label not in relevant and not fallen(label, no)}
     spoken = set(mined.irrelevant) | {label for label in mined.labels if fallen(label, no)}
     return Outcome(
-        _ordered(relevant, graph),
-        _ordered(uncertain - relevant, graph),
-        _ordered(spoken - relevant - uncertain, graph),
+        ordered(relevant, graph),
+        ordered(uncertain - relevant, graph),
+        ordered(spoken - relevant - uncertain, graph),
     )
-
-
-def _ordered(names: set[str] | frozenset[str], graph: LabelGraph) -> tuple[str, ...]:
-    known = tuple(label.name for label in graph.labels if label.name in names)
-    return known + tuple(sorted(names.difference(known)))

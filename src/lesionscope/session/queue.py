@@ -1,33 +1,22 @@
-"""In which order lesions are reviewed, and how far a reader has come."""
+"""In which order lesions are reviewed."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from lesionscope.errors import UsageError
 from lesionscope.inference.reading import LabelAnswer
 from lesionscope.ontology.label_graph import LabelGraph
-from lesionscope.session.review import predicted, sight
+from lesionscope.session.review import predicted
 from lesionscope.session.state import SessionState
 
 Order = Literal["import", "disagreement", "label", "uncertainty", "rarity"]
 ORDERS: tuple[Order, ...] = get_args(Order)
 NEED_PREDICTIONS: tuple[Order, ...] = ("disagreement", "uncertainty")
 """Orders that would tell a blinded reader what the model said."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a reader has come: lesions of which every shown label is decided, and labels decided."""
-
-    lesions: int
-    finished: int
-    labels: int
-    decided: int
 
 
 def queue(
@@ -78,17 +67,6 @@ def queue(
     if order == "uncertainty":
         return _sorted(state, lambda one: _distance(state, one))
     return _sorted(state, lambda one: -_difference(state, one, graph))
-
-
-def progress(state: SessionState, reader: str, *, blinded: bool = False) -> Progress:
-    """Return how far a reader has come with the labels that are shown."""
-    sights = [sight(state, one, reader, blinded=blinded) for one in state.mined]
-    return Progress(
-        len(sights),
-        sum(not seen.undecided and not seen.veiled for seen in sights),
-        sum(len(seen.shown) for seen in sights),
-        sum(len(seen.own) for seen in sights),
-    )
 
 
 def _sorted(state: SessionState, key: Callable[[str], float]) -> tuple[str, ...]:

@@ -196,6 +196,13 @@ def exclusive_warnings(seen: Sight, graph: LabelGraph, label: str) -> tuple[str,
     )
 
 
+def ordered(names: Iterable[str], graph: LabelGraph) -> tuple[str, ...]:
+    """Return labels in the ontology's order; words that it doesn't have come last, by the alphabet."""
+    wanted = frozenset(names)
+    known = tuple(label.name for label in graph.labels if label.name in wanted)
+    return known + tuple(sorted(wanted.difference(known)))
+
+
 def _says_more(pair: tuple[str, str], than: tuple[str, str], graph: LabelGraph) -> bool:
     """Whether a conflict implies another: its labels are the other's, or below them."""
     return pair != than and any(

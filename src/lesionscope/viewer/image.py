@@ -13,6 +13,11 @@ from lesionscope.ct.windows import Window, default_window
 IMAGE_NAME = "CT"
 VOLUME_KEY, SHOWN_KEY = "lesionscope", "lesionscope_shown"
 """Keys of the layer's metadata: the volume as read, and the grid it is shown on."""
+STUDYS_OWN = (
+    "scale", "translate", "metadata", "colormap", "interpolation2d", "projection_mode",
+    "visible", "opacity", "gamma",
+)  # fmt: skip
+"""What starts anew with each study, besides its array and its window."""
 
 
 def image_options(volume: CTVolume, shown: CTVolume, window: Window | None = None) -> dict[str, Any]:
@@ -40,6 +45,20 @@ def image_options(volume: CTVolume, shown: CTVolume, window: Window | None = Non
 def image_layer(volume: CTVolume, shown: CTVolume, window: Window | None = None) -> Image:
     """Make the layer; its data are the display volume's own array, not a copy."""
     return Image(shown.hu, **image_options(volume, shown, window))
+
+
+def show_in(layer: Image, volume: CTVolume, shown: CTVolume) -> bool:
+    """Show another study in a layer that is there, as a new one would; answers whether that can be.
+
+    napari takes a sixth of the time that it needs to take one layer off and put another on.
+    """
+    if layer.ndim != shown.hu.ndim or layer.data.dtype != shown.hu.dtype:
+        return False
+    options = image_options(volume, shown) | {"visible": True, "opacity": 1.0, "gamma": 1.0}
+    layer.data = shown.hu
+    for name in STUDYS_OWN:
+        setattr(layer, name, options[name])
+    return True
 
 
 def layer_of(viewer: ViewerModel, volume: CTVolume) -> Image | None:

@@ -28,7 +28,7 @@ from lesionscope.viewer.cine import Cine
 from lesionscope.viewer.grid import Grid
 from lesionscope.viewer.guard import ImageGuard
 from lesionscope.viewer.help import HelpWindow
-from lesionscope.viewer.image import IMAGE_NAME, SHOWN_KEY, image_layer, layer_of
+from lesionscope.viewer.image import IMAGE_NAME, SHOWN_KEY, image_layer, layer_of, show_in
 from lesionscope.viewer.keys import Key, KeyBinder, merged
 from lesionscope.viewer.linked_planes import LinkedPlanes
 from lesionscope.viewer.panes import PlanePanes, WindowWatch
@@ -265,8 +265,12 @@ class StudyView(LinkedPlanes):
     def _put_image(self, canvas: Canvas, adopted: Image | None) -> None:
         if self._volume is None or self._shown is None:
             return
-        image = image_layer(self._volume, self._shown, self.window) if adopted is None else adopted
-        before, canvas.image = canvas.image, image
+        before = canvas.image
+        if adopted is None and before is not None and show_in(before, self._volume, self._shown):
+            image = before
+        else:
+            image = image_layer(self._volume, self._shown, self.window) if adopted is None else adopted
+        canvas.image = image
         canvas.add_layer(image, select=True)
         # Only now: a model without layers forgets its axes.
         if before is not None and before is not image:

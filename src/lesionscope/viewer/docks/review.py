@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -30,6 +31,7 @@ from lesionscope.viewer.review import words
 from lesionscope.viewer.review.keys import action_of
 from lesionscope.viewer.review.rows import pieces
 from lesionscope.viewer.review.state import Page, ReviewState
+from lesionscope.viewer.wording import RESEARCH
 
 if TYPE_CHECKING:
     from lesionscope.viewer.review.review import Review
@@ -70,8 +72,9 @@ class WorkPage(QWidget):
             self.stack.addWidget(page)
         self.stack.setMinimumHeight(self.fontMetrics().lineSpacing() * 8)
         self.buttons = {key: _button(text, partial(act, key)) for key, text in words.BUTTONS.items()}
-        self.hint = QLabel(words.HINT)
+        self.hint, self.research = QLabel(words.HINT), QLabel(RESEARCH)
         self.hint.setWordWrap(True)
+        self.hint.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -98,6 +101,7 @@ class WorkPage(QWidget):
             layout.addWidget(self.strips[name])
         layout.addLayout(grid)
         layout.addWidget(self.hint)
+        layout.addWidget(self.research)
 
     def draw(self, state: ReviewState) -> None:
         """Show the lesion as the reader may see it."""
@@ -107,10 +111,7 @@ class WorkPage(QWidget):
         self.title.setText(cells.title(state))
         self.place.setText(cells.place(state))
         self.reader.setText(cells.reader(state))
-        done = state.progress
-        self.progress.setRange(0, max(done.labels, 1))
-        self.progress.setValue(done.decided)
-        self.progress.setFormat(words.PROGRESS.format(**vars(done)))
+        self._draw_progress(state)
         self._draw_sentence(state)
         self._draw_strips(state)
         for button in self.buttons.values():
@@ -120,6 +121,15 @@ class WorkPage(QWidget):
         page = self.pages[state.page]
         page.draw(state)
         self.stack.setCurrentWidget(page)
+
+    def _draw_progress(self, state: ReviewState) -> None:
+        done = state.progress
+        # A bar paints itself and all below it at each change of its value: once with the rest is enough.
+        self.progress.setUpdatesEnabled(False)
+        self.progress.setRange(0, max(done.labels, 1))
+        self.progress.setValue(done.decided)
+        self.progress.setFormat(words.PROGRESS.format(**vars(done)))
+        self.progress.setUpdatesEnabled(True)
 
     def _draw_sentence(self, state: ReviewState) -> None:
         mined = state.mined
@@ -136,20 +146,20 @@ class WorkPage(QWidget):
         done = words.ALL_DECIDED.format(count=count) if state.all_decided else ""
         if not count:
             done = words.NO_LABELS
-        elif state.adjudication is not None:
+        elif state.page != "lesion":
             done = ""
         read_only = words.READ_ONLY if state.read_only else ""
         notices = [state.notice]
-        if state.no_model and not state.blinded:
+        if state.no_model and not state.read_by_model and not state.blinded:
             notices.append(words.NO_MODEL)
         texts = {
             "read-only": read_only,
-            "images": state.images,
+            "images": "" if state.images == words.LOADING else state.images,
             "veiled": words.VEILED if seen is not None and seen.veiled else "",
             "predicting": "" if work is None else work.title,
             "warning": "\n".join(f"⚠ {one}" for one in state.warnings),
             "done": done,
-            "notice": " ".join(one for one in notices if one and one != read_only),
+            "notice": "\n".join(one for one in notices if one and one != read_only),
         }
         for name, text in texts.items():
             self.strips[name].show_text(text)

@@ -15,7 +15,10 @@ from lesionscope.viewer.wording import percent, size_text
 
 HUES: dict[Relation, str] = {"relevant": "#56b4e9", "uncertain": "#e69f00", "irrelevant": "#a8a8a8"}
 """Sky blue, orange and grey of Okabe and Ito's palette (2008): apart for every kind of colour vision."""
-RATINGS: dict[Rating, str] = {"yes": "✓ yes", "uncertain": "? unsure", "no": "✗ no"}
+RATINGS: dict[Rating, str] = {
+    rating: " ".join(words.VERDICTS[verdict])
+    for rating, verdict in (("yes", "accepted"), ("uncertain", "uncertain"), ("no", "rejected"))
+}
 
 
 def title(state: ReviewState) -> str:
@@ -29,10 +32,11 @@ def title(state: ReviewState) -> str:
 
 
 def place(state: ReviewState) -> str:
-    """Say where in the queue the reader is, and in which order it is."""
+    """Say where in the queue the reader is, in which order it is, and that the images are the last one's."""
     order = f"“{state.label}”" if state.order == "label" else words.ORDERS[state.order]
     where = words.PLACE.format(place=state.place, count=len(state.queue))
-    return f"{where}, {words.QUEUED_BY.format(order=order)}"
+    following = f"; {state.images}" if state.images == words.LOADING else ""
+    return f"{where}, {words.QUEUED_BY.format(order=order)}{following}"
 
 
 def reader(state: ReviewState) -> str:

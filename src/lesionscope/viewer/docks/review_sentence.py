@@ -9,7 +9,7 @@ from qtpy.QtGui import QColor, QFont, QTextCharFormat, QTextCursor
 from qtpy.QtWidgets import QFrame, QTextEdit
 
 from lesionscope.session.mined import Relation
-from lesionscope.viewer.docks.colours import colours
+from lesionscope.viewer.docks.colours import Colours, colours
 from lesionscope.viewer.docks.review_cells import HUES
 from lesionscope.viewer.review import words
 from lesionscope.viewer.review.rows import Piece
@@ -40,9 +40,9 @@ class SentenceView(QTextEdit):
             return
         self._drawn = tuple(pieces), chosen
         self.clear()
-        cursor = self.textCursor()
+        cursor, theme = self.textCursor(), colours()
         for piece in pieces:
-            cursor.insertText(piece.text, _format(piece, chosen))
+            cursor.insertText(piece.text, _format(piece, chosen, theme))
             if piece.ends and piece.relation is not None:
                 cursor.insertText(words.RELATIONS[piece.relation][0], _letter(piece.relation))
         self.moveCursor(QTextCursor.MoveOperation.Start)
@@ -68,9 +68,8 @@ class SentenceView(QTextEdit):
         return QSize(200, self.fontMetrics().lineSpacing() * 2)
 
 
-def _format(piece: Piece, chosen: str) -> QTextCharFormat:
+def _format(piece: Piece, chosen: str, theme: Colours) -> QTextCharFormat:
     style = QTextCharFormat()
-    theme = colours()
     style.setForeground(theme.text)
     if piece.relation is not None:
         hue = QColor(HUES[piece.relation])

@@ -56,7 +56,13 @@ class ComparisonPanel(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(STRETCHED, QHeaderView.ResizeMode.Stretch)
         self.table.cellClicked.connect(self._clicked)
-        for part in (self.headline, self.detail, self.table):
+        self.notice = ElidedLabel()
+        self.notice.setStyleSheet(f"color: {OPEN_COLOUR};")
+        top = QHBoxLayout()
+        top.addWidget(self.headline)
+        top.addWidget(self.notice, 1)
+        layout.addLayout(top)
+        for part in (self.detail, self.table):
             layout.addWidget(part, 1 if part is self.table else 0)
         layout.addLayout(self._buttons(keys))
         self.show_state(comparing.state)
@@ -80,6 +86,7 @@ class ComparisonPanel(QWidget):
         headline, detail = wording.response_words(state.comparison)
         self.headline.setText(headline)
         self.detail.set_text(detail)
+        self.notice.set_text(state.notice)
         rows = state.comparison.rows
         shown = tuple((*wording.row_words(row), str(row.is_open)) for row in rows)
         if shown != self._shown:

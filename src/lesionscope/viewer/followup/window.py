@@ -208,8 +208,7 @@ class FollowupWindow(QMainWindow):
         parts = [concern.message for concern in state.concerns if not (concern.grave and state.overruled)]
         if state.status is not None:
             parts.append(state.status.message if stopped else wording.ALIGNING)
-        parts += [text for text in (state.note, state.notice) if text]
-        text = "  ".join(part for part in parts if part)
+        text = "  ".join(part for part in (*parts, state.note) if part)
         self.message.setText(text)
         self.progress.setVisible(working)
         self.cancel_button.setVisible(working)

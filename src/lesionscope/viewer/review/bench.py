@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -91,7 +90,7 @@ class Bench:
             self._at_work = at_work
             self._stage.set_keys()
 
-    def _frame(self, lesion: Lesion, window: Window) -> None:
+    def _frame(self, _: Lesion, window: Window) -> None:
         """Centre a lesion on every canvas, large enough to be judged, in its window."""
         study = self._stage.study
         if study is None or study.shown is None:
@@ -102,10 +101,15 @@ class Bench:
             self._lay_out()
             # The first canvas takes the keyboard when it is put up.
             QTimer.singleShot(0, weak_call(self, "take_focus"))
-            # napari collects garbage for each layer that goes, three for each lesion: with all that is
-            # loaded by now set apart, that takes a hundredth of the time.
-            gc.freeze()
+            # Canvases have their new sizes once the window has been drawn with them.
+            QTimer.singleShot(0, weak_call(self, "_centre_lesion"))
         study.set_window(window)
+        self._centre_lesion()
+
+    def _centre_lesion(self) -> None:
+        study, lesion = self._stage.study, self._stage.room.state.lesion
+        if study is None or study.shown is None or lesion is None:
+            return
         x0, y0, z0, x1, y1, z1 = lesion.box_lps_mm
         wanted = min(max(AROUND * max(x1 - x0, y1 - y0, z1 - z0), LEAST_MM), MOST_MM)
         for canvas in study.canvases:
@@ -117,8 +121,6 @@ class Bench:
         self.review.changed.disconnect(self._draw, missing_ok=True)
         self.review.shown.disconnect(self._frame, missing_ok=True)
         self.review.close()
-        if self._laid_out:
-            gc.unfreeze()
 
 
 def _centre(canvas: Canvas, lesion: Lesion, wanted_mm: float) -> None:

@@ -14,9 +14,9 @@ from lesionscope.errors import LesionscopeError
 from lesionscope.ontology.label_graph import LabelGraph, load_labels
 from lesionscope.session.state import SessionState
 from lesionscope.session.store import Session
+from lesionscope.session.tally import Tally
 from lesionscope.viewer.review import moves, sources, words
 from lesionscope.viewer.review.state import ReviewState, Work
-from lesionscope.viewer.review.tally import Tally
 from lesionscope.viewer.workers import Job, Worker
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class HeldReview:
 
     def _refresh(self, state: ReviewState) -> None:
         """Take a state with all that follows from it."""
-        state = moves.sighted(state, self.graph)
+        state = moves.warned(moves.sighted(state), self.graph)
         if state.project is not None and state.reader:
             counted = self._tally.progress(state.project, state.reader, blinded=state.blinded)
             state = replace(state, progress=counted)

@@ -19,11 +19,11 @@ from lesionscope.viewer.review.rows import search as find
 from lesionscope.viewer.review.state import Adjudication, Purpose, ReviewState, Search
 
 
-def sighted(state: ReviewState, graph: LabelGraph) -> ReviewState:
+def sighted(state: ReviewState) -> ReviewState:
     """Work out what the reader sees of the lesion, and which label is the chosen one."""
     project, lesion_id = state.project, state.lesion_id
     if project is None or not state.reader or lesion_id not in project.mined:
-        return replace(state, seen=None, rows=(), warnings=(), chosen=None)
+        return replace(state, seen=None, rows=(), chosen=None)
     seen = sight(project, lesion_id, state.reader, blinded=state.blinded)
     rows = label_rows(project, seen)
     labels = [row.label for row in rows]
@@ -33,11 +33,19 @@ def sighted(state: ReviewState, graph: LabelGraph) -> ReviewState:
         chosen = wanted.label
     elif chosen not in labels:
         chosen = next((label for label in labels if label not in seen.own), labels[0] if labels else None)
+    return replace(state, seen=seen, rows=rows, chosen=chosen)
+
+
+def warned(state: ReviewState, graph: LabelGraph) -> ReviewState:
+    """Say which labels exclude each other: those held, and what the chosen one would contradict."""
+    seen, chosen = state.seen, state.chosen
+    if seen is None:
+        return replace(state, warnings=())
     warnings = conflicts(seen, graph)
     if chosen is not None and chosen not in seen.own:
         ahead = exclusive_warnings(seen, graph, chosen)
         warnings += tuple(words.IF_ACCEPTED.format(warning=one) for one in ahead)
-    return replace(state, seen=seen, rows=rows, warnings=warnings, chosen=chosen)
+    return replace(state, warnings=warnings)
 
 
 def next_label(state: ReviewState) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
 from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import LesionscopeError
@@ -33,6 +34,10 @@ from lesionscope.viewer.review.state import Purpose, Work
 if TYPE_CHECKING:
     from lesionscope.viewer.room import Room
 
+PUT_UP_AFTER_MS = 30
+"""Quiet time before images are put up, which takes ten times as long as drawing the dock: it comes
+first, and who leafs through lesions waits for the images of the last one only."""
+
 
 class Review(HeldReview):
     """What a reader does in one window's review.
@@ -47,7 +52,12 @@ class Review(HeldReview):
 
     def __init__(self, room: Room, graph: LabelGraph | None = None) -> None:
         super().__init__(room, graph)
-        self.album = Album(self.worker, self._show_images, self._no_images)
+        self.album = Album(self.worker, self._have_images, self._no_images)
+        self._coming: tuple[str, CTVolume] | None = None
+        self._put_up = QTimer()
+        self._put_up.setSingleShot(True)
+        self._put_up.setInterval(PUT_UP_AFTER_MS)
+        self._put_up.timeout.connect(self._show_images)
         self.predicting = Predicting(
             room,
             on_reading=self._keep_reading,
@@ -96,17 +106,21 @@ class Review(HeldReview):
             lesion = project.mined[coming]
             self.album.ahead(project.studies[lesion.study], lesion)
 
-    def _show_images(self, lesion_id: str, volume: CTVolume) -> None:
+    def _have_images(self, lesion_id: str, volume: CTVolume) -> None:
+        self._coming = lesion_id, volume
+        self._put_up.start()
+
+    def _show_images(self) -> None:
         project = self._state.project
-        if project is None or lesion_id != self._state.lesion_id:
+        if project is None or self._coming is None or self._coming[0] != self._state.lesion_id:
             return
+        (lesion_id, volume), self._coming = self._coming, None
         mined = project.mined[lesion_id]
         lesion = replace(mined.lesion, number=self.number(lesion_id))
-        self._set(images="")
         self.room.look_at(volume, lesion, words.GUEST)
         self.shown.emit(lesion, window_for(mined, volume))
-        unread = project.reading(lesion_id, "labels") is None
-        if unread and not self._state.read_only and not self._state.no_model:
+        self._set(images="")
+        if not (self._state.read_by_model or self._state.read_only or self._state.no_model):
             self.predicting.one(mined, volume)
         self._ahead()
 
@@ -177,7 +191,7 @@ class Review(HeldReview):
     def _keep(self, decisions: tuple[Decision, ...]) -> None:
         after = self._do(lambda session: session.apply(Decide(decisions)))
         if after is not None:
-            state = moves.adjudicated(moves.sighted(replace(self._state, project=after), self.graph))
+            state = moves.adjudicated(moves.sighted(replace(self._state, project=after)))
             self._refresh(replace(state, chosen=moves.next_label(state), search=None, notice=""))
             self._follow_adjudication()
 
@@ -329,24 +343,35 @@ class Review(HeldReview):
             self._refresh(replace(here, project=after, chosen=None if unmoved else here.chosen))
 
     def export(self, path: str | Path) -> None:
-        """Write the reviewed labels in the background, as training reads them."""
+        """Write the reviewed labels in the background, as training reads them.
+
+        Who writes them while adjudicating is the adjudicator: what he decided counts alone.
+        """
         from lesionscope.session.exporting import Exported, export
 
         project, graph = self._state.project, self.graph
         if project is None:
             return
+        adjudicator = self._state.reader if self._state.adjudication is not None else None
+        sentence = words.EXPORTED if adjudicator is None else words.EXPORTED_ADJUDICATED
 
         def ended(made: Exported) -> None:
             self.notify(
-                words.EXPORTED.format(lesions=made.lesions, changed=made.changed, name=made.labels.name)
+                sentence.format(
+                    lesions=made.lesions, changed=made.changed, name=made.labels.name, reader=adjudicator
+                )
             )
 
         self.worker.submit(
-            lambda cancel, progress: export(project, path, graph), done=ended, failed=self.notify
+            lambda cancel, progress: export(project, path, graph, adjudicator=adjudicator),
+            done=ended,
+            failed=self.notify,
         )
 
     # -- end ----------------------------------------------------------------------------------------
 
     def _let_go(self) -> None:
+        self._put_up.stop()
+        self._coming = None
         self.predicting.stop()
         self.album.clear()

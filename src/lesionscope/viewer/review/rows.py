@@ -11,11 +11,10 @@ from lesionscope.inference.reading import LabelAnswer, LabelScore
 from lesionscope.ontology.label_graph import LabelGraph
 from lesionscope.ontology.labels import phrase_key
 from lesionscope.session.decisions import Decision
-from lesionscope.session.mined import Mention, MinedLesion, Relation
+from lesionscope.session.mined import RELATIONS, Mention, MinedLesion, Relation
 from lesionscope.session.review import Sight, exclusive_warnings
 from lesionscope.session.state import SessionState
 
-RANK: tuple[Relation, ...] = ("relevant", "uncertain", "irrelevant")
 MOST_FOUND = 40
 
 
@@ -86,7 +85,7 @@ def label_rows(state: SessionState, seen: Sight) -> tuple[LabelRow, ...]:
 
 
 def _row(label: str, mined: MinedLesion, scores: dict[str, LabelScore], seen: Sight) -> LabelRow:
-    relation = next((name for name in RANK if label in getattr(mined, name)), None)
+    relation = next((name for name in RELATIONS if label in getattr(mined, name)), None)
     score = scores.get(label)
     differs = score is not None and relation != "uncertain" and score.predicted != (relation == "relevant")
     others = tuple(one for one in seen.others if one.label == label)
@@ -120,7 +119,7 @@ def pieces(sentence: str, mentions: Iterable[Mention]) -> tuple[Piece, ...]:
     found = []
     for start, end in pairwise(sorted(cut for cut in cuts if 0 <= cut <= len(sentence))):
         here = [one for one in mentions if one.start <= start and end <= one.end]
-        relation = next((name for name in RANK if any(one.relation == name for one in here)), None)
+        relation = next((name for name in RELATIONS if any(one.relation == name for one in here)), None)
         ends = any(one.end == end and one.relation == relation for one in here)
         labels = tuple(dict.fromkeys(one.label for one in here))
         found.append(Piece(sentence[start:end], relation, labels, ends))

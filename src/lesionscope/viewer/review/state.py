@@ -8,9 +8,10 @@ from typing import Literal
 
 from lesionscope.session.agreement import Agreement, Disagreement
 from lesionscope.session.mined import MinedLesion
-from lesionscope.session.queue import Order, Progress
+from lesionscope.session.queue import Order
 from lesionscope.session.review import Sight
 from lesionscope.session.state import SessionState
+from lesionscope.session.tally import Progress
 from lesionscope.viewer.review.rows import Found, LabelRow
 
 Page = Literal["start", "name", "empty", "lesion", "search", "adjudication"]
@@ -135,6 +136,12 @@ class ReviewState:
     def place(self) -> int:
         """The lesion's place in the queue, from 1; 0 where it isn't in it."""
         return self.queue.index(self.lesion_id) + 1 if self.lesion_id in self.queue else 0
+
+    @property
+    def read_by_model(self) -> bool:
+        """Whether a label model has read the lesion in sight."""
+        known = self.project is not None and self.lesion_id is not None
+        return known and self.project.reading(self.lesion_id, "labels") is not None
 
     @property
     def all_decided(self) -> bool:

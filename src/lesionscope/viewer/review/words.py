@@ -54,7 +54,7 @@ NO_LABELS: Final = "Nothing was mined or predicted for it. F adds a label."
 VEILED: Final = "Blinded: predictions and other readers appear once every mined label is decided."
 ALL_DECIDED: Final = "All {count} shown labels are decided.  N: next lesion"
 IF_ACCEPTED: Final = "If accepted: {warning}"
-LOADING: Final = "Reading its images…"
+LOADING: Final = "images follow…"
 READ_ONLY: Final = "Read-only: nothing can be decided in this window."
 GUEST: Final = "In review the marks are the project's: they can't be changed here."
 NO_MODEL: Final = "No label model is installed: only mined labels are shown."
@@ -119,6 +119,10 @@ REDONE: Final = "Done again: {what}"
 NO_LABEL_CHOSEN: Final = "Choose a label first."
 NOTHING_LEFT: Final = "Every shown label is decided already."
 EXPORTED: Final = "{lesions} lesions written, {changed} changed by review: {name}"
+EXPORTED_ADJUDICATED: Final = (
+    "{lesions} lesions written, {changed} changed by review: {name}. {reader} adjudicates: what {reader} "
+    "decided counts alone."
+)
 
 # Adjudication ----------------------------------------------------------------------
 TWO_READERS: Final = "Adjudication needs two readers who have both read lesions to the end; here: {who}."

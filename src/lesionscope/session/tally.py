@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from lesionscope.session.queue import Progress
 from lesionscope.session.review import sight
 from lesionscope.session.state import SessionState
 
 
-class Tally:
-    """Counts as :func:`lesionscope.session.queue.progress` does, and remembers.
+@dataclass(frozen=True)
+class Progress:
+    """How far a reader has come: lesions of which every shown label is decided, and labels decided."""
 
-    A state is frozen, so what is the same object as before counts as before.
-    """
+    lesions: int
+    finished: int
+    labels: int
+    decided: int
+
+
+class Tally:
+    """Counts, and remembers: a state is frozen, so what is the same object as before counts as before."""
 
     def __init__(self) -> None:
         self._counts: dict[str, tuple[tuple[Any, ...], tuple[int, int, int]]] = {}
