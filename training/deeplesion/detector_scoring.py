@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.bootstrap import RESAMPLES, interval, patient_weights
+from ..engine.bootstrap import RESAMPLES, patient_weights, with_interval
 from .detector_metrics import (
     BOOKMARKS,
     IOUS,
@@ -68,7 +68,11 @@ def report(slices: Slices, found: Sequence[Candidates]) -> dict[str, Any]:
         scored = scored_against(truth, slices, found)
         figures[truth] = {
             "lesions": len(scored.lesions),
-            **{group: _with_intervals(draws) for group, draws in groups.items()},
+            **{
+                group: {name: with_interval(values) for name, values in draws.items()}
+                for group, draws in groups.items()
+                if np.isfinite(next(iter(draws.values()))[0])  # a category may have no lesion
+            },
             "accuracy by IoU": _by_iou(scored, len(slices)),
             "precision by recall": _by_recall(scored),
             "average precision": round(average_precision(scored), 4),
@@ -83,15 +87,6 @@ def threshold_at(slices: Slices, found: Sequence[Candidates], rate: float) -> fl
     beyond = np.flatnonzero(false > rate * len(slices))
     least = float(scored.scores[beyond[0]]) if len(beyond) else 0.0
     return round(min(max(least, FEWEST), 0.99), 3)
-
-
-def _with_intervals(draws: dict[str, Floats]) -> dict[str, Any]:
-    return {
-        name: {"value": _figure(values[0]), "interval": [_figure(end) for end in interval(values[1:])]}
-        if np.isfinite(values[1:]).any()
-        else {"value": _figure(values[0]), "interval": None}
-        for name, values in draws.items()
-    }
 
 
 def _by_iou(scored: Scored, slices: int) -> dict[str, float | None]:

@@ -22,6 +22,8 @@ ANCHORS, ANCHOR_SHARE = 256, 0.5
 """Anchors that a slice teaches by, and how many of them are lesions' at most."""
 PROPOSAL_IS = 0.5
 PROPOSALS, PROPOSAL_SHARE = 32, 0.25
+BEFORE_NMS = 1000
+"""Proposals that suppression compares before these are drawn: half of a search's, a quarter of the work."""
 RPN_BETA, HEAD_BETA = 1 / 9, 1.0
 """Where the smooth L1 loss turns from a square to a line."""
 
@@ -69,7 +71,7 @@ def detector_losses(
     rpn, chosen = [], []
     for logits, deltas, truth, kinds in zip(*detector.propose_all(maps), truths, categories, strict=True):
         rpn.append(rpn_loss(logits, deltas, placed, truth, size, generator))
-        proposals = detector.proposals(logits, deltas, placed, size)
+        proposals = detector.proposals(logits, deltas, placed, size, BEFORE_NMS)
         chosen.append(choose_proposals(proposals, truth, kinds, generator))
     boxes, classes, targets = (torch.cat(parts) for parts in zip(*chosen, strict=True))
     counts = torch.tensor([len(part[0]) for part in chosen])

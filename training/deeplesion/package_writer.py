@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from lesionscope.errors import LesionscopeError
+from lesionscope.inference.onnx_graph import OnnxGraph
 from lesionscope.models.detector.network import Detector
 from lesionscope.models.detector.onnx import export_head, export_proposals
 from lesionscope.models.detector_package import (
@@ -21,10 +22,9 @@ from lesionscope.models.detector_package import (
     DetectorPackage,
     open_detector_package,
 )
-from lesionscope.models.package import CARD, sha256_of
 
 from ..engine.half import halved_state
-from ..package_folder import new_package
+from ..package_folder import new_package, save_card, save_weights
 from .slices import DetectionSlice
 
 AGREEMENT = 1e-3
@@ -57,15 +57,12 @@ def write_package(
     LesionscopeError
         It can't be written, or the graphs answer otherwise than the detector.
     """
-    from safetensors.torch import save_file
-
     detector = detector.cpu().eval()
     with new_package(folder) as work:
-        save_file(halved_state(detector), work / FILES["weights"], metadata={"format": "pt"})
+        save_weights(work, halved_state(detector))
         export_proposals(detector, work / FILES["proposals"])
         export_head(detector, work / FILES["head"])
-        digests = {key: sha256_of(work / name) for key, name in FILES.items()}
-        (work / CARD).write_text(card(digests).as_json(), encoding="utf-8")
+        save_card(work, FILES, card)
         written = open_detector_package(work)
         written.verify()
         _compare(detector, written, examples[:COMPARED])
@@ -73,12 +70,7 @@ def write_package(
 
 
 def _compare(detector: Detector, package: DetectorPackage, examples: Sequence[DetectionSlice]) -> None:
-    import onnxruntime
-
-    proposals, head = (
-        onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        for path in (package.proposals_path, package.head_path)
-    )
+    proposals, head = (OnnxGraph(path) for path in (package.proposals_path, package.head_path))
     for one in examples:
         picture, _ = package.card.input.picture(one.hu())
         given = torch.from_numpy(picture)[None]
@@ -88,8 +80,8 @@ def _compare(detector: Detector, package: DetectorPackage, examples: Sequence[De
             size = (given.shape[2], given.shape[3])
             boxes = detector.proposals(logits[0], deltas[0], detector.anchors_of(maps), size)
             judged = detector.judge(maps, boxes, torch.zeros(len(boxes), dtype=torch.int64))
-        seen = proposals.run(list(PROPOSALS_OUTPUTS), {PROPOSALS_INPUTS[0]: given.numpy()})
-        said = head.run(list(HEAD_OUTPUTS), dict(zip(HEAD_INPUTS, (seen[0], boxes.numpy()), strict=True)))
+        seen = proposals.run({PROPOSALS_INPUTS[0]: given.numpy()}, PROPOSALS_OUTPUTS)
+        said = head.run(dict(zip(HEAD_INPUTS, (seen[0], boxes.numpy()), strict=True)), HEAD_OUTPUTS)
         for wanted, got in zip((maps, logits, deltas, *judged), (*seen, *said), strict=True):
             if not np.allclose(got, wanted.numpy(), atol=AGREEMENT):
                 raise LesionscopeError(f"{package.folder} could not be written: its graphs answer otherwise.")

@@ -101,6 +101,11 @@ class _Job:
     block: int
     cache: Path
 
+    @property
+    def path(self) -> Path:
+        """The block's array; its table lies beside it."""
+        return self.cache / f"slices-{self.source.split}-{self.source.key()}-{self.block:05d}.npy"
+
 
 def phantom_slices(
     source: Source,
@@ -136,15 +141,17 @@ def phantom_slices(
     found: list[PhantomSlice] = []
     first = 0
     while len(found) < count:
-        # A patient has a bookmarked slice at least, and about three.
+        # A patient has a bookmarked slice at least, and about three. What is kept needs no processes.
         blocks = max(1, -(-(count - len(found)) // (3 * PATIENTS)))
         jobs = [_Job(source, block, cache) for block in range(first, first + blocks)]
-        for path in ordered(_kept, jobs, workers):
+        kept = next((place for place, job in enumerate(jobs) if not _is_kept(job)), blocks)
+        jobs = jobs[:kept] or jobs
+        for path in ordered(_kept, jobs, 1 if kept else workers):
             if cancel is not None:
                 cancel.check()
             found += _read(path)
             progress(min(len(found), count), count, f"Scanning phantom slices ({source.split})")
-        first += blocks
+        first += len(jobs)
     return found[:count]
 
 
@@ -225,12 +232,15 @@ def _section(share: Field | None, geometry: Geometry) -> NDArray[np.float64] | N
     return np.concatenate([exact.long, exact.short]) if exact.long_mm >= SHORTEST_MM else None
 
 
+def _is_kept(job: _Job) -> bool:
+    """Whether a block is there; its table is written last."""
+    return job.path.is_file() and job.path.with_suffix(".json").is_file()
+
+
 def _kept(job: _Job) -> Path:
     """Make a block of patients where it isn't kept yet; runs in a worker process."""
-    source = job.source
-    stem = job.cache / f"slices-{source.split}-{source.key()}-{job.block:05d}"
-    path, table = stem.with_suffix(".npy"), stem.with_suffix(".json")
-    if not (table.is_file() and path.is_file()):
+    source, path = job.source, job.path
+    if not _is_kept(job):
         first = job.block * PATIENTS
         patients = (
             ClinicPatient(seed, source.split, body_of=source.body_of)
@@ -239,7 +249,8 @@ def _kept(job: _Job) -> Path:
         made = [one for patient in patients for one in slices_of(patient, source.matrix)]
         shape = (len(made), 3, source.matrix, source.matrix)
         write_array(path, shape, np.int16, partial(_fill, made))
-        write_atomically(table, json.dumps([_known(one) for one in made]))
+        known = json.dumps([_known(one) for one in made])
+        write_atomically(path.with_suffix(".json"), known)
     return path
 
 

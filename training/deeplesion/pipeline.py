@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lesionscope.errors import InputError
-from lesionscope.files import write_atomically
 from lesionscope.models.detector.network import load_detector
-from lesionscope.models.detector.onnx import OPSET
 from lesionscope.models.detector_package import (
     TASK,
     DetectionRules,
@@ -22,11 +17,12 @@ from lesionscope.models.detector_package import (
     DetectorPackage,
     open_detector_package,
 )
-from lesionscope.models.package import CARD
+from lesionscope.models.onnx_graph import OPSET
 from lesionscope.progress import CancelToken, Progress, silent
 
 from ..engine.devices import cpu_threads, pick_device
 from ..engine.half import halve
+from ..run_folder import PACKAGE, TrainingResult, note_test, open_checkpoint, write_metrics
 from .dataset import PADDING_PX
 from .detector_recipe import DetectorRecipe
 from .detector_scoring import report, threshold_at
@@ -35,24 +31,13 @@ from .package_writer import write_package
 from .slices import load_slices
 from .trainer import Trained, Trainer
 
-METRICS = "metrics.json"
-PACKAGE = "package"
 SHOWN_FP = 1.0
 """False positives a validation slice at the score that a candidate needs by default."""
 
 
-@dataclass(frozen=True)
-class TrainingResult:
-    """Where a run left its files, and its metrics as ``metrics.json`` has them."""
-
-    out: Path
-    package: DetectorPackage
-    metrics: dict[str, Any]
-
-
 def train(
     recipe: DetectorRecipe, out: Path, progress: Progress = silent, cancel: CancelToken | None = None
-) -> TrainingResult:
+) -> TrainingResult[DetectorPackage]:
     """Train a recipe in ``out`` (or go on there) and write ``out/package``.
 
     Leaves ``checkpoint.pt``, ``log.jsonl``, ``metrics.json`` (validation figures) and ``package/``. The test
@@ -84,7 +69,7 @@ def train(
         "epochs": list(trained.history),
         "validation": figures,
     }
-    write_atomically(out / METRICS, json.dumps(metrics, indent=1, allow_nan=False) + "\n")
+    write_metrics(out, metrics)
     return TrainingResult(out, package, metrics)
 
 
@@ -100,43 +85,20 @@ def evaluate(
     Raises
     ------
     InputError
-        There is no package, or it tells other categories than the recipe's data.
+        There is no package, or the recipe's data can't be used.
     """
-    package = resolve(checkpoint)
-    test = load_slices(recipe.data, "test", progress=progress, cancel=cancel)
-    if len(test.categories) != len(package.card.categories):
-        raise InputError(
-            f"{package.folder} tells {len(package.card.categories)} categories, but the recipe's slices have "
-            f"{len(test.categories)}: choose the recipe that it was trained by."
-        )
+    package = open_checkpoint(checkpoint, open_detector_package)
+    # No figure asks for a candidate's category, so each is given for every category that is known.
+    phantom = recipe.data.source == "phantom"
+    data = dataclasses.replace(recipe.data, categories="truth") if phantom else recipe.data
+    test = load_slices(data, "test", progress=progress, cancel=cancel)
     detector = load_detector(package, pick_device(recipe.device))
     with cpu_threads(recipe.threads):
         found = find_all(detector, test.slices, package.card.input, progress=progress, cancel=cancel)
     figures = {"recipe": recipe.name, **report(test, found)}
-    card = dataclasses.replace(package.card, metrics={**package.card.metrics, "test": figures})
-    write_atomically(package.folder / CARD, card.as_json())
-    write_atomically(out / METRICS, json.dumps({"test": figures}, indent=1, allow_nan=False) + "\n")
+    note_test(package, figures)
+    write_metrics(out, {"test": figures})
     return figures
-
-
-def resolve(checkpoint: Path) -> DetectorPackage:
-    """Open a package folder, or the package of a run's folder (or of a file in it).
-
-    Raises
-    ------
-    InputError
-        There is no package.
-    """
-    folder = checkpoint.parent if checkpoint.is_file() else checkpoint
-    for candidate in (folder, folder / PACKAGE):
-        if (candidate / CARD).is_file():
-            package = open_detector_package(candidate)
-            package.verify()
-            return package
-    raise InputError(
-        f"{checkpoint} is neither a model package nor the folder of a finished run: "
-        "give a folder with card.json, or the --out folder of 'lesionscope train'."
-    )
 
 
 def _card(
@@ -148,17 +110,10 @@ def _card(
     sha256: dict[str, str],
 ) -> DetectorCard:
     """Write down what the package is."""
-    words = recipe.package
     phantom = recipe.data.source == "phantom"
     return DetectorCard(
-        name=words.name,
-        version=words.version,
+        **dataclasses.asdict(recipe.package),
         task=TASK,
-        title=words.title,
-        demonstration=words.demonstration,
-        scope=words.scope,
-        intended_use=words.intended_use,
-        limits=words.limits,
         categories=trainer.train.categories,
         padding_px=PADDING_PX,
         input=trainer.given,
@@ -177,6 +132,5 @@ def _card(
             "recipe": recipe.name,
         },
         metrics={"validation": figures},
-        licence=words.licence,
         sha256=sha256,
     )

@@ -19,25 +19,22 @@ All arrays are float32 and boxes in the picture's pixels. The arithmetic is writ
 from __future__ import annotations
 
 import contextlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from lesionscope.errors import InputError
-from lesionscope.models.card import Section
+from lesionscope.models.card_form import AGAIN, ModelCard, Section, common_entries, open_card
 from lesionscope.models.detector.inputs import DetectorInput
 from lesionscope.models.detector.spec import DetectorSpec
 from lesionscope.models.package import (
-    BUNDLED,
     CARD,
+    OpenedPackage,
+    named_folder,
     package_folders,
     read_card,
-    sha256_of,
     task_of,
-    user_folder,
-    verify_files,
 )
 
 TASK = "detection"
@@ -84,49 +81,32 @@ class DetectionRules:
             raise ValueError("head_scale must be four positive numbers")
 
 
-@dataclass(frozen=True)
-class DetectorCard:
+@dataclass(frozen=True, kw_only=True)
+class DetectorCard(ModelCard):
     """One lesion detector, described.
 
     ``categories`` are the kinds of lesion that it tells apart, one for a detector that tells none;
     ``padding_px`` is how far its boxes reach beyond a lesion, in pixels of the slice.
     """
 
-    name: str
-    version: str
-    task: str
-    title: str
-    demonstration: bool
     scope: str
-    intended_use: str
-    limits: tuple[str, ...]
     categories: tuple[str, ...]
     padding_px: float
     input: DetectorInput
     network: DetectorSpec
     rules: DetectionRules
     opset: int
-    training_data: Mapping[str, Any]
-    metrics: Mapping[str, Any]
-    licence: str
-    sha256: Mapping[str, str]
 
-    def as_json(self) -> str:
-        """Return ``card.json``'s text; refuses numbers that JSON has no word for (NaN)."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    def as_dict(self) -> dict[str, Any]:
+        """Return the content of ``card.json``."""
+        return {**super().as_dict(), "network": asdict(self.network), "rules": asdict(self.rules)}
 
 
 @dataclass(frozen=True)
-class DetectorPackage:
-    """An opened package: its folder and its card, already checked for form."""
+class DetectorPackage(OpenedPackage[DetectorCard]):
+    """An opened package of a lesion detector."""
 
-    folder: Path
-    card: DetectorCard
-
-    @property
-    def name(self) -> str:
-        """Name by which it is found."""
-        return self.card.name
+    files = FILES
 
     @property
     def proposals_path(self) -> Path:
@@ -137,26 +117,6 @@ class DetectorPackage:
     def head_path(self) -> Path:
         """The ONNX graph that judges proposals."""
         return self.folder / FILES["head"]
-
-    @property
-    def weights_path(self) -> Path:
-        """The safetensors weights."""
-        return self.folder / FILES["weights"]
-
-    @property
-    def sha256(self) -> str:
-        """A digest of the whole package: the card's, which holds the other files' digests."""
-        return sha256_of(self.folder / CARD)
-
-    def verify(self) -> None:
-        """Compare every file with the digest in the card.
-
-        Raises
-        ------
-        InputError
-            A file is missing, unreadable, or not the one the card was made for.
-        """
-        verify_files(self.folder, FILES, self.card.sha256)
 
 
 def open_detector_package(folder: str | Path) -> DetectorPackage:
@@ -182,12 +142,9 @@ def find_detector_package(name_or_path: str | Path | None = None) -> DetectorPac
         There is none, or it can't be opened.
     """
     wanted = DEFAULT if name_or_path is None else name_or_path
-    if (Path(wanted) / CARD).is_file():
-        return open_detector_package(wanted)
-    for folder in (user_folder(), BUNDLED):
-        if (folder / wanted / CARD).is_file():
-            return open_detector_package(folder / wanted)
-    names = ", ".join(dict.fromkeys(folder.name for folder in package_folders(TASK))) or "none"
+    if (folder := named_folder(wanted)) is not None:
+        return open_detector_package(folder)
+    names = ", ".join(dict.fromkeys(package.name for package in detector_packages())) or "none"
     raise InputError(
         f"There is no lesion detector named '{wanted}'; installed: {names}. "
         "Give one of these names or the path of a package folder."
@@ -211,13 +168,8 @@ def card_from_dict(data: object, origin: str) -> DetectorCard:
     InputError
         Anything missing, unknown, ill-typed, or at odds with the rest.
     """
-    top = Section(data, origin, "")
-    top.only({one.name for one in fields(DetectorCard)})
-    if top.text("task") != TASK:
-        raise top.refuse("task", f"'{TASK}'")
-    sha256 = Section(top.data["sha256"], origin, "'sha256'")
-    sha256.only(set(FILES))
-    network = _network(Section(top.data["network"], origin, "'network'"))
+    top = open_card(data, origin, DetectorCard, TASK)
+    network = _network(top.section("network", (one.name for one in fields(DetectorSpec))))
     categories = top.texts("categories")
     if len(categories) != network.categories:
         raise top.refuse("categories", f"{network.categories} texts, as many as the network answers for")
@@ -229,29 +181,18 @@ def card_from_dict(data: object, origin: str) -> DetectorCard:
     except (ValueError, TypeError) as error:
         raise top.refuse("input", f"what this version can do ({error})") from error
     return DetectorCard(
-        name=top.text("name"),
-        version=top.text("version"),
-        task=TASK,
-        title=top.text("title"),
-        demonstration=top.truth("demonstration"),
+        **common_entries(top, FILES),
         scope=top.text("scope"),
-        intended_use=top.text("intended_use"),
-        limits=top.texts("limits"),
         categories=categories,
         padding_px=padding,
         input=given,
         network=network,
-        rules=_rules(Section(top.data["rules"], origin, "'rules'")),
+        rules=_rules(top.section("rules", (one.name for one in fields(DetectionRules)))),
         opset=top.whole("opset"),
-        training_data=top.mapping("training_data"),
-        metrics=top.mapping("metrics"),
-        licence=top.text("licence"),
-        sha256={key: sha256.text(key) for key in FILES},
     )
 
 
 def _network(section: Section) -> DetectorSpec:
-    section.only({one.name for one in fields(DetectorSpec)})
     return DetectorSpec(
         width=section.number("width"),
         categories=section.whole("categories"),
@@ -261,7 +202,6 @@ def _network(section: Section) -> DetectorSpec:
 
 
 def _rules(section: Section) -> DetectionRules:
-    section.only({one.name for one in fields(DetectionRules)})
     a, b, c, d = section.numbers("head_scale", 4)
     try:
         return DetectionRules(
@@ -275,4 +215,4 @@ def _rules(section: Section) -> DetectionRules:
             most=section.whole("most"),
         )
     except ValueError as error:
-        raise InputError(f"{section.place}: {error}; install the model package again.") from error
+        raise InputError(f"{section.place}: {error}; {AGAIN}.") from error

@@ -108,7 +108,14 @@ class Detector(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
         return anchors(maps.shape[2], maps.shape[3], self.spec.stride).to(maps.device)
 
     @torch.no_grad()  # type: ignore[untyped-decorator, unused-ignore]
-    def proposals(self, logits: Tensor, deltas: Tensor, placed: Tensor, size: tuple[int, int]) -> Tensor:
+    def proposals(
+        self,
+        logits: Tensor,
+        deltas: Tensor,
+        placed: Tensor,
+        size: tuple[int, int],
+        before_nms: int = BEFORE_NMS,
+    ) -> Tensor:
         """Return one slice's proposals ``(p, 4)``, best first.
 
         Parameters
@@ -119,8 +126,10 @@ class Detector(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
             The anchors.
         size
             Its rows and columns.
+        before_nms
+            How many of the best are suppressed by each other.
         """
-        best = torch.argsort(logits, descending=True, stable=True)[:BEFORE_NMS]
+        best = torch.argsort(logits, descending=True, stable=True)[:before_nms]
         boxes = clip(decode(deltas[best], placed[best]), *size)
         large = ((boxes[:, 2:] - boxes[:, :2]) >= SHORTEST).all(dim=1)
         boxes, scores = boxes[large], logits[best][large]

@@ -5,10 +5,6 @@ See ``models/detector_package.py`` for what the graphs take and give.
 
 from __future__ import annotations
 
-import copy
-import io
-import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +19,11 @@ from lesionscope.models.detector_package import (
     PROPOSALS_INPUTS,
     PROPOSALS_OUTPUTS,
 )
-from lesionscope.models.lesanet.onnx import OPSET, with_halves
 from lesionscope.models.lesanet.spec import SLICES
 
+from ..onnx_graph import traced, with_halves
 from .network import Detector
 from .roi_pool import POOLED
-
-__all__ = ["OPSET", "export_head", "export_proposals"]
 
 
 class _Proposals(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
@@ -86,9 +80,15 @@ def export_proposals(detector: Detector, path: Path) -> Path:
         The file can't be written.
     """
     free = {"slices": {2: "h", 3: "w"}, "maps": {2: "mh", 3: "mw"}, "logits": {1: "a"}, "deltas": {1: "a"}}
-    example = (torch.zeros(1, SLICES, 128, 160),)
-    module = _Proposals(copy.deepcopy(detector).cpu())
-    return _export(module, example, path, PROPOSALS_INPUTS, PROPOSALS_OUTPUTS, free)
+    graph = traced(
+        _Proposals(detector),
+        (torch.zeros(1, SLICES, 128, 160),),
+        PROPOSALS_INPUTS,
+        PROPOSALS_OUTPUTS,
+        free,
+        fold_normalisation=False,  # folded weights would no longer fit in halves
+    )
+    return write_atomically(path, with_halves(graph))
 
 
 def export_head(detector: Detector, path: Path) -> Path:
@@ -104,31 +104,5 @@ def export_head(detector: Detector, path: Path) -> Path:
         torch.zeros(1, detector.spec.channels[-1], 16, 20),
         torch.tensor([[0.0, 0.0, 90.0, 60.0]] * 2),
     )
-    return _export(_Head(copy.deepcopy(detector).cpu()), example, path, HEAD_INPUTS, HEAD_OUTPUTS, free)
-
-
-def _export(
-    module: nn.Module,
-    example: tuple[Tensor, ...],
-    path: Path,
-    inputs: Sequence[str],
-    outputs: Sequence[str],
-    free: dict[str, dict[int, str]],
-) -> Path:
-    buffer = io.BytesIO()
-    with torch.no_grad(), warnings.catch_warnings():
-        # The TorchScript exporter is announced as going; the newer one can't write MaxRoiPool.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            module.eval(),
-            example,
-            buffer,
-            input_names=list(inputs),
-            output_names=list(outputs),
-            dynamic_axes=free,
-            opset_version=OPSET,
-            # Keeps batch normalisation out of the convolutions, whose weights would no longer fit in halves.
-            training=torch.onnx.TrainingMode.PRESERVE,
-            dynamo=False,
-        )
-    return write_atomically(path, with_halves(buffer.getvalue()))
+    graph = traced(_Head(detector), example, HEAD_INPUTS, HEAD_OUTPUTS, free)
+    return write_atomically(path, with_halves(graph))
