@@ -174,15 +174,17 @@ def _sample_separably(
             lines.append(_line(index, geometry.size[voxel_axis]))
 
     shape = tuple(len(line.lower) for line in lines)
-    result = np.full(shape, pad_hu, dtype=np.float32)
-    if all(line.inside.any() for line in lines):
-        inner = [_Line(x.lower[x.inside], x.fraction[x.inside], x.inside) for x in lines]
-        starts = [int(x.lower.min()) for x in inner]
-        stops = [min(int(x.lower.max()) + 2, n) for x, n in zip(inner, hu.shape, strict=True)]
-        block = hu[starts[0] : stops[0], starts[1] : stops[1], starts[2] : stops[2]].astype(np.float32)
-        for axis, (line, start) in enumerate(zip(inner, starts, strict=True)):
-            block = _interpolate(block, axis, line.lower - start, line.fraction)
-        result[np.ix_(*(line.inside for line in lines))] = block
+    if not all(line.inside.any() for line in lines):
+        return np.full(grid.size[::-1], pad_hu, dtype=np.float32)
+    inner = [_Line(x.lower[x.inside], x.fraction[x.inside], x.inside) for x in lines]
+    starts = [int(x.lower.min()) for x in inner]
+    stops = [min(int(x.lower.max()) + 2, n) for x, n in zip(inner, hu.shape, strict=True)]
+    result = hu[starts[0] : stops[0], starts[1] : stops[1], starts[2] : stops[2]].astype(np.float32)
+    for axis, (line, start) in enumerate(zip(inner, starts, strict=True)):
+        result = _interpolate(result, axis, line.lower - start, line.fraction)
+    if result.shape != shape:
+        interior, result = result, np.full(shape, pad_hu, dtype=np.float32)
+        result[np.ix_(*(line.inside for line in lines))] = interior
     # Array axes are (k, j, i); bring the one that runs along z first, x last.
     order = [0, 0, 0]
     for voxel_axis, patient_axis in enumerate(along):
@@ -196,8 +198,12 @@ def _interpolate(
     upper = np.minimum(lower + 1, block.shape[axis] - 1)
     shape = [1, 1, 1]
     shape[axis] = len(lower)
-    start = block.take(lower, axis=axis)
-    result: NDArray[np.float32] = start + (block.take(upper, axis=axis) - start) * fraction.reshape(shape)
+    start: NDArray[np.float32] = block.take(lower, axis=axis)
+    result: NDArray[np.float32] = block.take(upper, axis=axis)
+    # In place: a crop is small, and new memory costs more than the arithmetic.
+    result -= start
+    result *= fraction.reshape(shape)
+    result += start
     return result
 
 
