@@ -43,7 +43,8 @@ Made by `make bench`, or in a few minutes by `python -m benchmarks --small`; fig
 
 A run is *quiet* where a matrix product before and after it differs by less than {drop:.0%} and others keep
 less than {cores:g} of a core busy. Figures of a run that was not are an order of magnitude, no more: threads
-that must share their cores wait for each other.
+that must share their cores wait for each other. The ratio of processor times is steadier, but knows nothing
+of what several threads win.
 
 {table}
 

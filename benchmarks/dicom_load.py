@@ -56,7 +56,7 @@ def main() -> None:
                 good=11.0,
                 rounds=arguments.rounds,
                 limit="14×",
-                note=f"{ours / bare:.1f} times a bare read on one thread ({bare:.0f} ms)",
+                note=f"{ours.ms / bare.ms:.1f} times a bare read on one thread ({bare.ms:.0f} ms)",
                 number=1,
             )
         )

@@ -153,7 +153,7 @@ def measure(name: str, sizes: list[int], rounds: int) -> list[dict]:
         for size in sizes:
             with work(size) as both:
                 for mine, took in zip(times, in_turn(rounds, *both), strict=True):
-                    mine.append(round(took, 3))
+                    mine.append(round(took.ms, 3))
             print(f"{name} {size:,}: {times[0][-1]:,.1f} ms, {peer} {times[1][-1]:,.1f} ms", flush=True)
     return [
         {

@@ -26,9 +26,9 @@ class Row:
 
     A peer that could not be run has no figures: ``note`` says why. ``good`` is the ratio of a good
     implementation, which is what ``met`` is about; ``target`` is the stretch, or the most that ours may be
-    where ``unit`` is not ms. ``number`` is the row's in
-    the guide's table, 0 for others; ``limit`` is what hardware allows; ``unit`` is that of ``ours_ms`` and
-    ``peer_ms`` where it is not ms; ``file`` the benchmark that measured it.
+    where ``unit``, that of ``ours_ms`` and ``peer_ms``, is not ms. ``number`` is the row's in the guide's
+    table, 0 for others; ``limit`` is what hardware allows; ``file`` the benchmark that measured it; ``load``
+    how many cores others kept busy; ``cpu_ratio`` the ratio of processor times, which others disturb less.
     """
 
     row: str
@@ -46,6 +46,7 @@ class Row:
     unit: str = "ms"
     load: float | None = None
     file: str = ""
+    cpu_ratio: float | None = None
 
 
 def gemm_gflops() -> float:
@@ -94,16 +95,31 @@ class Quiet:
         self.quiet = abs(after / self._before - 1) < QUIET_DROP and self.load < QUIET_CORES
 
 
-def in_turn(rounds: int, *works: Callable[[], object]) -> list[float]:
-    """Return the median ms of each, run in turn; the first round warms up and is not counted."""
-    times: list[list[float]] = [[] for _ in works]
+@dataclass(frozen=True)
+class Took:
+    """Medians of what a piece of work took."""
+
+    ms: float
+    cpu_ms: float
+    """Processor time, of all threads and of processes that ended."""
+
+
+def in_turn(rounds: int, *works: Callable[[], object]) -> list[Took]:
+    """Time each, run in turn; the first round warms up and is not counted."""
+    times: list[list[tuple[float, float]]] = [[] for _ in works]
     for number in range(rounds + 1):
         for mine, work in zip(times, works, strict=True):
-            start = time.perf_counter()
+            start, cpu = time.perf_counter(), _processor_seconds()
             work()
+            took = time.perf_counter() - start, _processor_seconds() - cpu
             if number:
-                mine.append((time.perf_counter() - start) * 1e3)
-    return [statistics.median(mine) for mine in times]
+                mine.append(took)
+    return [Took(*(1e3 * statistics.median(part) for part in zip(*mine, strict=True))) for mine in times]
+
+
+def _processor_seconds() -> float:
+    spent = os.times()
+    return time.process_time() + spent.children_user + spent.children_system
 
 
 def interleaved(
@@ -121,14 +137,14 @@ def interleaved(
 ) -> Row:
     """Time both in turn; a peer that is ``None`` could not be had, and ``note`` says why."""
     with Quiet() as watch:
-        ours_ms, *rest = in_turn(rounds, ours, *([] if peer is None else [peer]))
-    peer_ms = rest[0] if rest else None
-    ratio = None if peer_ms is None else peer_ms / ours_ms
+        mine, *rest = in_turn(rounds, ours, *([] if peer is None else [peer]))
+    theirs = rest[0] if rest else None
+    ratio = None if theirs is None else theirs.ms / mine.ms
     return Row(
         row,
-        round(ours_ms, 3),
+        round(mine.ms, 3),
         peer_name,
-        None if peer_ms is None else round(peer_ms, 3),
+        None if theirs is None else round(theirs.ms, 3),
         None if ratio is None else round(ratio, 2),
         target,
         ratio is not None and ratio >= (target if good is None else good),
@@ -138,6 +154,7 @@ def interleaved(
         note=note,
         number=number,
         load=watch.load,
+        cpu_ratio=None if theirs is None or not mine.cpu_ms else round(theirs.cpu_ms / mine.cpu_ms, 2),
     )
 
 
@@ -162,8 +179,8 @@ def keep(rows: list[dict]) -> None:
 
 
 HEAD = (
-    "| # | work | ours | peer | peer's | ratio | good | target | met | quiet |\n"
-    "|---|---|---|---|---|---|---|---|---|---|"
+    "| # | work | ours | peer | peer's | ratio | of processor time | good | target | met | quiet |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -184,6 +201,7 @@ def line(row: dict) -> str:
         row["peer"],
         figure(row["peer_ms"]),
         times(row["ratio"]),
+        times(row.get("cpu_ratio")),
         times(row.get("good")),
         times(row["target"]) if unit == "ms" else f"≤ {row['target']:g} {unit}",
         "yes" if row["met"] else "no",

@@ -39,14 +39,17 @@ def test_work_is_run_in_turn_and_the_first_round_not_counted() -> None:
 
     fast, slow = rows.in_turn(3, lambda: work("fast", 0.001), lambda: work("slow", 0.02))
     assert order == ["fast", "slow"] * 4
-    assert 1 <= fast < slow and 20 <= slow < 200
+    assert 1 <= fast.ms < slow.ms and 20 <= slow.ms < 200
+    assert slow.cpu_ms < slow.ms  # asleep
 
 
 def test_met_is_about_the_good_implementation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows, "in_turn", lambda rounds, *works: [2.0, 9.0][: len(works)])
+    monkeypatch.setattr(
+        rows, "in_turn", lambda _, *works: [rows.Took(2.0, 1.0), rows.Took(9.0, 3.0)][: len(works)]
+    )
     monkeypatch.setattr(rows, "others_busy", lambda: 0.0)
     row = rows.interleaved("work", lambda: 0, "peer", lambda: 0, target=6, good=4, rounds=1)
-    assert row.ratio == 4.5 and row.met
+    assert (row.ratio, row.cpu_ratio) == (4.5, 3.0) and row.met
     assert not rows.interleaved("work", lambda: 0, "peer", lambda: 0, target=6, rounds=1).met
     absent = rows.interleaved("work", lambda: 0, "peer", None, target=1, rounds=1, note="not installed")
     assert absent.peer_ms is None and absent.ratio is None and not absent.met
@@ -75,7 +78,7 @@ def test_the_table_says_what_could_not_be_had() -> None:
     absent = rows.asdict(a_row("gone", peer_ms=None, ratio=None, note="faiss isn't installed"))
     memory = rows.asdict(a_row("memory", unit="volumes", target=1.05))
     page = everything.table([absent, memory])
-    assert "| gone | 2 ms | peer | – | – | – | 6× | no | yes |" in page
+    assert "| gone | 2 ms | peer | – | – | – | – | 6× | no | yes |" in page
     assert "≤ 1.05 volumes" in page and "- gone: faiss isn't installed." in page
 
 
