@@ -8,18 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscope.errors import InputError
 from lesionscope.inference.linking import SliceBoxes
 from lesionscope.inference.onnx_graph import OnnxGraph
 from lesionscope.inference.proposals import judge, propose, suppressed
 from lesionscope.models.detector.inputs import resized
 from lesionscope.models.detector_package import (
+    DEFAULT,
     HEAD_INPUTS,
     HEAD_OUTPUTS,
     PROPOSALS_INPUTS,
     PROPOSALS_OUTPUTS,
     DetectorPackage,
+    detector_packages,
     find_detector_package,
 )
+from lesionscope.models.package import user_folder
 from lesionscope.progress import CancelToken
 
 SQUARE = 0.01
@@ -133,11 +137,20 @@ def _squared(hu: NDArray[Any], pixel_mm: tuple[float, float]) -> tuple[NDArray[A
 
 
 def open_detector(name: str | None = None, *, threads: int = 2) -> OnnxDetector:
-    """Open the lesion detector that is asked for, else the default one.
+    """Open the lesion detector that is asked for, else the bundled one, else the first that is installed.
 
     Raises
     ------
     InputError
         There is none, or it can't be opened.
     """
-    return OnnxDetector(find_detector_package(name), threads=threads)
+    if name is not None:
+        return OnnxDetector(find_detector_package(name), threads=threads)
+    there = detector_packages()
+    if not there:
+        raise InputError(
+            f"No lesion detector is installed: put a package's folder into {user_folder()}, "
+            "or install Lesionscope anew, which brings one."
+        )
+    chosen = next((package for package in there if package.name == DEFAULT), there[0])
+    return OnnxDetector(chosen, threads=threads)

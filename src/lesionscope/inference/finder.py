@@ -23,6 +23,8 @@ from lesionscope.lesions.lesion import Diameter, Lesion, Point
 from lesionscope.lesions.marking import lesion_from_diameters
 from lesionscope.progress import CancelToken, Progress, silent
 
+NEAR_MM = 2.0
+"""The middles of a small lesion, of two searches or of a click, may lie so far apart."""
 SHORTEST_PX = 2.0
 """A box that is hardly wider than its padding is taken to hold a lesion of so many pixels."""
 
@@ -91,6 +93,18 @@ class Candidate:
     slices: tuple[int, int]
     long: Diameter
     short: Diameter
+
+    @property
+    def extent_lps_mm(self) -> Box:
+        """Its box without the detector's padding, LPS mm."""
+        ends = [
+            point
+            for diameter in (self.long, self.short)
+            for point in (diameter.start_lps_mm, diameter.end_lps_mm)
+        ]
+        x0, y0, z0 = (min(values) for values in zip(*ends, strict=True))
+        x1, y1, z1 = (max(values) for values in zip(*ends, strict=True))
+        return x0, y0, min(z0, self.box_lps_mm[2]), x1, y1, max(z1, self.box_lps_mm[5])
 
     def lesion(self, volume: CTVolume) -> Lesion:
         """Return the lesion that it becomes where a person takes it: new, with these diameters."""
@@ -180,7 +194,7 @@ def search(
     found: dict[int, SliceBoxes] = {}
     try:
         for done, number in enumerate(range(first, last + 1)):
-            progress(done, last + 1 - first, f"Searching slice {number + 1}")
+            progress(done, last + 1 - first, "Searching slice")
             token.check()
             hu = stack.around(number, away)
             if not np.isfinite(hu).all():
@@ -265,10 +279,17 @@ def proposed_diameters(
     return both[0], both[1]
 
 
-def same_place(one: Candidate, other: Candidate) -> bool:
-    """Whether two candidates, perhaps of two searches, are of one place: each holds the other's middle."""
-    return _holds(one.box_lps_mm, other.centroid_lps_mm) and _holds(other.box_lps_mm, one.centroid_lps_mm)
+def same_place(one: Candidate, other: Candidate | Lesion) -> bool:
+    """Whether a candidate is where another one, or a lesion, is: the middle of either lies in the other.
+
+    The cube around a click that nobody measured says nothing.
+    """
+    if _holds(one.extent_lps_mm, other.centroid_lps_mm):
+        return True
+    if isinstance(other, Candidate):
+        return _holds(other.extent_lps_mm, one.centroid_lps_mm)
+    return not other.box_declared and _holds(other.box_lps_mm, one.centroid_lps_mm)
 
 
 def _holds(box: Box, point: Point) -> bool:
-    return all(box[axis] <= point[axis] <= box[axis + 3] for axis in range(3))
+    return all(box[axis] - NEAR_MM <= point[axis] <= box[axis + 3] + NEAR_MM for axis in range(3))

@@ -113,6 +113,11 @@ def open_docks(viewer: napari.viewer.Viewer) -> None:
     _stage(viewer).show_docks()
 
 
+def find_lesions(viewer: napari.viewer.Viewer) -> None:
+    """Look for lesions through the whole scan."""
+    _stage(viewer).find.through()
+
+
 def review_labels(viewer: napari.viewer.Viewer) -> None:
     """Open the review dock in place of those for one study."""
     _stage(viewer).bench.show()

@@ -17,6 +17,8 @@ from lesionscope.viewer.docks.lesion_list import LesionListPanel
 from lesionscope.viewer.docks.reading import ReadingPanel
 from lesionscope.viewer.docks.report import ReportPanel
 from lesionscope.viewer.docks.report_keys import report_keys
+from lesionscope.viewer.find.keys import find_keys
+from lesionscope.viewer.find.words import DOCK as CANDIDATES_DOCK
 from lesionscope.viewer.grid import Grid
 from lesionscope.viewer.help import HelpWindow
 from lesionscope.viewer.keys import Key, merged
@@ -32,6 +34,7 @@ from lesionscope.viewer.tools import Tools
 from lesionscope.viewer.view_keys import VIEW
 
 if TYPE_CHECKING:
+    from lesionscope.viewer.find.desk import FindDesk
     from lesionscope.viewer.review.bench import Bench
     from lesionscope.viewer.room import Room
 
@@ -75,6 +78,7 @@ class Stage:
         self._closed = False
         self._help: HelpWindow | None = None
         self._bench: Bench | None = None
+        self._find: FindDesk | None = None
         self.window: QMainWindow = qt_viewer_of(viewer).window()
         self._watch = WindowWatch(self.window, weak_call(self, "close"))
         room.changed.connect(self._draw)
@@ -134,6 +138,7 @@ class Stage:
             *room_keys(self.room),
             *(Key(key, title, MODELS, partial(self.show_tab, tab)) for tab, (key, title) in TAB_KEYS.items()),
             *report_keys(self),
+            *find_keys(self),
             Key("Ctrl+F", wording.KEY_SEARCH, MODELS, partial(self.show_tab, "labels", search=True)),
             Key("F1", wording.KEY_HELP, VIEW, self.show_help),
         )
@@ -212,6 +217,8 @@ class Stage:
         """Make the widget of one dock."""
         if title == REVIEW_DOCK:
             return self.bench.new_panel()
+        if title == CANDIDATES_DOCK:
+            return self.find.new_panel()
         panels = {
             wording.LESIONS_DOCK: LesionListPanel,
             wording.READING_DOCK: ReadingPanel,
@@ -228,6 +235,15 @@ class Stage:
             self._bench = Bench(self)
         return self._bench
 
+    @property
+    def find(self) -> FindDesk:
+        """The search for lesions in this window, made when first asked for."""
+        if self._find is None:
+            from lesionscope.viewer.find.desk import FindDesk
+
+            self._find = FindDesk(self)
+        return self._find
+
     def dock_widget(self, title: str) -> QWidget | None:
         """Return the widget in one of our docks where that is open."""
         widget: QWidget | None = self.viewer.window.dock_widgets.get(dock_name(title))
@@ -240,7 +256,8 @@ class Stage:
             self.study.show_panes()
             self._dress(self.study.canvases)
             panes = self.study.panes
-        left, *right = map(self.dock_widget, (wording.LESIONS_DOCK, wording.READING_DOCK, REPORT_DOCK))
+        titles = (wording.LESIONS_DOCK, wording.READING_DOCK, REPORT_DOCK, CANDIDATES_DOCK)
+        left, *right = map(self.dock_widget, titles)
         reset_layout(
             self.window,
             left=[left] if left is not None else [],
@@ -268,6 +285,8 @@ class Stage:
             self._undress()
         if self._bench is not None:
             self._bench.close()
+        if self._find is not None:
+            self._find.close()
         self.room.close()
         if self.study is not None:
             self.study.close()

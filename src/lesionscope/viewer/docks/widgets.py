@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lesionscope.viewer.docks.candidates import CandidatesPanel
 from lesionscope.viewer.docks.lesion_list import LesionListPanel
 from lesionscope.viewer.docks.reading import ReadingPanel
 from lesionscope.viewer.docks.report import ReportPanel
@@ -41,3 +42,10 @@ class ReviewDock(ReviewPanel):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         stage = stage_of(napari_viewer)
         super().__init__(stage.bench.review, lambda: stage.keys)
+
+
+class CandidatesDock(CandidatesPanel):
+    """What was found of lesions, to be accepted or refused."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__(stage_of(napari_viewer).find)

@@ -1,0 +1,128 @@
+"""Looking for lesions on a window: its keys, its dock beside the reading's, its frame on the canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QWidget
+
+from lesionscope.viewer import wording
+from lesionscope.viewer.canvas import Canvas, weak_call
+from lesionscope.viewer.find import words
+from lesionscope.viewer.find.finding import Finding, MakeDetector, default_detector
+from lesionscope.viewer.find.frames import Frames
+from lesionscope.viewer.find.keys import list_keys
+from lesionscope.viewer.find.state import FindState
+from lesionscope.viewer.grid import Grid
+from lesionscope.viewer.keys import Key, merged
+from lesionscope.viewer.layout import dock_of
+
+if TYPE_CHECKING:
+    from lesionscope.viewer.stage import Stage
+
+
+class FindDesk:
+    """Holds the finding of one stage.
+
+    Parameters
+    ----------
+    stage
+        The window.
+    make_detector
+        As :class:`Finding` takes it.
+    """
+
+    def __init__(self, stage: Stage, make_detector: MakeDetector = default_detector) -> None:
+        self._stage = stage
+        self.finding = Finding(stage.room, make_detector)
+        self._frames: Frames | None = None
+        self.finding.changed.connect(self._draw)
+
+    # -- searching ------------------------------------------------------------------------
+
+    def here(self) -> None:
+        """Search the axial slice in sight, and show what comes of it."""
+        self.show()
+        study = self._stage.study
+        if study is None or study.shown is None:
+            self.finding.search_volume()  # which says what to open
+            return
+        x, y, _ = Grid.of(study.shown.geometry).middle()
+        self.finding.search_slice((x, y, float(study.axial.slice_position_mm)))
+
+    def through(self) -> None:
+        """Search every slice, and show what comes of it."""
+        self.show()
+        self.finding.search_volume()
+
+    # -- dock -----------------------------------------------------------------------------
+
+    def new_panel(self) -> QWidget:
+        """Make the dock's widget."""
+        from lesionscope.viewer.docks.candidates import CandidatesPanel
+
+        return CandidatesPanel(self)
+
+    def show(self) -> None:
+        """Open the dock as a tab beside the reading's, or bring it to the front, and give it the keyboard."""
+        stage = self._stage
+        fresh = stage.dock_widget(words.DOCK) is None
+        dock = stage.show_dock(words.DOCK)
+        reading = stage.dock_widget(wording.READING_DOCK)
+        beside = None if reading is None else dock_of(reading)
+        if fresh and beside is not None:
+            stage.window.tabifyDockWidget(beside, dock)
+            # The tab is there once the window was laid out anew.
+            QTimer.singleShot(0, dock.raise_)
+        QTimer.singleShot(0, weak_call(self, "take_focus"))
+
+    def take_focus(self) -> None:
+        """Give the dock the keyboard, where it is open."""
+        panel = self._stage.dock_widget(words.DOCK)
+        if panel is not None:
+            panel.take_focus()
+
+    def leave(self) -> None:
+        """Stop the search; where there is none, give the keyboard back to the image."""
+        study = self._stage.study
+        if self.finding.state.searching:
+            self.finding.stop()
+        elif study is not None:
+            study.axial.native.setFocus()
+
+    def dock_keys(self) -> Iterable[Key]:
+        """Return the keys that the dock knows: the window's, and those of its list in their place."""
+        return merged(self._stage.keys, list_keys(self.finding, self.leave))
+
+    # -- canvas ---------------------------------------------------------------------------
+
+    def _draw(self, state: FindState) -> None:
+        study = self._stage.study
+        if study is None or study.shown is None or study.volume is not state.volume:
+            self._strip()
+            return
+        canvas = study.axial
+        if self._frames is None or self._frames.canvas is not canvas:
+            self._strip()
+            if state.candidate is None:
+                return
+            self._frames = Frames(canvas)
+        self._frames.show(state.candidate, Grid.of(study.shown.geometry))
+
+    @property
+    def framed_on(self) -> Canvas | None:
+        """The canvas that has the frame."""
+        return None if self._frames is None else self._frames.canvas
+
+    def _strip(self) -> None:
+        if self._frames is not None:
+            self._frames.close()
+            self._frames = None
+
+    def close(self) -> None:
+        """End the search and take the frame off."""
+        self.finding.changed.disconnect(self._draw, missing_ok=True)
+        self.finding.close()
+        self._strip()
