@@ -84,17 +84,9 @@ class Trainer(BestEpochTrainer[DetectorRecipe]):
         self.run(progress, cancel)
         return Trained(self.network, self.best_epoch(), tuple(self.history))
 
-    def _run_epoch(self, progress: Progress, cancel: CancelToken | None) -> None:
-        with torch.random.fork_rng(devices=[]):  # dropout draws from torch's own numbers
-            torch.manual_seed(self._seed())
-            super()._run_epoch(progress, cancel)
-
-    def _seed(self) -> int:
-        return self.recipe.seed * 1000 + self.epoch
-
     def draws(self) -> torch.Generator:
         """Return what draws an epoch's anchors and proposals."""
-        return torch.Generator().manual_seed(self._seed())
+        return torch.Generator().manual_seed(self.recipe.seed * 1000 + self.epoch)
 
     def step(self, rows: NDArray[np.int64], number: int, draws: torch.Generator) -> dict[str, float]:
         """Learn from one batch; return its losses by name."""

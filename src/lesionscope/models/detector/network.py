@@ -1,7 +1,7 @@
 """Faster R-CNN on VGG-16 (paper 004, §2.3; S. Ren et al., NIPS 2015), in one network.
 
-Beyond the papers: convolutions are followed by batch normalisation, as in LesaNet, because without it
-VGG-16 doesn't learn from scratch.
+Beyond the papers: hidden layers are followed by batch normalisation, as in LesaNet, because without it
+neither VGG-16 nor its head learns from scratch. It also takes the place of the head's dropout.
 """
 
 from __future__ import annotations
@@ -76,17 +76,20 @@ class Detector(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
         channels, hidden = spec.channels[-1], round(spec.hidden * spec.width)
         self.trunk = _trunk(spec)
         self.rpn_conv = nn.Conv2d(channels, channels, 3, padding=1)
+        self.rpn_norm = nn.BatchNorm2d(channels)
         self.rpn_score = nn.Conv2d(channels, PER_CELL, 1)
         self.rpn_deltas = nn.Conv2d(channels, 4 * PER_CELL, 1)
         self.fc6 = nn.Linear(channels * POOLED * POOLED, hidden)
+        self.norm6 = nn.BatchNorm1d(hidden)
         self.fc7 = nn.Linear(hidden, hidden)
+        self.norm7 = nn.BatchNorm1d(hidden)
         self.score = nn.Linear(hidden, 1 + spec.categories)
         self.deltas = nn.Linear(hidden, 4 * spec.categories)
-        for layer in (*self.trunk, self.fc6, self.fc7):
+        for layer in (*self.trunk, self.rpn_conv, self.fc6, self.fc7):
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)
-        for layer in (self.rpn_conv, self.rpn_score, self.rpn_deltas, self.score, self.deltas):
+        for layer in (self.rpn_score, self.rpn_deltas, self.score, self.deltas):
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.zeros_(layer.bias)
 
@@ -98,7 +101,7 @@ class Detector(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
 
     def propose_all(self, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Return every anchor's logit ``(n, a)`` and regression ``(n, a, 4)`` for maps of the trunk."""
-        seen = functional.relu(self.rpn_conv(maps))
+        seen = functional.relu(self.rpn_norm(self.rpn_conv(maps)))
         logits = self.rpn_score(seen).permute(0, 2, 3, 1).flatten(1)
         deltas = self.rpn_deltas(seen).permute(0, 2, 3, 1)
         return logits, deltas.reshape(len(maps), -1, 4)
@@ -145,11 +148,13 @@ class Detector(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
         boxes, slices
             The proposals ``(p, 4)``, and which slice each lies on ``(p,)``.
         """
-        pooled = roi_pool(maps, boxes, slices, 1 / self.spec.stride)
-        seen = pooled.flatten(1)
-        for layer in (self.fc6, self.fc7):
-            seen = functional.dropout(functional.relu(layer(seen)), 0.5, self.training)
-        return self.score(seen), self.deltas(seen).view(len(boxes), self.spec.categories, 4)
+        return self.judge_pooled(roi_pool(maps, boxes, slices, 1 / self.spec.stride))
+
+    def judge_pooled(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what :meth:`judge` does, of maps pooled to 7 × 7 already ``(p, c, 7, 7)``."""
+        seen = functional.relu(self.norm6(self.fc6(pooled.flatten(1))))
+        seen = functional.relu(self.norm7(self.fc7(seen)))
+        return self.score(seen), self.deltas(seen).view(-1, self.spec.categories, 4)
 
     @torch.no_grad()  # type: ignore[untyped-decorator, unused-ignore]
     def forward(self, slices: Tensor, least: float = 0.5, most: int = 5) -> list[Found]:

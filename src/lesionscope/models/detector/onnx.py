@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from lesionscope.files import write_atomically
 from lesionscope.models.detector_package import (
@@ -37,23 +36,21 @@ class _Proposals(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy he
 
 
 class _Head(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
-    """The head after pooling, which ONNX has an operator for."""
+    """The head, with the pooling that ONNX has an operator for."""
 
     def __init__(self, detector: Detector) -> None:
         super().__init__()
-        self.stride, self.categories = detector.spec.stride, detector.spec.categories
-        self.channels = detector.spec.channels[-1]
-        self.fc6, self.fc7 = detector.fc6, detector.fc7
-        self.score, self.deltas = detector.score, detector.deltas
+        self.detector = detector
 
     def forward(self, maps: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
         # The corners that roi_pool takes: rounded, and kept on the map.
         last = torch._shape_as_tensor(maps)[torch.tensor([3, 2, 3, 2])] - 1
-        corners = torch.floor(boxes / self.stride + 0.5).clamp(min=0)
-        seen = _Pool.apply(maps, torch.minimum(corners, last.to(boxes.dtype)), self.channels).flatten(1)
-        for layer in (self.fc6, self.fc7):
-            seen = functional.relu(layer(seen))
-        return self.score(seen), self.deltas(seen).reshape(-1, self.categories, 4)
+        corners = torch.floor(boxes / self.detector.spec.stride + 0.5).clamp(min=0)
+        corners = torch.minimum(corners, last.to(boxes.dtype))
+        judged: tuple[Tensor, Tensor] = self.detector.judge_pooled(
+            _Pool.apply(maps, corners, self.detector.spec.channels[-1])
+        )
+        return judged
 
 
 class _Pool(torch.autograd.Function):  # type: ignore[misc]  # torch is opaque to mypy here
