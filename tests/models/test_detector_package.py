@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lesionscope import cli
 from lesionscope.errors import InputError
 from lesionscope.models import registry
 from lesionscope.models.detector.inputs import DetectorInput
@@ -102,3 +103,15 @@ def test_it_is_found_by_path_and_listed_and_no_other_kind_is_taken_for_it(folder
         find_detector_package("radpath-demo")
     with pytest.raises(InputError, match="no lesion detector named 'nowhere'"):
         find_detector_package("nowhere")
+
+
+def test_the_command_line_lists_it_and_shows_its_card(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LESIONSCOPE_DATA", str(folder.parent))
+    (folder.parent / "models").mkdir()
+    folder.rename(folder.parent / "models" / "tiny")
+    assert cli.main(["models", "list"]) == 0
+    assert "A tiny detector" in capsys.readouterr().out
+    assert cli.main(["models", "show", "tiny"]) == 0
+    assert json.loads(capsys.readouterr().out)["rules"]["final_nms"] == 0.3
