@@ -11,7 +11,7 @@ from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout
 
 from lesionscope.viewer import wording
-from lesionscope.viewer.docks.candidates_view import CandidateList
+from lesionscope.viewer.docks.candidates_view import KEYS, CandidateList
 from lesionscope.viewer.docks.colours import colours
 from lesionscope.viewer.docks.panel import Panel, Strip
 from lesionscope.viewer.find import words
@@ -22,9 +22,6 @@ from lesionscope.viewer.room_state import Phase, RoomState, Status
 if TYPE_CHECKING:
     from lesionscope.viewer.find.desk import FindDesk
     from lesionscope.viewer.find.finding import Finding
-
-LIST_KEYS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
-"""The list's own: they choose a row; on a canvas they scroll."""
 
 
 class CandidatesPanel(Panel):
@@ -148,7 +145,7 @@ class CandidatesPanel(Panel):
 
     def event(self, event: QEvent | None) -> bool:
         """Claim the keys of the table before the window's menus do, and act on them."""
-        if isinstance(event, QKeyEvent) and event.key() not in LIST_KEYS:
+        if isinstance(event, QKeyEvent) and event.key() not in KEYS:
             action = action_of(self.desk.dock_keys(), event)
             if event.type() == QEvent.Type.ShortcutOverride and action is not None:
                 event.accept()

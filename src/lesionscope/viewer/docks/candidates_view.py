@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import QModelIndex, QRect, QSize, Qt, Signal
-from qtpy.QtGui import QPainter, QStandardItem, QStandardItemModel
+from qtpy.QtGui import QKeyEvent, QPainter, QStandardItem, QStandardItemModel
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QListView,
@@ -22,6 +22,8 @@ from lesionscope.viewer.find import words
 from lesionscope.viewer.find.state import CandidateRow
 
 ROW = Qt.ItemDataRole.UserRole + 1
+KEYS = (Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_PageUp, Qt.Key.Key_PageDown)
+"""The list's own: they choose a row; on a canvas they scroll."""
 LINES = 3
 DECIDED_OPACITY = 0.55
 
@@ -130,6 +132,13 @@ class CandidateList(QListView):
         finally:
             self._quiet = False
         self.viewport().update()
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
+        """Choose a row; every other key is the dock's, though a list would search its rows for letters."""
+        if event is not None and event.key() in KEYS:
+            super().keyPressEvent(event)
+        elif event is not None:
+            event.ignore()
 
     def _current_changed(self, current: QModelIndex, _previous: QModelIndex) -> None:
         row: CandidateRow | None = current.data(ROW) if current.isValid() else None

@@ -50,7 +50,7 @@ ACCEPT_TIP: Final = (
 REFUSE_TIP: Final = "Leave it out while this study is open; the same key takes that back"
 NONE_CHOSEN: Final = "Choose a candidate first: F looks for some on this slice."
 ALREADY: Final = "This place is marked already: lesion {number}."
-HINT: Final = "↓ ↑ or N P candidate   A or Return accept   D or Delete refuse   Esc stop, back to the image"
+HINT: Final = "↓ ↑ candidate   A accept   D refuse   ^Z undo\nEsc stop, back to the image   F1 all keys"
 
 # Keys ----------------------------------------------------------------------------
 KEY_HERE: Final = "Look for lesions on this slice"
