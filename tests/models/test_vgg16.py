@@ -10,7 +10,9 @@ from safetensors.torch import save_file
 from torch.nn import functional
 
 from lesionscope.errors import InputError
-from lesionscope.models.vgg16 import MEAN, SPREAD, Vgg16, Vgg16Spec, load_imagenet
+from lesionscope.models.lesanet.backbone import MultiscaleVGG
+from lesionscope.models.lesanet.spec import LesaNetSpec
+from lesionscope.models.vgg16 import MEAN, SPREAD, Vgg16, Vgg16Spec, load_imagenet, take_trunk
 
 TORCHVISION = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 """Where torchvision's ``vgg16().features`` has its convolutions."""
@@ -89,6 +91,24 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     for path in (normed, wider, text, tmp_path / "none.pth"):
         with pytest.raises(InputError, match=rf"{path.name}.*torchvision's vgg16"):
             load_imagenet(network, path)
+
+
+def test_lesanets_convolutions_give_the_same_maps() -> None:
+    torch.manual_seed(2)
+    trunk = MultiscaleVGG(LesaNetSpec(width=0.125)).eval()
+    for layer in trunk.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.running_mean.normal_()
+            layer.running_var.uniform_(0.5, 2)
+    network = Vgg16(Vgg16Spec(2, 0.125, batch_norm=True)).eval()
+    take_trunk(network, trunk)
+    x = pictures = torch.rand(1, 3, 64, 64)
+    for block in range(1, 6):
+        x = trunk._block(x, block)
+    torch.testing.assert_close(network.features[:-1](pictures), x)
+    for other in (Vgg16Spec(2, 0.25, batch_norm=True), Vgg16Spec(2, 0.125)):
+        with pytest.raises(InputError, match=r"width=0\.125 and batch_norm=true"):
+            take_trunk(Vgg16(other), trunk)
 
 
 def test_shapes_that_no_network_has() -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lesionscope.errors import InputError
+from lesionscope.models.lesanet.backbone import MultiscaleVGG
 from lesionscope.models.lesanet.spec import CHANNELS, LAYERS, WIDTHS
 
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -119,6 +120,31 @@ class Vgg16(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
         """Return FC6 or FC7 after its ReLU, ``(n, 4096 · width)``."""
         encoded: Tensor = self.classifier[: FEATURES[layer]](self._flat(pictures))
         return encoded
+
+
+def take_trunk(network: Vgg16, trunk: MultiscaleVGG) -> None:
+    """Give a network LesaNet's convolutions and their normalisation: the same layers under other names.
+
+    Raises
+    ------
+    InputError
+        They have another width, or the network has no batch normalisation.
+    """
+    theirs = [
+        trunk.get_submodule(f"{kind}{block}_{layer}")
+        for block, layers in enumerate(LAYERS, 1)
+        for layer in range(1, layers + 1)
+        for kind in ("conv", "bn")
+    ]
+    ours = [layer for layer in network.features if isinstance(layer, nn.Conv2d | nn.BatchNorm2d)]
+    try:
+        for layer, known in zip(ours, theirs, strict=True):
+            layer.load_state_dict(known.state_dict())
+    except (ValueError, RuntimeError) as error:
+        width = theirs[0].out_channels / CHANNELS[0]
+        raise InputError(
+            f"LesaNet's convolutions don't fit this VGG-16: set width={width:g} and batch_norm=true."
+        ) from error
 
 
 def load_imagenet(network: Vgg16, path: str | Path) -> None:

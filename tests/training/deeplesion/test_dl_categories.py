@@ -35,6 +35,7 @@ from lesionscope.inference.label_predictor import LabelPredictor
 from lesionscope.lesions.deeplesion import TABLE, write_dl_info, write_slice
 from lesionscope.lesions.deeplesion_volume import lesion_of_row, read_volume, slices_of
 from lesionscope.models.label_package import find_label_package
+from lesionscope.models.lesanet.network import load_lesanet
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.phantom.clinic.blocks import BlockBody
 from lesionscope.phantom.clinic.deeplesion import write_deeplesion
@@ -288,7 +289,7 @@ def test_lesanets_features_are_those_that_reading_gives(clinic: Path) -> None:
     """In a window a lesion is read by another runtime, from a whole volume."""
     table = read_table(clinic / TABLE)
     some = Table({number: table.rows[number] for number in list(table.rows)[:3]}, ())
-    features = lesanet_features(clinic, some, "")
+    features = lesanet_features(load_lesanet(find_label_package()), clinic, some)
     predictor = LabelPredictor(find_label_package(), device="cpu", threads=1)
     for (number, row), ours in zip(some.rows.items(), features, strict=True):
         read = predictor.read(read_volume(clinic, slices_of(row)), lesion_of_row(row, number))

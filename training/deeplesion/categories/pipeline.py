@@ -10,12 +10,17 @@ from typing import Any
 
 import numpy as np
 import platformdirs
+import torch
 from numpy.typing import NDArray
 
+from lesionscope.ct.patches import preprocess
 from lesionscope.errors import InputError
 from lesionscope.files import write_atomically
 from lesionscope.lesions.deeplesion import TABLE
 from lesionscope.lesions.deeplesion_volume import cut_patch
+from lesionscope.models.label_package import find_label_package
+from lesionscope.models.lesanet.lesion_embedding import LesionEmbedding
+from lesionscope.models.lesanet.network import LesaNet, load_lesanet
 from lesionscope.progress import CancelToken, Progress, silent
 
 from ..dataset import examined
@@ -72,10 +77,11 @@ def train(
         root, table, data.side, data.window_hu, workers=data.workers, progress=progress, cancel=cancel
     )
     truth = _truth(root, crops.numbers)
-    first = None
+    first, trunk = None, None
     if recipe.start.features == "lesanet":
-        first = lesanet_features(root, table, recipe.start.package, progress, cancel)
-    found = Rounds(recipe, crops, first, truth, out).run(progress, cancel)
+        network = load_lesanet(find_label_package(recipe.start.package or None))
+        first, trunk = lesanet_features(network, root, table, progress, cancel), network.backbone
+    found = Rounds(recipe, crops, first, truth, out, trunk=trunk).run(progress, cancel)
     write_categories(out / CATEGORIES, crops, found.categories)
     write_sheets(out / SHEETS, crops, found.categories, recipe.seed)
     metrics = {
@@ -104,22 +110,19 @@ def folder_of(data: Data, progress: Progress = silent) -> Path:
 
 
 def lesanet_features(
-    root: Path, table: Table, package: str, progress: Progress = silent, cancel: CancelToken | None = None
+    network: LesaNet | LesionEmbedding,
+    root: Path,
+    table: Table,
+    progress: Progress = silent,
+    cancel: CancelToken | None = None,
 ) -> Features:
     """Return LesaNet's embedding of each lesion of a table, float32 ``(n, d)``.
 
     Raises
     ------
     InputError
-        There is no such package, or a slice can't be read.
+        A slice can't be read.
     """
-    import torch
-
-    from lesionscope.ct.patches import preprocess
-    from lesionscope.models.label_package import find_label_package
-    from lesionscope.models.lesanet.network import load_lesanet
-
-    network = load_lesanet(find_label_package(package or None))
     rows = list(table.rows.values())
     parts = []
     for start in range(0, len(rows), AT_ONCE):

@@ -49,8 +49,9 @@ class Start:
     Parameters
     ----------
     features
-        "imagenet": VGG-16 with the weights of a file (§2.2); "lesanet": the embedding of a label package;
-        "scratch": VGG-16 with random weights. After the first round VGG-16 gives them in any case.
+        "imagenet": VGG-16 with the weights of a file (§2.2); "lesanet": the embedding of a label package,
+        whose convolutions VGG-16 then starts from; "scratch": VGG-16 with random weights. After the first
+        round VGG-16 gives them in any case.
     weights
         For "imagenet": a file of torchvision's ``vgg16``.
     package
@@ -115,7 +116,8 @@ class CategoriesRecipe(NetworkRecipe):
     data, start, loop, optimisation
         See their classes.
     width, batch_norm
-        Of VGG-16. Weights of ImageNet need the width 1, and torchvision's ``vgg16`` has no ``batch_norm``.
+        Of VGG-16. Weights of ImageNet need the width 1, and torchvision's ``vgg16`` has no ``batch_norm``;
+        LesaNet's need the package's width.
     """
 
     FREE = (  # lesions are compared as such

@@ -24,7 +24,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from lesionscope.errors import InputError
-from lesionscope.models.vgg16 import Vgg16, Vgg16Spec, load_imagenet
+from lesionscope.models.lesanet.backbone import MultiscaleVGG
+from lesionscope.models.vgg16 import Vgg16, Vgg16Spec, load_imagenet, take_trunk
 from lesionscope.progress import CancelToken, Progress, silent
 
 from ...engine import checkpoints
@@ -65,10 +66,19 @@ class Rounds:
         What lesions truly are, ``(n,)``, where it is known; only reported.
     out
         Folder for ``checkpoint.pt`` and ``log.jsonl``.
+    trunk
+        Convolutions that VGG-16 starts from.
     """
 
     def __init__(
-        self, recipe: CategoriesRecipe, crops: Crops, first: Features | None, truth: Labels | None, out: Path
+        self,
+        recipe: CategoriesRecipe,
+        crops: Crops,
+        first: Features | None,
+        truth: Labels | None,
+        out: Path,
+        *,
+        trunk: MultiscaleVGG | None = None,
     ) -> None:
         self.recipe, self.crops, self.first, self.truth, self.out = recipe, crops, first, truth, out
         if int(SHARES[0] * len(crops)) < recipe.loop.batch:
@@ -83,6 +93,8 @@ class Rounds:
             network = Vgg16(Vgg16Spec(max(recipe.loop.k, 1), recipe.width, recipe.batch_norm))
         if recipe.start.weights:
             load_imagenet(network, recipe.start.weights)
+        if trunk is not None:
+            take_trunk(network, trunk)
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.categories: Labels | None = None
         self.history: list[dict[str, Any]] = []
