@@ -1,8 +1,8 @@
 """A click to the answers of every panel, all loaded: beside eager torch, SimpleITK and faiss (row 12).
 
-``python -m benchmarks.click [--rounds 15] [--threads 2]``. Tree, labels and the ten nearest known lesions of the
-bundled patient's lesions, by the bundled packages and bank. ``note`` gives the share that is not the networks' own
-time. faiss comes with the extra ``bench``.
+``python -m benchmarks.click [--rounds 15] [--threads 2]``. Tree, labels and the ten nearest
+known lesions of the bundled patient's first lesion, by the bundled packages and bank; ``note`` says how
+many times the networks' own time it all takes. faiss comes with the extra ``bench``.
 """
 
 from __future__ import annotations

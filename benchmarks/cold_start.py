@@ -1,9 +1,9 @@
 """From starting Python to the first answer: Lesionscope's command beside torch and MONAI (row 11).
 
-``python -m benchmarks.cold_start [--rounds 5]``. Both open the bundled patient's series and put one crop through the
-bundled pathology network, whose backbone is MONAI's DenseNet with other names for its weights; its features are
-first shown to be those that our answer's embedding holds. Ours names the labels and known lesions like
-it, too. Needs MONAI (extra ``bench``).
+``python -m benchmarks.cold_start [--rounds 5]``. Both open the bundled patient's series and put
+one crop through the bundled pathology network, whose backbone is MONAI's DenseNet with other names for its
+weights; its features are first shown to be those that our answer's embedding holds. Ours names the labels
+and known lesions like it, too. Needs MONAI (extra ``bench``).
 """
 
 from __future__ import annotations
