@@ -61,7 +61,7 @@ def make_package(folder: Path, name: str = "tiny", spec: NetworkSpec = TINY) -> 
             sha256=sha256,
         )
 
-    write_package(folder, network, tree, bank, card)
+    write_package(folder, network, tree, bank, (48, 48, 48), card)
     return folder
 
 

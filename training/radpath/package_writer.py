@@ -30,6 +30,7 @@ def write_package(
     network: PathologyNet,
     tree: PathologyTree,
     bank: Bank,
+    shape: tuple[int, int, int],
     card: Callable[[dict[str, str]], Card],
 ) -> ModelPackage:
     """Write a package and open it again.
@@ -47,12 +48,14 @@ def write_package(
         Its classes.
     bank
         Training embeddings, prepared.
+    shape
+        Of the cubes that the network takes.
     card
         Makes the card from the SHA-256 of the other files.
     """
     with new_package(folder) as work:
         save_weights(work, halved_state(network))
-        export(network, tree, work / FILES["onnx"])
+        export(network, tree, work / FILES["onnx"], shape)
         save_bank(work, bank)
         save_card(work, FILES, card)
         written = open_package(work)

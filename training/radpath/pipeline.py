@@ -81,7 +81,7 @@ def _package(
     def card(sha256: dict[str, str]) -> Card:
         return _card(recipe, tree, network, training, validation, scaling, familiarity, figures, sha256)
 
-    write_package(out / PACKAGE, network, tree, bank, card)
+    write_package(out / PACKAGE, network, tree, bank, recipe.preprocessing.shape, card)
     metrics = {
         "recipe": recipe.as_dict(),
         "seconds": round(time.monotonic() - started, 1),
