@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -235,9 +235,3 @@ def held_out(
             out = bool(rng.random() < share)
         (tune if out else fit).append(sentence)
     return fit, tune
-
-
-def targets_only(sentence: Annotated) -> Annotated:
-    """Keep only the relations to bookmarks of interest."""
-    wanted = {i for i, mark in enumerate(sentence.bookmarks) if mark.target}
-    return replace(sentence, pairs=tuple(p for p in sentence.pairs if p.bookmark in wanted))

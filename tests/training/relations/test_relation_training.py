@@ -18,7 +18,6 @@ from lesionscope.training.relations.dataset import (
     held_out,
     phantom_sentences,
     read_lines,
-    targets_only,
 )
 from lesionscope.training.relations.evaluate import by_rules
 from lesionscope.training.relations.metrics import confusion, f1_by_class, macro_f1
@@ -171,11 +170,6 @@ def test_held_out_constructions_are_not_trained_on(sentences: list[Annotated]) -
     assert len(fit) + len(tune) == len(sentences)
     used = {c for sentence in fit for c in sentence.constructions}
     assert all(set(sentence.constructions) - used for sentence in tune)
-
-
-def test_targets_only_drops_other_bookmarks(sentences: list[Annotated]) -> None:
-    two = next(s for s in sentences if len(s.bookmarks) > 1 and not s.bookmarks[1].target)
-    assert {pair.bookmark for pair in targets_only(two).pairs} <= {0}
 
 
 def test_figures_agree_with_scikit_learn() -> None:
