@@ -96,12 +96,12 @@ def test_the_patch_lies_along_the_patients_axes_on_any_grid(
     axes = Rotation.from_euler("xyz", angles).as_matrix() * np.array(flips)
     axes[:, 2] += tilt * axes[:, 1]
     axes[:, 2] /= np.linalg.norm(axes[:, 2])
-    size = (220, 220, 71)
-    centre = axes @ np.array([1.0 * 109.5, 1.0 * 109.5, 140.0])
-    offsets = tuple(float(v) for v in np.cumsum(np.where(np.arange(71) % 3 == 0, 5.0, 3.5)) - 5.0)
+    size = (110, 110, 51)
+    centre = axes @ np.array([2.0 * 54.5, 2.0 * 54.5, 100.0])
+    offsets = tuple(float(v) for v in np.cumsum(np.where(np.arange(51) % 3 == 0, 5.0, 3.5)) - 5.0)
     geometry = Geometry(
         size,
-        (1.0, 1.0, None if uneven else 4.0),
+        (2.0, 2.0, None if uneven else 4.0),
         tuple(-centre),  # type: ignore[arg-type]
         tuple(axes.ravel()),
         offsets_mm=offsets if uneven else None,

@@ -76,7 +76,10 @@ def test_pooling_of_random_boxes_is_that_by_hand(scale: float) -> None:
 def test_its_gradient_is_that_of_pooling_crops() -> None:
     maps = torch.randn(2, 3, 12, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     boxes, slices = random_rois(4, 6, 2, 96)
-    assert torch.autograd.gradcheck(lambda x: roi_pool(x, boxes, slices, 1 / 8), maps.requires_grad_())
+    # Along random directions: a gradient that is wrong anywhere is wrong along nearly all of them.
+    assert torch.autograd.gradcheck(
+        lambda x: roi_pool(x, boxes, slices, 1 / 8), maps.requires_grad_(), fast_mode=True
+    )
 
 
 def test_the_whole_map_is_adaptive_pooling() -> None:

@@ -50,9 +50,9 @@ def test_cached_pixels_stay_on_disk(made):
 
 
 def test_whole_bodies_are_the_same_for_any_number_of_workers(tmp_path):
-    alone = cohort("test", 30, workers=1)
+    alone = cohort("test", 12, workers=1)
     for workers in (2, 3):
-        other = cohort("test", 30, workers=workers, cache=tmp_path / str(workers))
+        other = cohort("test", 12, workers=workers, cache=tmp_path / str(workers))
         assert other.hu.tobytes() == alone.hu.tobytes() and other.rows == alone.rows
         assert np.array_equal(other.boxes, alone.boxes) and np.array_equal(other.labels, alone.labels)
     one, two = (sorted((tmp_path / name).iterdir()) for name in "23")

@@ -8,31 +8,34 @@ import sys
 
 import numpy as np
 import pytest
+from cube_fakes import fake_cubes
 from lesionscope.training.radpath import evaluate as evaluation
 
 from lesionscope import training
 from lesionscope.errors import InputError
 from lesionscope.models.package import open_package
 from lesionscope.models.pathology_net import load
-from lesionscope.phantom import difficulty
+from lesionscope.phantom import difficulty, radpath
 
 SPLITS = ["data.train=33", "data.validation=22", "data.test=44", "epochs=2", "familiarity.bank=20"]
 
 
-@pytest.fixture
-def run(phantoms, tiny_settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(difficulty, "recorded", lambda: {"baseline": {"mean_leaf_auc": 0.6}})
-    monkeypatch.setattr(evaluation, "RESAMPLES", 20)
+@pytest.fixture(scope="module")
+def run(tiny_settings, tmp_path_factory):
+    """The folder of a finished run on stand-ins."""
+    out = tmp_path_factory.mktemp("radpath") / "run"
     labels = []
-    result = training.run(
-        "radpath-demo", [*tiny_settings, *SPLITS], tmp_path / "run", lambda d, t, text: labels.append(text)
-    )
-    assert any(text.startswith("Epoch 2 of 2") for text in labels)
-    return result
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(radpath, "cubes", fake_cubes)
+        patch.setattr(difficulty, "recorded", lambda: {"baseline": {"mean_leaf_auc": 0.6}})
+        patch.setattr(evaluation, "RESAMPLES", 20)
+        training.run("radpath-demo", [*tiny_settings, *SPLITS], out, lambda d, t, text: labels.append(text))
+        assert any(text.startswith("Epoch 2 of 2") for text in labels)
+        yield out
 
 
 def test_train_then_evaluate(run, tiny_settings, tmp_path):
-    out = tmp_path / "run"
+    out = run
     assert {p.name for p in out.iterdir()} == {"checkpoint.pt", "log.jsonl", "metrics.json", "package"}
     package = open_package(out / "package")
     package.verify()
@@ -62,14 +65,12 @@ def test_train_then_evaluate(run, tiny_settings, tmp_path):
     assert again == figures
 
 
-def test_a_finished_run_is_packaged_again_without_training(run, tiny_settings, tmp_path):
+def test_a_finished_run_is_packaged_again_without_training(run, tiny_settings):
     labels = []
-    first = (tmp_path / "run" / "package" / "model.onnx").read_bytes()
-    training.run(
-        "radpath-demo", [*tiny_settings, *SPLITS], tmp_path / "run", lambda d, t, text: labels.append(text)
-    )
+    first = (run / "package" / "model.onnx").read_bytes()
+    training.run("radpath-demo", [*tiny_settings, *SPLITS], run, lambda d, t, text: labels.append(text))
     assert not any(text.startswith("Epoch") for text in labels)
-    assert (tmp_path / "run" / "package" / "model.onnx").read_bytes() == first
+    assert (run / "package" / "model.onnx").read_bytes() == first
 
 
 def test_evaluate_needs_a_package(tmp_path):

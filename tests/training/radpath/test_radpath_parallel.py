@@ -37,46 +37,48 @@ SETTINGS = (
 )
 
 
-def _train(out: str, kind: str) -> None:
+KINDS = ("leaky-dense", "leaf-node")
+
+
+def _train(out: str) -> None:
     torch.set_num_threads(1)
     with joined("cpu") as processes:
         rng = np.random.default_rng(0)
         leaf = np.arange(22) % len(TREE.leaves)
         hu = (rng.normal(-700, 60, (22, 42, 42, 42)) + 70 * leaf[:, None, None, None]).astype(np.int16)
         cubes = Cubes(TREE, hu, leaf, {}, np.arange(22))
-        recipe = recipes.load("radpath-demo", [*SETTINGS, f"network.kind={kind}"])
-        Trainer(recipe, TREE, cubes, cubes, Path(out), processes).fit()
+        for kind in KINDS:
+            recipe = recipes.load("radpath-demo", [*SETTINGS, f"network.kind={kind}"])
+            Trainer(recipe, TREE, cubes, cubes, Path(out, kind), processes).fit()
 
 
-def _process(rank: int, port: int, out: str, kind: str) -> None:
+def _process(rank: int, port: int, out: str) -> None:
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    _train(out, kind)
+    _train(out)
 
 
-@pytest.mark.parametrize("kind", ["leaky-dense", "leaf-node"])
-def test_two_processes_give_one_processes_losses(tmp_path, kind):
+def test_two_processes_give_one_processes_losses(tmp_path):
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
     context = multiprocessing.get_context("spawn")
-    both = [
-        context.Process(target=_process, args=(rank, port, str(tmp_path / "two"), kind)) for rank in (0, 1)
-    ]
+    both = [context.Process(target=_process, args=(rank, port, str(tmp_path / "two"))) for rank in (0, 1)]
     for one in both:
         one.start()
-    _train(str(tmp_path / "one"), kind)
+    _train(str(tmp_path / "one"))
     for one in both:
         one.join(120)
         assert one.exitcode == 0
-    alone, together = (
-        [json.loads(line) for line in (tmp_path / name / LOG).read_text().splitlines()]
-        for name in ("one", "two")
-    )
-    assert len(alone) == len(together) == 2
-    for mine, theirs in zip(alone, together, strict=True):
-        assert theirs["loss_by_head"] == pytest.approx(mine["loss_by_head"], rel=2e-3)
-        assert theirs["validation"]["nll@L"] == pytest.approx(mine["validation"]["nll@L"], rel=2e-3)
+    for kind in KINDS:
+        alone, together = (
+            [json.loads(line) for line in (tmp_path / name / kind / LOG).read_text().splitlines()]
+            for name in ("one", "two")
+        )
+        assert len(alone) == len(together) == 2
+        for mine, theirs in zip(alone, together, strict=True):
+            assert theirs["loss_by_head"] == pytest.approx(mine["loss_by_head"], rel=2e-3), kind
+            assert theirs["validation"]["nll@L"] == pytest.approx(mine["validation"]["nll@L"], rel=2e-3), kind
 
 
 def test_a_batch_must_divide(tmp_path):
