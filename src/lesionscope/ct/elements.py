@@ -10,6 +10,9 @@ import math
 from functools import lru_cache
 from typing import Any, Protocol
 
+_REMEMBERED_BYTES = 128
+"""Longer values than any orientation are hostile: they are not kept."""
+
 
 class Elements(Protocol):
     """What is asked of a data set: pydicom's, or the elements of an ordinary file."""
@@ -44,7 +47,6 @@ def texts(dataset: Elements, tag: int) -> tuple[str, ...]:
     return _parts(raw(dataset, tag))
 
 
-@lru_cache(1024)
 def _parts(value: bytes) -> tuple[str, ...]:
     whole_text = plain(value)
     return tuple(part.strip() for part in whole_text.split("\\")) if whole_text else ()
@@ -68,10 +70,10 @@ def words(dataset: Elements, tag: int) -> str:
 
 def floats(dataset: Elements, tag: int, count: int = 1) -> tuple[float, ...] | None:
     """Return a decimal string's numbers; ``None`` unless there are ``count``, all finite."""
-    return _numbers(raw(dataset, tag), count)
+    value = raw(dataset, tag)
+    return _remembered_numbers(value, count) if len(value) <= _REMEMBERED_BYTES else _numbers(value, count)
 
 
-@lru_cache(1024)
 def _numbers(value: bytes, count: int) -> tuple[float, ...] | None:
     try:
         values = tuple(float(part) for part in _parts(value))
@@ -80,6 +82,9 @@ def _numbers(value: bytes, count: int) -> tuple[float, ...] | None:
     if len(values) < count or not all(math.isfinite(value) for value in values):
         return None
     return values[:count]
+
+
+_remembered_numbers = lru_cache(1024)(_numbers)
 
 
 def whole(dataset: Elements, tag: int) -> int | None:
