@@ -15,15 +15,17 @@ from lesionscope.files import write_atomically
 from lesionscope.lesions.deeplesion import DeepLesionRow, write_dl_info, write_slice
 from lesionscope.mining.job import mine_file
 from lesionscope.phantom.clinic.cohort import cohort
+from lesionscope.phantom.clinic.growing import Body
+from lesionscope.phantom.clinic.patients import whole_body
 from lesionscope.session.importing import LABELS, REPORTS
 
 PIXEL_MM = 0.8
 WAIT_S = 60.0
 
 
-def write_clinic(folder: Path, lesions: int) -> Path:
+def write_clinic(folder: Path, lesions: int, body_of: Callable[[int], Body] = whole_body) -> Path:
     """Write the first lesions of the phantom clinic: three slices of 120 × 120 each, and their reports."""
-    made = cohort("train", lesions, workers=1)
+    made = cohort("train", lesions, workers=1, body_of=body_of)
     rows, reports = [], []
     for number, (hu, box, known) in enumerate(zip(made.hu, made.boxes, made.rows, strict=True)):
         x0, y0, x1, y1 = (float(value) + 1 for value in box)

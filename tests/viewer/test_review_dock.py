@@ -110,6 +110,17 @@ def test_a_search_has_the_keyboard_until_return_or_escape(panel, review):
     assert review.state.seen.own["cyst"].verdict == "added" and review.state.place == 1
 
 
+def test_the_buttons_stay_where_they_are_whatever_page_is_open(panel, review, qtbot):
+    review.name_reader("Ann")
+    qtbot.wait(20)
+    place = panel.work.buttons["A"].y()
+    for key in (KEY.Key_F, KEY.Key_Escape, KEY.Key_A):
+        press(panel, key)
+        qtbot.wait(20)
+        assert panel.work.buttons["A"].y() == place
+        assert panel.work.height() >= panel.height() - 4
+
+
 def test_the_buttons_do_what_their_keys_do(panel, review):
     review.name_reader("Ann")
     first = review.state.chosen

@@ -16,6 +16,7 @@ import pytest
 from review_clinic import Reviewer, review_window, write_clinic
 
 from lesionscope.ontology.label_graph import load_labels
+from lesionscope.phantom.clinic.blocks import BlockBody
 
 pytestmark = pytest.mark.window
 LESIONS, BEFORE_THE_KILL, UNDONE = 50, 24, 12
@@ -24,7 +25,7 @@ LESIONS, BEFORE_THE_KILL, UNDONE = 50, 24, 12
 @pytest.fixture(scope="session")
 def clinic(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Fifty phantom lesions with reports."""
-    return write_clinic(tmp_path_factory.mktemp("clinic") / "deeplesion", LESIONS)
+    return write_clinic(tmp_path_factory.mktemp("clinic") / "deeplesion", LESIONS, BlockBody)
 
 
 def killed_half_way(project: Path, clinic: Path) -> list[str]:

@@ -187,7 +187,7 @@ class ReviewPanel(QWidget):
             self.stack.addWidget(page)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.stack)
+        layout.addWidget(self.stack, 1)
         letters = self.fontMetrics()
         # A height of its own: words that wrap would otherwise ask for more than a small screen has.
         self.setMinimumSize(letters.horizontalAdvance("n" * 36), letters.lineSpacing() * LEAST_LINES)
