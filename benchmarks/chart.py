@@ -21,6 +21,7 @@ class Curve:
     ms: list[float]
     exponent: float
     quiet: bool
+    title: str
 
 
 def chart(curves: Sequence[Curve]) -> str:
@@ -51,12 +52,12 @@ def _panel(curves: Sequence[Curve], left: int) -> str:
     def y(ms: float) -> float:
         return HEIGHT - MARGIN - (math.log10(ms) - low_y) / (high_y - low_y) * (HEIGHT - MARGIN - 50)
 
-    parts = [f'<text x="{left + MARGIN}" y="16" font-size="13">{escape(curves[0].curve)}</text>']
+    parts = [f'<text x="{left + MARGIN}" y="16" font-size="13">{escape(curves[0].title)}</text>']
     for power in range(low_y, high_y + 1):
         at = y(10**power)
         parts.append(
             f'<line x1="{left + MARGIN}" x2="{left + WIDTH - 16}" y1="{at:.1f}" y2="{at:.1f}" stroke="#ddd"/>'
-            f'<text x="{left + MARGIN - 4}" y="{at + 3:.1f}" text-anchor="end">{10**power:,g} ms</text>'
+            f'<text x="{left + MARGIN - 4}" y="{at + 3:.1f}" text-anchor="end">{_time(power)}</text>'
         )
     for size in curves[0].sizes:
         parts.append(
@@ -71,6 +72,11 @@ def _panel(curves: Sequence[Curve], left: int) -> str:
             f'<text x="{left + MARGIN}" y="{HEIGHT - 16 + 12 * place}" fill="{colour}">{escape(text)}</text>'
         )
     return "\n".join(parts)
+
+
+def _time(power: int) -> str:
+    """Return 10^power ms in words."""
+    return f"{10**power:g} ms" if power < 3 else f"{10 ** (power - 3):,g} s"
 
 
 def _short(count: int) -> str:

@@ -129,6 +129,13 @@ def _lesions(count: int) -> list:
     return [lesion_from_click(place) for place in places.tolist()]
 
 
+TITLES = {
+    "slices": "open a series of N slices",
+    "bank": "ask a bank of N lesions",
+    "sentences": "mine N sentences, one process",
+    "edits": "one edit in a session of N lesions",
+    "reopening": "open a session of N lesions",
+}
 CURVES = {
     "slices": (slices, "SimpleITK", (50, 100, 200, 400, 1000), (10, 20, 40)),
     "bank": (bank, "NumPy argpartition", (1_000, 10_000, 100_000, 1_000_000), (1_000, 4_000, 16_000)),
@@ -163,6 +170,7 @@ def measure(name: str, sizes: list[int], rounds: int) -> list[dict]:
             "ms": mine,
             "exponent": exponent(sizes, mine),
             "quiet": watch.quiet,
+            "title": TITLES[name],
         }
         for who, mine in zip(("ours", peer), times, strict=True)
     ]

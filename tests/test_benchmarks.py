@@ -100,7 +100,7 @@ def test_the_exponent_is_that_of_the_larger_sizes() -> None:
 
 def test_the_picture_is_svg_with_both_curves() -> None:
     curves = [
-        Curve("a & b", who, [10, 100], times, 1.0, quiet)
+        Curve("a & b", who, [10, 100], times, 1.0, quiet, "one & two")
         for who, times, quiet in (("ours", [1.0, 10.0], True), ("peer", [2.0, 30.0], False))
     ]
     root = ElementTree.fromstring(chart(curves))
