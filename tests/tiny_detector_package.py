@@ -10,9 +10,10 @@ from safetensors.torch import save_file
 
 from lesionscope.models.detector.inputs import DetectorInput
 from lesionscope.models.detector.network import Detector
-from lesionscope.models.detector.onnx import OPSET, export_head, export_proposals
+from lesionscope.models.detector.onnx import export_head, export_proposals
 from lesionscope.models.detector.spec import DetectorSpec
 from lesionscope.models.detector_package import FILES, DetectionRules, DetectorCard
+from lesionscope.models.onnx_graph import OPSET
 from lesionscope.models.package import CARD, sha256_of
 
 LEAST, MOST = 0.3, 40
@@ -22,8 +23,15 @@ def lively(categories: int = 2) -> Detector:
     """A detector with random weights whose answers differ from place to place."""
     torch.manual_seed(categories)
     network = Detector(DetectorSpec(width=0.125, categories=categories, hidden=256)).eval()
-    for layer in (network.rpn_score, network.rpn_deltas, network.score, network.deltas):
+    for layer in (network.rpn_score, network.rpn_deltas, network.deltas):
         torch.nn.init.normal_(layer.weight, std=0.1)
+    torch.nn.init.normal_(network.score.weight, std=0.4)
+    with torch.no_grad():  # every category is likely somewhere
+        maps = torch.relu(torch.randn(1, network.spec.channels[-1], 16, 16))
+        corners = torch.randint(0, 60, (50, 2)).float()
+        boxes = torch.cat([corners, corners + 50], dim=1)
+        scores, _ = network.judge(maps, boxes, torch.zeros(50, dtype=torch.int64))
+        network.score.bias -= scores.mean(dim=0)
     return network
 
 

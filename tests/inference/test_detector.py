@@ -153,15 +153,13 @@ def test_a_search_loads_no_torch(folder: Path) -> None:
     assert done.stdout.strip() == "False"
 
 
-@pytest.mark.slow
 def test_a_slice_of_512_by_512_takes_less_than_a_second_and_a_half(network: Detector, tmp_path: Path) -> None:
+    """In seconds of all cores together, which other programs don't lengthen; quiet cores need fewer."""
     folder = make_detector_package(tmp_path / "large", network, longest=512)
     detector = OnnxDetector(open_detector_package(folder), threads=2)
     hu = random_slices(3, 512, 512)
     detector.find(hu, (0.7, 0.7), LEAST, CancelToken())
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
+    began = time.process_time()
+    for _ in range(3):
         detector.find(hu, (0.7, 0.7), LEAST, CancelToken())
-        times.append(time.perf_counter() - start)
-    assert sorted(times)[2] < 1.5
+    assert (time.process_time() - began) / 3 < 1.5
