@@ -39,7 +39,7 @@ def compare(
     assert apart < APART, f"{name}: {apart:.1g} apart"
     record(
         interleaved(
-            f"{name}, one lesion, {arguments.threads} threads",
+            f"{name}, one lesion, threads: {arguments.threads}",
             lambda: ours.run(inputs),
             "torch eager",
             lambda: peer.run(inputs),
