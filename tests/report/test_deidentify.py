@@ -29,12 +29,28 @@ from lesionscope.report.reviewed import Review
 SECRETS = (
     "Secretname", "SECRET-ID", "19410203", "1941-02-03", "20240229", "2024-02-29", "Hidden Hospital study",
     "Hidden series", "Readername", "typed by hand", "20240505", "2024-05-05",
+    "Mrs Typedlabel", "Organname", "Accessionname", "Privatename",
 )  # fmt: skip
 
 
 @pytest.fixture
 def named(scan: Callable[..., CTVolume]) -> CTVolume:
     volume = scan((128, 128, 12))
+    for path in Path(volume.source.path).glob("*.dcm"):  # what a volume doesn't keep, and hides in files
+        ds = pydicom.dcmread(path)
+        ds.AccessionNumber, ds.InstitutionName, ds.ImageComments = (
+            "Accessionname",
+            "Hidden Hospital study",
+            "typed by hand",
+        )
+        ds.PositionReferenceIndicator, ds.OtherPatientIDs, ds.StudyID = (
+            "Privatename",
+            "SECRET-ID",
+            "Accessionname",
+        )
+        ds.add_new((0x0009, 0x0010), "LO", "Privatename")
+        ds.add_new((0x0009, 0x1001), "LT", "Privatename")
+        ds.save_as(path)
     source = replace(
         volume.source,
         patient=Patient("Secretname^Jane", "SECRET-ID", "19410203", "F"),
@@ -49,11 +65,16 @@ def identified(volume: CTVolume) -> forms.Report:
     lesions = lesions_on(volume)
     sizes = (Size(long_mm=18.0),)
     table = assess(
-        (Followed(lesions[0].tracking_uid, "Secretname's", "lung", False, Role.TARGET, sizes),),
+        (Followed(lesions[0].tracking_uid, "Secretname's", "Organname", False, Role.TARGET, sizes),),
         ("20240505",),
     )
     review = Review(
-        (decide(lesions[0], "lung", "accepted", "Readername^Jo"),), sentences={lesions[0].id: "typed by hand"}
+        (
+            decide(lesions[0], "lung", "accepted", "Readername^Jo"),
+            decide(lesions[0], "Mrs Typedlabel", "added", "Readername^Jo"),
+            decide(lesions[1], "Mrs Typedlabel", "added", "Readername^Jo"),
+        ),
+        sentences={lesions[0].id: "typed by hand"},
     )
     content = report(lesions, volume, review, response=table)
     return forms.Report(content, key_images(volume, lesions), lesions, volume)
@@ -72,6 +93,12 @@ def said(path: Path) -> str:
     return path.read_bytes().decode("utf-8", "replace")
 
 
+def ascii_of(path: Path) -> str:
+    """What else hides in a file: a PDF's metadata, and bytes in either width of letters."""
+    raw = path.read_bytes()
+    return raw.decode("latin-1") + raw.decode("utf-16-le", "ignore") + raw[1:].decode("utf-16-le", "ignore")
+
+
 def test_nothing_of_the_patient_is_left_in_any_form(named: CTVolume, tmp_path: Path) -> None:
     known = identified(named)
     before = [said(path) for path in everything(known, tmp_path / "known")]
@@ -87,7 +114,7 @@ def test_nothing_of_the_patient_is_left_in_any_form(named: CTVolume, tmp_path: P
         *write_images(known, uids, tmp_path / "clean" / "images"),
     ]
     for path in paths:
-        text = said(path)
+        text = said(path) + ascii_of(path)
         assert not [word for word in (*SECRETS, *old) if word in text], path
         assert not [word for word in (*SECRETS, *old) if word in path.name]
         if path.suffix == ".dcm":

@@ -18,8 +18,8 @@ from test_sr import scan as scan
 from lesionscope.ct.volume import CTVolume, Source
 from lesionscope.errors import InputError
 from lesionscope.followup.response import Followed, Role, Size, assess
-from lesionscope.lesions.lesion import Lesion
-from lesionscope.lesions.marking import lesion_from_click
+from lesionscope.lesions.lesion import Diameter, Lesion
+from lesionscope.lesions.marking import lesion_from_click, lesion_from_diameters
 from lesionscope.report import sr_form
 from lesionscope.report.dicom_head import is_uid
 from lesionscope.report.import_sr import import_sr
@@ -49,6 +49,23 @@ def test_our_own_report_comes_back_without_loss(
         (d.lesion_id, d.label) for d in review.decisions if d.holds
     }
     assert all(d.reader == "Doe^Jane" for d in back.decisions)
+
+
+@pytest.mark.parametrize("direction", [None, TILT], ids=["axial", "tilted"])
+@pytest.mark.parametrize("k", [2.5, 2.26, 3.49])
+def test_a_mark_between_two_slices_comes_back_where_it_was(
+    scan: Callable[..., CTVolume], tmp_path: Path, direction: Any, k: float
+) -> None:
+    """On an image it lies on the nearest slice, as other viewers want it; our record says where it is."""
+    volume = scan((96, 96, 6), direction)
+    (i, j), step = (50, 50), 12
+    ends = [volume.geometry.to_lps((k, j, i + way)) for way in (-step, step)]
+    line = Diameter(*(tuple(map(float, end)) for end in ends))  # type: ignore[arg-type]
+    lesions = [replace(lesion_from_diameters(line, geometry=volume.geometry), number=1)]
+    path = sr_form.write(report(lesions, volume), lesions, volume, tmp_path / "sr.dcm")
+    assert any(item.ValueType == "SCOORD" for item in items(pydicom.dcmread(path)))
+    back = import_sr(path, volume)
+    assert back.notes == () and back.lesions == tuple(lesions)
 
 
 def test_a_record_that_disagrees_is_not_believed(scan: Callable[..., CTVolume], tmp_path: Path) -> None:

@@ -56,7 +56,8 @@ def test_it_says_what_must_be_said(measured: Lesion, volume: CTVolume, tmp_path:
     said = words(pdf_form.pdf(content, key_images(volume, [measured])), tmp_path)
     for part in (
         wording.NOTICE,
-        wording.UNREVIEWED,
+        wording.PARTLY_REVIEWED,
+        "not reviewed; own score",
         "1.8 × 1.2 cm lesion in the right lung.",
         "accepted by Doe, Jane",
         "Labels decided on: 1, by Doe, Jane",

@@ -79,7 +79,8 @@ def test_unreviewed_answers_are_marked_where_they_go_in(
     assert row["Labels (body part)"] == "lung; right lung" and row["readers"] == READER
     assert row["Labels (type), not reviewed by a reader"] == "cyst 65 %" and row["Labels (type)"] == ""
     page = html_form.text(content)
-    assert wording.UNREVIEWED in page and "accepted by Reader &lt;1&gt;" in page
+    assert wording.PARTLY_REVIEWED in page and "accepted by Reader &lt;1&gt;" in page
+    assert "not reviewed; own score" in page
     assert "labels shown but not decided on: 1" in page
 
 

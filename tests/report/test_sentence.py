@@ -8,9 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lesionscope.lesions.lesion import Lesion
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.report import sentence_words as words
-from lesionscope.report.sentence import lesion_sentence, size
+from lesionscope.report import wording
+from lesionscope.report.document import lesion_report
+from lesionscope.report.reviewed import Review
+from lesionscope.report.sentence import lesion_sentence, other_size, size
 
 GRAPH = load_labels()
 
@@ -117,3 +121,30 @@ def test_what_labels_imply_changes_nothing_of_their_places(names: set[str]) -> N
     """Ancestors of the labels that hold are never said beside them."""
     parts = [n for n in names if GRAPH.by_name[n].kind == "body part"]
     assert lesion_sentence([*parts, *sorted(GRAPH.expand(parts) - set(parts))]) == lesion_sentence(parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "stated"),
+    [
+        ("2.1 × 1.4 cm nodule.", ""),
+        ("21 x 14 mm nodule, formerly 9 mm.", ""),
+        ("A 2.1 cm nodule.", ""),
+        ("A nodule in segment 4, 3 of them.", ""),
+        ("1.2 × 0.8 cm nodule.", "1.2 × 0.8 cm"),
+        ("Nodule of 12 mm x 8 mm.", "12 mm x 8 mm"),
+        ("12mm", "12mm"),
+    ],
+)
+def test_a_sentence_that_states_another_size_is_found(text: str, stated: str) -> None:
+    assert other_size(text, 21.2, 13.8) == stated
+    assert other_size(text, None, None) == ""
+
+
+def test_a_sentence_written_before_the_lesion_was_measured_again_is_warned_of(measured: Lesion) -> None:
+    """18 × 12 mm now; the sentence was typed when it was smaller."""
+    old = Review(sentences={measured.id: "1.2 × 0.8 cm nodule."})
+    (entry,) = lesion_report([(measured, None)], review=old)["lesions"]
+    assert entry["sentence"] == "1.2 × 0.8 cm nodule."
+    assert entry["warnings"] == [wording.OTHER_SIZE.format(stated="1.2 × 0.8 cm", measured="1.8 × 1.2 cm")]
+    (entry,) = lesion_report([(measured, None)])["lesions"]
+    assert entry["warnings"] == []

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from lesionscope.ct.volume import CTVolume, Patient
 from lesionscope.files import write_atomically
+from lesionscope.ontology.label_graph import load_labels
 from lesionscope.report.dicom_head import encoded, mark_deidentified
 from lesionscope.report.document import Content
 from lesionscope.report.forms import Report
@@ -36,7 +37,7 @@ KEPT_OF_IMAGES = (
     "InstanceNumber", "SeriesNumber", "AcquisitionNumber", "RescaleSlope", "RescaleIntercept", "RescaleType",
     "WindowCenter", "WindowWidth", "KVP", "BodyPartExamined", "Laterality", "ConvolutionKernel",
     "PatientPosition", "GantryDetectorTilt",
-    "PositionReferenceIndicator", "PixelPaddingValue", "SmallestImagePixelValue", "LargestImagePixelValue",
+    "PixelPaddingValue", "SmallestImagePixelValue", "LargestImagePixelValue",
     "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod", "PixelData",
 )  # fmt: skip
 """Attributes of a CT image that say nothing of whose it is; all others go."""
@@ -66,7 +67,8 @@ def deidentified(report: Report, uids: UidMap) -> Report:
     """Return a report without identities; its key images hold none, and stay.
 
     Names of patient and readers become pseudonyms, dates are removed, texts that people typed (descriptions,
-    edited sentences, the sentences of known lesions) go; what models and rules made stays.
+    edited sentences, labels of no vocabulary, the sentences of known lesions) go; what models and rules made
+    stays.
     """
     ids = {entry["id"]: uids.uid(entry["id"]) for entry in report.content["lesions"]}
     volume = report.volume
@@ -144,20 +146,26 @@ def _content(old: Content, uids: UidMap) -> Content:
         for visit, number in zip(table["visits"], range(1, 1 + len(table["visits"])), strict=True):
             visit["date"] = f"Visit {number}"
         for number, lesion in enumerate(table["lesions"], start=1):
-            lesion |= {"id": uids.uid(lesion["id"]), "name": f"Lesion {number}"}
+            organ = lesion["organ"] if lesion["organ"] in load_labels().by_name else ""
+            lesion |= {"id": uids.uid(lesion["id"]), "name": f"Lesion {number}", "organ": organ}
     return content
 
 
 def _entry(entry: dict[str, Any], uids: UidMap) -> None:
     entry["id"], entry["tracking_uid"] = uids.uid(entry["id"]), uids.uid(entry["tracking_uid"])
     entry.pop("neighbours", None)
+    # A label that no model gave and the ontology doesn't know is a text that somebody typed.
+    known = load_labels().by_name
+    entry["findings"] = [
+        one for one in entry["findings"] if one["label"] in known or one["probability"] is not None
+    ]
+    entry["undecided"] = [label for label in entry["undecided"] if label in known]
     for one in entry["findings"]:
         one["reader"] = one["reader"] and uids.name(one["reader"], "READER")
         one["at"] = one["at"] and DUMMY_TIME
-    if entry["sentence_edited"]:
-        held = [one["label"] for one in entry["findings"] if one["review"] != "unreviewed"]
-        entry["sentence"] = lesion_sentence(held, long_mm=entry["long_mm"], short_mm=entry["short_mm"])
-        entry["sentence_edited"] = False
+    held = [one["label"] for one in entry["findings"] if one["review"] != "unreviewed"]
+    entry["sentence"] = lesion_sentence(held, long_mm=entry["long_mm"], short_mm=entry["short_mm"])
+    entry["sentence_edited"] = False
     for made in _provenances(entry):
         made |= {
             "reading_id": uids.uid(made["reading_id"]),
@@ -174,10 +182,12 @@ def _provenances(entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _image(image: Dataset, uids: UidMap, case: str) -> Dataset:
-    from pydicom.dataset import Dataset
+    from pydicom.dataset import Dataset, FileMetaDataset
 
     ds = Dataset()
-    ds.file_meta = copy.deepcopy(image.file_meta)
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = image.file_meta.TransferSyntaxUID
+    ds.file_meta.MediaStorageSOPClassUID = image.SOPClassUID
     for name in KEPT_OF_IMAGES:
         if name in image:
             ds[name] = image[name]
@@ -186,7 +196,7 @@ def _image(image: Dataset, uids: UidMap, case: str) -> Dataset:
             setattr(ds, name, uids.uid(str(image[name].value)))
     ds.PatientName, ds.PatientID = f"{case}^", case
     ds.PatientBirthDate = ds.PatientSex = ""
-    ds.AccessionNumber = ds.ReferringPhysicianName = ds.Manufacturer = ""
+    ds.AccessionNumber = ds.ReferringPhysicianName = ds.Manufacturer = ds.PositionReferenceIndicator = ""
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
     mark_deidentified(ds)
     return ds

@@ -139,16 +139,16 @@ def person_name(name: object) -> str:
     written = ""
     for place, group in enumerate(str(name).split("=")[:3]):
         one = "^".join(part.strip() for part in long_text(group).split("^")[:5])
-        if place == 0:
-            one = one if "^" in one or not one else f"{one[:63]}^"
-        if len(written) + 1 + len(one) <= 65:
-            written += f"{'=' * bool(place)}{one}"
+        one = one if "^" in one or not one else f"{one[:63]}^"
+        longer = f"{written}{'=' * bool(place)}{one}"
+        if len(longer) <= 64:
+            written = longer
     return written.rstrip("=")
 
 
 def stable_uid(*parts: object) -> str:
     """Return a UID (``2.25.`` form, PS3.5 B.2) that follows from some words."""
-    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, 'lesionscope/' + '/'.join(map(str, parts))).int}"
+    return f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, 'lesionscope/' + '/'.join(map(showable, parts))).int}"
 
 
 def _date(value: str) -> str:

@@ -25,7 +25,7 @@ from lesionscope.models.label_package import LabelCard
 from lesionscope.report import wording
 from lesionscope.report.response_rows import response_entry
 from lesionscope.report.reviewed import Finding, Review, findings_of, summary
-from lesionscope.report.sentence import lesion_sentence
+from lesionscope.report.sentence import lesion_sentence, other_size, size
 from lesionscope.session.state import SessionState
 
 Content = dict[str, Any]
@@ -185,6 +185,10 @@ def lesion_entry(
         else lesion_sentence(held, long_mm=entry["long_mm"], short_mm=entry["short_mm"]),
         "sentence_edited": edited is not None,
     }
+    stated = other_size(entry["sentence"], entry["long_mm"], entry["short_mm"])
+    if stated:
+        measured = size(entry["long_mm"], entry["short_mm"])
+        entry["warnings"].append(wording.OTHER_SIZE.format(stated=stated, measured=measured))
     return entry
 
 

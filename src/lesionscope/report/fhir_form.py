@@ -128,7 +128,7 @@ def _observations(entry: Mapping[str, Any], content: Content) -> Iterable[Resour
     held = [one for one in entry["findings"] if one["review"] != "unreviewed"]
     about = _base(entry, content, "lesion", entry["id"], final=True)
     about["code"] = {"coding": [_coding(codes.LESION)], "text": f"Lesion {entry['number']}"}
-    about["valueString"] = _words(entry["sentence"]) or "-"
+    about["valueString"] = _words(entry["sentence"])
     sites = [one for one in held if one["class"] == "body part"]
     if sites:
         about["bodySite"] = _concept(codes.label_code(sites[-1]["label"]), sites[-1]["label"])
@@ -257,7 +257,7 @@ def _to(resource: Resource) -> dict[str, str]:
 
 
 def _id(*parts: object) -> str:
-    return str(uuid.uuid5(NAMESPACE, "/".join(map(str, parts))))
+    return str(uuid.uuid5(NAMESPACE, "/".join(map(showable, parts))))
 
 
 def _coding(code: Code) -> dict[str, str]:
@@ -269,7 +269,7 @@ def _coding(code: Code) -> dict[str, str]:
 
 
 def _concept(code: Code, words: str) -> Resource:
-    return {"coding": [_coding(code)], "text": _words(words) or code.meaning}
+    return {"coding": [_coding(code)], "text": _words(words)}
 
 
 def _quantity(value: float, unit: Code, shown: str) -> Resource:
@@ -278,4 +278,4 @@ def _quantity(value: float, unit: Code, shown: str) -> Resource:
 
 def _words(value: object) -> str:
     """Return a text that a FHIR string holds: none that is blank, no control characters."""
-    return showable(value).strip()
+    return showable(value).strip() or "-"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lesionscope.errors import InputError
 from lesionscope.lesions.lesion import Diameter
+from lesionscope.report.import_record import point
 from lesionscope.report.source_images import source_images
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def lines_on_segment(
     along = _longest(points)
     across = np.cross(_normal(ds, place), along)
     return tuple(
-        Diameter(_point(middle - way * length / 2), _point(middle + way * length / 2))
+        Diameter(point(middle - way * length / 2), point(middle + way * length / 2))
         for way, length in zip((along, across / np.linalg.norm(across)), lengths_mm, strict=False)
     )
 
@@ -121,8 +122,3 @@ def _longest(points: Floats) -> Floats:
     between = rim[other] - rim[one]
     length = float(np.linalg.norm(between))
     return np.asarray(between / length) if length > 0 else np.array([1.0, 0.0, 0.0])
-
-
-def _point(values: Floats) -> tuple[float, float, float]:
-    x, y, z = (float(v) for v in values)
-    return x, y, z

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,11 +20,12 @@ import numpy as np
 
 from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import InputError, UsageError
-from lesionscope.lesions.lesion import Diameter, Lesion, Point
+from lesionscope.lesions.lesion import Diameter, Lesion
 from lesionscope.lesions.marking import lesion_from_diameters
 from lesionscope.report import sr_codes as codes
 from lesionscope.report.dicom_head import is_uid, series_uid_of
 from lesionscope.report.document import Content
+from lesionscope.report.import_record import agreed, point
 from lesionscope.report.import_segment import lines_on_segment, segment_of
 from lesionscope.session.decisions import Decision
 
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
 LARGEST_BYTES = 64 * 2**20
 DEFLATED = "1.2.840.10008.1.2.1.99"
 DEEPEST = 40
-LONGEST_ID = 128
-SAME_MM = 0.05
-"""As far as our own record may lie from the measurement beside it; further, and the measurement counts."""
-ORIGINS = ("mined", "predicted", "reader")
 GROUP, RECORD = codes.GROUP.value, codes.RECORD.value
 LONG = frozenset((codes.LONG.value, "G-A185"))
 SHORT = frozenset((codes.SHORT.value, "G-A186"))
@@ -132,7 +129,7 @@ def _imported(ds: Dataset, path: Path, volume: CTVolume) -> Imported:
         try:
             lesion = _lesion(group, volume, path.parent)
             if entry is not None:
-                lesion, entry = _agreed(lesion, entry)
+                lesion, entry = agreed(lesion, entry, volume.geometry)
         except (InputError, UsageError) as error:
             notes.append(str(error))
             continue
@@ -295,7 +292,7 @@ def _line(number: Dataset, volume: CTVolume) -> Diameter:
         points = np.reshape(values[: len(values) // width * width], (-1, width))[[0, -1]]
         if kind == "SCOORD":
             points = volume.geometry.to_lps([(_slice(item, volume), y - 0.5, x - 0.5) for x, y in points])
-        start, end = (_point(point) for point in points)
+        start, end = map(point, points)
         if not (volume.geometry.contains(start) and volume.geometry.contains(end)):
             raise InputError("A measurement lies outside the scan: it was left out.")
         return Diameter(start, end)
@@ -322,67 +319,6 @@ def _millimetres(number: Dataset) -> float:
         return float(measured[0].NumericValue) * factor
     except (AttributeError, TypeError, ValueError):
         return math.nan
-
-
-def _agreed(lesion: Lesion | None, entry: Mapping[str, Any]) -> tuple[Lesion, dict[str, Any]]:
-    """Return the lesion of our own record, checked against what was measured beside it."""
-    try:
-        own = _from_entry(entry)
-        _check_reviewed(entry)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError("A lesion's record can't be read: it was left out.") from error
-    for mine, measured in ((own.long, lesion and lesion.long), (own.short, lesion and lesion.short)):
-        if (mine is None) != (measured is None) or (mine and measured and _apart(mine, measured) > SAME_MM):
-            raise InputError("A lesion's record and its measurement disagree: it was left out.")
-    return own, dict(entry)
-
-
-def _check_reviewed(entry: Mapping[str, Any]) -> None:
-    """Raise ``ValueError`` or ``KeyError`` where what readers let stand is not as we write it."""
-    if not isinstance(entry["sentence"], str) or not isinstance(entry["sentence_edited"], bool):
-        raise ValueError("no sentence")
-    for one in entry["findings"]:
-        texts = [one[name] for name in ("label", "class", "origin")]
-        if one["review"] not in codes.STATES or one["origin"] not in ORIGINS:
-            raise ValueError("an unknown state")
-        if one["review"] != "unreviewed":
-            texts += [one["reader"], one["at"]]
-        if not all(isinstance(text, str) for text in texts):
-            raise ValueError("no text")
-
-
-def _from_entry(entry: Mapping[str, Any]) -> Lesion:
-    x0, y0, z0, x1, y1, z1 = (float(v) for v in entry["box_lps_mm"])
-    numbers = [x0, y0, z0, x1, y1, z1, *map(float, entry["centroid_lps_mm"])]
-    if not all(map(math.isfinite, numbers)):
-        raise ValueError("not finite")
-    identity, tracking_uid = entry["id"], entry["tracking_uid"]
-    if not isinstance(identity, str) or not 0 < len(identity) <= LONGEST_ID or not is_uid(tracking_uid):
-        raise ValueError("no identity")
-    return Lesion(
-        identity,
-        tracking_uid,
-        _point(entry["centroid_lps_mm"]),
-        (x0, y0, z0, x1, y1, z1),
-        _diameter(entry["long_lps_mm"]),
-        _diameter(entry["short_lps_mm"]),
-        bool(entry["box_declared"]),
-        int(entry["number"]),
-    )
-
-
-def _diameter(ends: Sequence[float] | None) -> Diameter | None:
-    return None if ends is None else Diameter(_point(ends[:3]), _point(ends[3:]))
-
-
-def _apart(one: Diameter, other: Diameter) -> float:
-    ends = [np.array([d.start_lps_mm, d.end_lps_mm]) for d in (one, other)]
-    return float(np.abs(ends[0] - ends[1]).max())
-
-
-def _point(values: Any) -> Point:
-    x, y, z = (float(v) for v in values)
-    return x, y, z
 
 
 def _code(item: Dataset) -> str:

@@ -234,7 +234,8 @@ class _Page:
             for values in rows:
                 row = table.row()
                 for value in values:
-                    row.cell(drawn_order(drawable(value)))
+                    cut = value if len(value) <= LONGEST_LINE else f"{value[:LONGEST_LINE]}…"
+                    row.cell(drawn_order(drawable(cut)))
 
     def _width_of(self, line: str) -> float:
         return float(self.paper.get_string_width(line)) + 2 * float(self.paper.c_margin)
@@ -274,7 +275,7 @@ def _facts(page: _Page, content: Content) -> None:
 def _lesion(page: _Page, entry: Mapping[str, Any], picture: KeyImage | None) -> None:
     page.room(IMAGE + 26 if picture is not None else 40)
     page.rule()
-    marks = [wording.CHANGED_SINCE] * entry["stale"] + [wording.UNREVIEWED] * phrases.is_unreviewed(entry)
+    marks = [part for part in (wording.CHANGED_SINCE * entry["stale"], phrases.unreviewed(entry)) if part]
     page.text(f"Lesion {entry['number']}   {phrases.size(entry)}", size=11, bold=True)
     if marks:
         page.text("; ".join(marks), size=7.5, colour=WARN)

@@ -66,9 +66,11 @@ def label_bars(entry: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Bar, ...]]
             why = {
                 "accepted": wording.ACCEPTED.format(reader=one["reader"]),
                 "added": wording.ADDED.format(reader=one["reader"]),
-                "unreviewed": wording.MINED
-                if score is None
-                else wording.reason(score["why"], score["own"], score["sources"]),
+                "unreviewed": wording.OPEN_LABEL.format(
+                    why=wording.MINED
+                    if score is None
+                    else wording.reason(score["why"], score["own"], score["sources"])
+                ),
             }[one["review"]]
             percent = "" if share is None else wording.percent(share)
             rows.append(Bar(one["label"], 0, share or 0.0, percent, why=why))
@@ -143,10 +145,12 @@ def reviewed(review: Mapping[str, Any]) -> str:
     return f"{said}."
 
 
-def is_unreviewed(entry: Mapping[str, Any]) -> bool:
-    """Whether any answer shown of a lesion was not reviewed."""
-    tree = entry.get("pathology") or {}
-    return "nodes" in tree or any(one["review"] == "unreviewed" for one in entry["findings"])
+def unreviewed(entry: Mapping[str, Any]) -> str:
+    """Say that some or all answers shown of a lesion were not reviewed; empty where each was."""
+    states = {one["review"] for one in entry["findings"]}
+    if "nodes" not in (entry.get("pathology") or {}) and "unreviewed" not in states:
+        return ""
+    return wording.PARTLY_REVIEWED if states - {"unreviewed"} else wording.UNREVIEWED
 
 
 def card(entry: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ needs to know of anatomy it asks the label graph, so the words in ``sentence_wor
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from lesionscope.ontology.label_graph import LabelGraph, load_labels
@@ -15,6 +16,10 @@ from lesionscope.report import sentence_words as words
 CM_FROM_MM = 9.95
 """Sizes are said in cm from here; below in whole mm."""
 NOUN = "lesion"
+ROUNDED_MM = 0.6
+"""As far as rounding to whole mm or to 0.1 cm takes a size from the measured one."""
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_SIZE = re.compile(rf"{_NUMBER.pattern}(?:\s?(?:[cm]m\s?)?[×x]\s?{_NUMBER.pattern})*\s?[cm]m\b")
 
 
 def lesion_sentence(
@@ -54,6 +59,21 @@ def size(long_mm: float | None, short_mm: float | None) -> str:
     if max(lengths) >= CM_FROM_MM:
         return " × ".join(f"{mm / 10:.1f}" for mm in lengths) + " cm"
     return " × ".join(f"{mm:.0f}" for mm in lengths) + " mm"
+
+
+def other_size(text: str, long_mm: float | None, short_mm: float | None) -> str:
+    """Return the size that a text states, where it states sizes and none of them is the measured one."""
+    measured = [mm for mm in (long_mm, short_mm) if mm is not None]
+    stated = [match.group() for match in _SIZE.finditer(text)]
+    if not measured or any(_is_size(one, measured) for one in stated):
+        return ""
+    return stated[0] if stated else ""
+
+
+def _is_size(stated: str, measured: Sequence[float]) -> bool:
+    factor = 10 if stated.endswith("cm") else 1
+    lengths = [factor * float(number) for number in _NUMBER.findall(stated)]
+    return all(abs(one - mm) <= ROUNDED_MM for one, mm in zip(lengths, measured, strict=False))
 
 
 class _Words:

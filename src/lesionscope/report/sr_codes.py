@@ -6,6 +6,7 @@ from typing import Final
 
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.ontology.labels import PRIVATE_SCHEME, Code, private_code
+from lesionscope.report.text import showable
 
 SCHEME_NAME: Final = "Lesionscope labels and concepts"
 
@@ -98,10 +99,10 @@ PATHOLOGY: Final = {
 def label_code(name: str) -> Code:
     """Return a label's standard code where the ontology names one, else its private code."""
     label = load_labels().by_name.get(name)
-    return private_code(name) if label is None else label.codes[0]
+    return private_code(showable(name)) if label is None else label.codes[0]
 
 
 def class_code(tag: str, name: str) -> Code:
     """Return the code of a class of a pathology tree."""
     known = PATHOLOGY.get(tag)
-    return known if known is not None and known.meaning == name else private_code(f"{tag} {name}")
+    return known if known is not None and known.meaning == name else private_code(showable(f"{tag} {name}"))

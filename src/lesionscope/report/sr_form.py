@@ -295,7 +295,7 @@ def _verified(reader: str, ds: Dataset) -> Dataset:
     from lesionscope.report.dicom_head import person_name
 
     one = Dataset()
-    one.VerifyingObserverName = person_name(reader) or "Unknown"
+    one.VerifyingObserverName = person_name(reader) or "Unknown^"
     one.VerifyingOrganization = "Not stated"
     one.VerificationDateTime = f"{ds.ContentDate}{ds.ContentTime}"
     one.VerifyingObserverIdentificationCodeSequence = []

@@ -101,7 +101,7 @@ def text(name: Code, value: object, *, relation: str = CONTAINS) -> Dataset:
 def person(name: Code, value: object, *, relation: str = OBSERVED) -> Dataset:
     """Return a person's name."""
     ds = item(relation, "PNAME", name)
-    ds.PersonName = person_name(value) or "Unknown"
+    ds.PersonName = person_name(value) or "Unknown^"
     return ds
 
 

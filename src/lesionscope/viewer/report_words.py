@@ -25,7 +25,8 @@ FORM_TIPS: Final = {
     "csv": "A row a lesion, for a spreadsheet",
 }
 SENTENCE: Final = "Lesion {number} in a sentence"
-NO_SENTENCE: Final = "Select a lesion to edit its sentence"
+NO_SENTENCE: Final = "No lesion is selected"
+NO_LESION: Final = "Mark a lesion: it appears here."
 COPY: Final = "Copy"
 COPY_TIP: Final = "Copy the sentence  (Ctrl+C)"
 COPIED: Final = "The sentence was copied."

@@ -11,6 +11,7 @@ from qtpy.QtGui import QDesktopServices, QFocusEvent, QGuiApplication, QHideEven
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
+    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from lesionscope.viewer.workers import Job
 
 COLUMNS = 4
-PICTURE_PX, MARGIN_PX = 300, 24
+PICTURE_PX, MARGIN_PX = 220, 24
 TYPING_MS = 400
 """A sentence is kept at each pause this long in typing it."""
 
@@ -88,6 +89,7 @@ class ReportPanel(Panel):
         self.sentence_title = QLabel()
         self.sentence = SentenceEdit()
         self.sentence.setFixedHeight(self.fontMetrics().height() * 4)
+        self.sentence.setFrameShape(QFrame.Shape.Box)
         self.sentence.textChanged.connect(self._typed)
         self.sentence.left.connect(self.keep)
         self._typing = QTimer(self)

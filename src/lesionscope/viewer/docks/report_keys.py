@@ -46,7 +46,7 @@ def mark_key_image(stage: Stage) -> None:
     room, study = stage.room, stage.study
     lesion = room.state.lesion
     if lesion is None or study is None:
-        room.notify(words.NO_SENTENCE)
+        room.notify(wording.NOTHING_SELECTED)
         return
     canvas = study.axial
     field_mm = min(canvas.native.width(), canvas.native.height()) / float(canvas.model.scene.camera.zoom)
@@ -63,7 +63,7 @@ def copy_sentence(stage: Stage) -> None:
     entries = () if content is None else content["lesions"]
     entry = next((entry for entry in entries if entry["id"] == room.state.selected), None)
     if entry is None:
-        room.notify(words.NO_SENTENCE)
+        room.notify(wording.NOTHING_SELECTED)
         return
     QGuiApplication.clipboard().setText(entry["sentence"])
     room.notify(words.COPIED)

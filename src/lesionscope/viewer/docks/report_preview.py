@@ -12,6 +12,7 @@ from lesionscope.report import wording as words
 from lesionscope.report.document import Content
 from lesionscope.report.response_rows import response_rows
 from lesionscope.report.text import date, person, showable
+from lesionscope.viewer.report_words import NO_LESION
 
 SHOWN_NODES = 3
 
@@ -43,9 +44,8 @@ def preview(
     )
     small = f'style="color:{quiet}"'
     parts = [f"<h3>{words.TITLE}</h3>", f"<p><b>{_text(content['notice'])}</b></p>"]
-    parts += [
-        f"<p {small}>{_text(line)}</p>" for line in (named, phrases.reviewed(content["review"])) if line
-    ]
+    said = phrases.reviewed(content["review"]) if content["lesions"] else NO_LESION
+    parts += [f"<p {small}>{_text(line)}</p>" for line in (named, said) if line]
     for entry in content["lesions"]:
         parts.append(_lesion(entry, images.get(entry["id"]), picture_px, selected, small))
     if "response" in content:
@@ -86,8 +86,8 @@ def _lesion(
     for part in (tree, entry.get("labels") or {}):
         if "refused" in part:
             parts.append(f"<p {small}>{_text(part['refused'])}</p>")
-    if phrases.is_unreviewed(entry):
-        parts.append(f"<p><i>{words.UNREVIEWED}</i></p>")
+    if open_part := phrases.unreviewed(entry):
+        parts.append(f"<p><i>{open_part}</i></p>")
     return "".join(parts)
 
 
