@@ -95,7 +95,7 @@ def main() -> None:
     )
     share = statistics.median(shares[1:])
     aim = f"{share:.2f} times the networks' own time (aim {SHARE})"
-    record(replace(row, note=f"{aim}. {note}".strip(), met=row.met and share <= SHARE))
+    record(replace(row, note="; ".join(filter(None, (aim, note))), met=row.met and share <= SHARE))
 
 
 if __name__ == "__main__":

@@ -179,8 +179,8 @@ def keep(rows: list[dict]) -> None:
 
 
 HEAD = (
-    "| # | work | ours | peer | peer's | ratio | of processor time | good | target | met | quiet |\n"
-    "|---|---|---|---|---|---|---|---|---|---|---|"
+    "| # | work | ours | peer | peer's | ratio | of processor time | good | target | limit | met | quiet |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -189,10 +189,14 @@ def line(row: dict) -> str:
     unit = row.get("unit", "ms")
 
     def figure(value: float | None) -> str:
-        return "–" if value is None else f"{value:,.3g} {unit}"
+        if value is None:
+            return "–"
+        return f"{value / 1000:,.3g} s" if unit == "ms" and value >= 1000 else f"{value:.3g} {unit}"
 
     def times(value: float | None) -> str:
-        return "–" if value is None else f"{value:g}×"
+        if value is None:
+            return "–"
+        return f"{value:,.0f}×" if value >= 100 else f"{value:.3g}×"
 
     cells = (
         str(row.get("number") or ""),
@@ -204,6 +208,7 @@ def line(row: dict) -> str:
         times(row.get("cpu_ratio")),
         times(row.get("good")),
         times(row["target"]) if unit == "ms" else f"≤ {row['target']:g} {unit}",
+        row.get("limit", ""),
         "yes" if row["met"] else "no",
         "yes" if row["quiet"] else "no",
     )

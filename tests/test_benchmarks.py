@@ -78,7 +78,7 @@ def test_the_table_says_what_could_not_be_had() -> None:
     absent = rows.asdict(a_row("gone", peer_ms=None, ratio=None, note="faiss isn't installed"))
     memory = rows.asdict(a_row("memory", unit="volumes", target=1.05))
     page = everything.table([absent, memory])
-    assert "| gone | 2 ms | peer | – | – | – | – | 6× | no | yes |" in page
+    assert "| gone | 2 ms | peer | – | – | – | – | 6× |  | no | yes |" in page
     assert "≤ 1.05 volumes" in page and "- gone: faiss isn't installed." in page
 
 
