@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import sys
 import warnings
 
 from benchmarks.rows import interleaved, record
@@ -69,8 +70,11 @@ class Build:
 
 def spacy_pipeline(graph: LabelGraph):
     """Return spaCy's rule pipeline over every phrase of the graph, with negspacy after it."""
-    import spacy
-    from negspacy.negation import Negex  # noqa: F401  (registers the pipe)
+    try:
+        import spacy
+        from negspacy.negation import Negex  # noqa: F401  (registers the pipe)
+    except ImportError:
+        sys.exit("This compares with spaCy: pip install 'napari-lesionscope[bench]' first.")
 
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
