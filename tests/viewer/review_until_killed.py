@@ -1,4 +1,7 @@
-"""A process that reviews lesions by real key events and says what its panel shows, until it is killed."""
+"""A process that reviews lesions by real key events and says what its panel shows, until it is killed.
+
+It leafs on as fast as the dock is drawn, without waiting for images: the sitting after it waits for each.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ os.environ.setdefault("NAPARI_CONFIG", "")
 
 from pathlib import Path
 
+from qtpy.QtWidgets import QApplication
 from review_clinic import review_window
 
 from lesionscope.viewer.review import sources
@@ -22,4 +26,4 @@ with review_window() as reviewer:
         state = reviewer.state
         print("decided", state.lesion_id, len(state.project.decisions), flush=True)
         reviewer.press("N")
-        reviewer.wait_for_images()
+        QApplication.processEvents()

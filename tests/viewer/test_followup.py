@@ -24,6 +24,7 @@ from lesionscope.followup.sites import Site
 from lesionscope.lesions.lesion import Diameter, Point
 from lesionscope.lesions.marking import lesion_from_diameters
 from lesionscope.session.commands import AddLesion
+from lesionscope.viewer import wording as room_wording
 from lesionscope.viewer.followup import comparing as comparing_module
 from lesionscope.viewer.followup import opening, wording
 from lesionscope.viewer.followup.compare_state import ids_of
@@ -124,13 +125,13 @@ def test_a_whole_comparison(rooms: Any, aligned: None, tmp_path: Path, qtbot: An
     assert again.state.comparison.response.visits[1] == now
     for _ in range(3):
         again.undo()
-    assert again.state.notice == wording.UNDONE.format(what="Follow-up decision")
+    assert again.state.notice == room_wording.UNDONE.format(what="Follow-up decision")
     assert len(again.state.comparison.open_rows) == 3
     again.redo()
     assert len(again.state.comparison.open_rows) == 2
     for _ in range(20):
         again.undo()
-    assert again.state.notice == wording.NOTHING_TO_UNDO
+    assert again.state.notice == room_wording.NOTHING_TO_UNDO
     assert again.state.comparison.baseline.lesions == (), "the baseline's marks are steps of the same log"
     again.close()
 

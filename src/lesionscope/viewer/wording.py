@@ -148,6 +148,8 @@ REDO: Final = "Redo"
 REDO_TIP: Final = "Redo: {what}  (Ctrl+Y)"
 NOTHING_TO_UNDO: Final = "Nothing to undo."
 NOTHING_TO_REDO: Final = "Nothing to redo."
+UNDONE: Final = "Undone: {what}"
+REDONE: Final = "Done again: {what}"
 EXPORT: Final = "Report…"
 EXPORT_TIP: Final = "Write a report of all lesions as HTML, JSON or CSV"
 

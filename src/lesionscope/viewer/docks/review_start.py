@@ -21,6 +21,7 @@ from lesionscope.viewer.docks.colours import colours
 from lesionscope.viewer.docks.panel import Strip
 from lesionscope.viewer.review import asking, sources, words
 from lesionscope.viewer.review.state import ReviewState
+from lesionscope.viewer.wording import CANCEL
 
 if TYPE_CHECKING:
     from lesionscope.viewer.review.review import Review
@@ -63,7 +64,7 @@ class StartPage(QWidget):
         theme = colours()
         self.working.edge.set_colour(theme.bar)
         self.notice.edge.set_colour(theme.warning)
-        self.working.show_text("" if work is None else work.title, words.CANCEL)
+        self.working.show_text("" if work is None else work.title, CANCEL)
         self.bar.setVisible(work is not None)
         if work is not None:
             self.bar.setRange(0, work.total)

@@ -18,11 +18,11 @@ from lesionscope.followup.response import Role, Seen
 from lesionscope.followup.rigid import Rigid
 from lesionscope.followup.sites import NODE, Site, body_parts
 from lesionscope.followup.visits import concerns
-from lesionscope.progress import CancelToken, Progress
 from lesionscope.session.commands import Compare
 from lesionscope.session.paths import default_path
 from lesionscope.session.visits import earlier_visits, labels_of
-from lesionscope.viewer.docks.report_draft import content_of, drafts_of, pictures
+from lesionscope.viewer import wording as room_wording
+from lesionscope.viewer.docks.report_draft import drafts_of, write_draft
 from lesionscope.viewer.export import FORMS
 from lesionscope.viewer.followup import wording
 from lesionscope.viewer.followup.compare_state import CompareState, ids_of, marked
@@ -205,17 +205,17 @@ class Comparing:
         """Take back the last step of the baseline's session, which decisions are in; says which it was."""
         session = self.rooms[0].state.session
         if session is None or session.undo_title is None:
-            self._set(notice=wording.NOTHING_TO_UNDO)
+            self._set(notice=room_wording.NOTHING_TO_UNDO)
         elif self._change(self.rooms[0].undo):
-            self._set(notice=wording.UNDONE.format(what=session.undo_title))
+            self._set(notice=room_wording.UNDONE.format(what=session.undo_title))
 
     def redo(self) -> None:
         """Repeat the step last undone."""
         session = self.rooms[0].state.session
         if session is None or session.redo_title is None:
-            self._set(notice=wording.NOTHING_TO_REDO)
+            self._set(notice=room_wording.NOTHING_TO_REDO)
         elif self._change(self.rooms[0].redo):
-            self._set(notice=wording.REDONE.format(what=session.redo_title))
+            self._set(notice=room_wording.REDONE.format(what=session.redo_title))
 
     def take_sites(self, sites: dict[str, Site]) -> None:
         """Take word of where lesions lie, from a report for example; what the reader said stays."""
@@ -240,27 +240,12 @@ class Comparing:
             self._set(notice=wording.STILL_OPEN.format(count=f"{left} lesion{'s' if left > 1 else ''}"))
             return None
         state, table = self.rooms[1].state, self._state.comparison.response
-        draft = replace(drafts_of(self.rooms[1]).draft, unreviewed=True)
+        draft = replace(
+            drafts_of(self.rooms[1]).draft, unreviewed=True, forms=tuple(forms), folder=str(folder)
+        )
         self._set(notice=wording.WRITING)
-
-        def write(cancel: CancelToken, progress: Progress) -> list[Path]:
-            from lesionscope.report import forms as report_forms
-            from lesionscope.report.response_rows import response_entry
-
-            content = content_of(state, draft)
-            assert content is not None
-            content["response"] = response_entry(table)
-            images = pictures(state, draft, content) if report_forms.WITH_IMAGES.intersection(forms) else {}
-            report = report_forms.Report(content, images, state.lesions, state.volume)
-            stem = report_forms.new_stem(folder)
-            written: list[Path] = []
-            for form in forms:
-                cancel.check()
-                written += report_forms.write(report, form, folder, stem=stem)
-            return written
-
         return self._worker.submit(
-            write,
+            lambda cancel, progress: write_draft(state, draft, cancel, progress, table),
             done=lambda files: self._set(
                 notice=wording.WRITTEN.format(folder=folder, names=", ".join(file.name for file in files))
             ),

@@ -120,7 +120,7 @@ class FollowupWindow(QMainWindow):
         self.message.setWordWrap(True)
         self.message.setStyleSheet("color: #f2b134; font-weight: bold;")
         self.progress.setMaximumWidth(220)
-        self.cancel_button = QPushButton(wording.CANCEL)
+        self.cancel_button = QPushButton(room_wording.CANCEL)
         self.cancel_button.clicked.connect(lambda *_: self.comparing.cancel())
         self.align_button = QPushButton(wording.ALIGN_AGAIN)
         self.align_button.clicked.connect(lambda *_: self.comparing.begin())

@@ -25,6 +25,7 @@ from lesionscope.session.decisions import Decision, Verdict
 from lesionscope.session.queue import NEED_PREDICTIONS, Order
 from lesionscope.session.state import SessionState
 from lesionscope.session.store import Session
+from lesionscope.viewer import wording
 from lesionscope.viewer.review import moves, words
 from lesionscope.viewer.review.album import Album, window_for
 from lesionscope.viewer.review.held import HeldReview
@@ -203,15 +204,15 @@ class Review(HeldReview):
         elif project.decisions[-1].reader != self._state.reader:
             self.notify(words.NOT_YOURS if not self._state.blinded else words.NOTHING_TO_UNDO)
         else:
-            self._travel(lambda session: session.undo(), words.UNDONE, project.undo_title)
+            self._travel(lambda session: session.undo(), wording.UNDONE, project.undo_title)
 
     def redo(self) -> None:
         """Repeat the decision last undone."""
         project = self._state.project
         if project is None or not project.can_redo:
-            self.notify(words.NOTHING_TO_REDO)
+            self.notify(wording.NOTHING_TO_REDO)
         else:
-            self._travel(lambda session: session.redo(), words.REDONE, project.redo_title)
+            self._travel(lambda session: session.redo(), wording.REDONE, project.redo_title)
 
     def _travel(self, change: Callable[[Session], SessionState], said: str, title: str | None) -> None:
         before = self._state.project
