@@ -117,9 +117,7 @@ def test_ctrl_c_leaves_what_was_found_so_far(
         def __init__(self) -> None:
             self.count = 0
             self.__dict__.update({name: getattr(opened, name) for name in ("model", "demonstration")})
-            self.__dict__.update(
-                {name: getattr(opened, name) for name in ("categories", "padding_px", "least")}
-            )
+            self.__dict__.update({name: getattr(opened, name) for name in ("categories", "least")})
             self.slices_away = opened.slices_away
 
         def find(self, *arguments: Any) -> Any:

@@ -63,6 +63,7 @@ def test_it_finds_what_the_network_finds(
     np.testing.assert_allclose(found.boxes, frame.to_slice(wanted.boxes[kept].numpy()), atol=0.02)
     np.testing.assert_allclose(found.scores, wanted.scores[kept].numpy(), atol=1e-4)
     assert found.categories.tolist() == wanted.categories[kept].tolist()
+    assert found.padding == pytest.approx((5 / frame.scale,) * 2)
     surest = detector.find(hu, (1.0, 1.0), float(found.scores[1]), CancelToken())
     assert surest.scores.tolist() == pytest.approx([found.scores[0]])
 
@@ -78,6 +79,7 @@ def test_pixels_that_are_not_square_are_seen_as_if_they_were(detector: OnnxDetec
     last = np.array([coarse.shape[2] - 1, coarse.shape[1] - 1] * 2)
     assert len(found.scores) > 4
     np.testing.assert_allclose(found.boxes, np.clip((square.boxes + 0.5) / shrink - 0.5, 0, last), atol=1e-3)
+    assert found.padding == pytest.approx(np.array(square.padding) / shrink[:2])
 
 
 def test_air_holds_nothing_and_nothing_breaks(detector: OnnxDetector) -> None:

@@ -28,7 +28,7 @@ class BrightFinder:
     """Boxes every bright spot of the middle channel, the larger the surer."""
 
     model, demonstration, categories = "bright 1.0", True, ("bright thing",)
-    padding_px, least = PADDING, 0.2
+    least = 0.2
 
     def __init__(self, stop_after: int | None = None) -> None:
         self.seen: list[np.ndarray] = []
@@ -52,7 +52,8 @@ class BrightFinder:
         sizes = np.sqrt((boxes[:, 2:] - boxes[:, :2] - 2 * PADDING).prod(axis=1))
         scores = 1 - np.exp(-sizes * pixel_mm[0] / 10)
         good = scores > least
-        return SliceBoxes(boxes[good], scores[good], np.zeros(good.sum(), dtype=np.int64))
+        kinds = np.zeros(good.sum(), dtype=np.int64)
+        return SliceBoxes(boxes[good], scores[good], kinds, (PADDING, PADDING))
 
 
 def volume_of(

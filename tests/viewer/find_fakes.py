@@ -32,7 +32,7 @@ def ball_volume(uid: str = "1.2.3", step: float = 2.0) -> CTVolume:
 class BallFinder:
     """Boxes what is denser than tissue, the larger the surer; ``gate`` holds it up at ``hold_at``."""
 
-    demonstration, padding_px, least = True, PADDING, 0.1
+    demonstration, least = True, 0.1
 
     def __init__(self, hold_at: int | None = None, kinds: tuple[str, ...] = ("lesion",)) -> None:
         self.model, self.categories = "balls 1.0", kinds
@@ -57,4 +57,4 @@ class BallFinder:
         boxes = np.array(rows, dtype=np.float64).reshape(-1, 4)
         scores = 1 - np.exp(-(boxes[:, 2] - boxes[:, 0] - 2 * PADDING) / 8)
         kinds = np.arange(len(scores)) % len(self.categories)
-        return SliceBoxes(boxes, scores, kinds.astype(np.int64))
+        return SliceBoxes(boxes, scores, kinds.astype(np.int64), (PADDING, PADDING))

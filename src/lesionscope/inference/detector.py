@@ -46,7 +46,7 @@ class OnnxDetector:
         card = package.card
         self.model = f"{card.name} {card.version}"
         self.demonstration, self.categories = card.demonstration, card.categories
-        self.padding_px, self.least = card.padding_px, card.rules.least
+        self.least = card.rules.least
         self._threads = threads
         self._lock = threading.Lock()
         self._graphs: tuple[OnnxGraph, OnnxGraph] | None = None
@@ -109,8 +109,13 @@ class OnnxDetector:
         there = np.asarray(frame.to_slice(boxes[kept]), dtype=np.float64)
         there = (there + 0.5) / np.array(stretch * 2) - 0.5
         last = np.array([hu.shape[2] - 1, hu.shape[1] - 1] * 2)
+        # It was taught slices that fill its picture, so the padding is one of the picture's pixels.
+        across, down = (card.padding_px / (frame.scale * by) for by in stretch)
         return SliceBoxes(
-            np.clip(there, 0, last), scores[kept].astype(np.float64), kinds[kept].astype(np.int64)
+            np.clip(there, 0, last),
+            scores[kept].astype(np.float64),
+            kinds[kept].astype(np.int64),
+            (across, down),
         )
 
     def _ready(self) -> tuple[OnnxGraph, OnnxGraph]:

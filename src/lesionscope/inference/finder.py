@@ -36,8 +36,6 @@ class Detector(Protocol):
     """Name and version."""
     demonstration: bool
     categories: tuple[str, ...]
-    padding_px: float
-    """How far its boxes reach beyond a lesion, in pixels of the slice."""
     least: float
     """Score that a candidate needs where nobody asks for another."""
 
@@ -239,7 +237,7 @@ def _candidate(
     box = boxes.boxes[place]
     lps = stack.box_lps(chain.first, chain.last, box)
     middle = stack.to_lps((number, (box[1] + box[3]) / 2, (box[0] + box[2]) / 2)).tolist()
-    long, short = proposed_diameters(stack, number, box, detector.padding_px)
+    long, short = proposed_diameters(stack, number, box, boxes.padding)
     name = f"{stack.volume.source.uid}/{number}/{','.join(f'{value:.1f}' for value in box)}"
     return Candidate(
         str(uuid.uuid5(uuid.NAMESPACE_OID, name)),
@@ -255,7 +253,7 @@ def _candidate(
 
 
 def proposed_diameters(
-    stack: AxialSlices, number: int, box: NDArray[np.float64], padding_px: float
+    stack: AxialSlices, number: int, box: NDArray[np.float64], padding: tuple[float, float]
 ) -> tuple[Diameter, Diameter]:
     """Return the longer and the shorter way through a box's middle, the padding left out.
 
@@ -265,11 +263,11 @@ def proposed_diameters(
         The slice that the box lies on.
     box
         x0, y0, x1, y1 in pixels.
-    padding_px
-        What it has around the lesion on each side.
+    padding
+        Pixels across and down that it has around the lesion on each side.
     """
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    across, down = (max(box[axis + 2] - box[axis] - 2 * padding_px, SHORTEST_PX) / 2 for axis in (0, 1))
+    across, down = (max(box[axis + 2] - box[axis] - 2 * padding[axis], SHORTEST_PX) / 2 for axis in (0, 1))
 
     def way(from_x: float, from_y: float) -> Diameter:
         ends = stack.to_lps([(number, y - from_y, x - from_x), (number, y + from_y, x + from_x)]).tolist()

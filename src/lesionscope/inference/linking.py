@@ -28,11 +28,14 @@ class SliceBoxes:
         0…1, ``(n,)``.
     categories
         From 0, ``(n,)``.
+    padding
+        Pixels across and down that boxes reach beyond a lesion on each side.
     """
 
     boxes: Floats = field(default_factory=lambda: np.zeros((0, 4)))
     scores: Floats = field(default_factory=lambda: np.zeros(0))
     categories: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    padding: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
