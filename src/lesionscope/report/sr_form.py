@@ -114,7 +114,7 @@ def _tree(
         *_observers(content["review"]["readers"]),
         items.code(codes.PROCEDURE, codes.CT, relation=items.MODIFIES),
         items.container(codes.LIBRARY, [library] if slices else []),
-        items.container(codes.MEASUREMENTS, groups),
+        *([items.container(codes.MEASUREMENTS, groups)] if groups else []),
         items.container(codes.EVALUATIONS, _remarks(content)),
     ]
 
