@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from lesionscope.models.detector.spec import DetectorSpec
 
 from ..engine.recipe import EpochRecipe, PackageRecipe
+from ..engine.schedule import learning_rate
 from ..lesanet.recipe import Optimisation
 
 CATEGORIES = ("none", "truth", "file")
@@ -76,6 +77,32 @@ class Augmentation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CycledOptimisation(Optimisation):
+    """SGD whose one-cycle schedule begins anew.
+
+    Parameters
+    ----------
+    cycle_epochs
+        Epochs of a cycle, of which the last may have fewer; 0 for one that lasts the whole run.
+    """
+
+    lr: float = 0.001
+    weight_decay: float = 5e-4
+    cycle_epochs: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.cycle_epochs < 0:
+            raise ValueError("cycle_epochs must not be negative")
+
+    def rate(self, epoch: int, number: int, steps: int, epochs: int) -> float:
+        """Return the learning rate of a step: ``number`` of ``steps`` in an epoch (from 0) of ``epochs``."""
+        first = epoch // self.cycle_epochs * self.cycle_epochs if self.cycle_epochs else 0
+        length = min(self.cycle_epochs or epochs, epochs - first)
+        return learning_rate(self, (epoch - first) * steps + number, steps, length)
+
+
+@dataclass(frozen=True, kw_only=True)
 class DetectorRecipe(EpochRecipe):
     """One training run of the lesion detector.
 
@@ -95,7 +122,7 @@ class DetectorRecipe(EpochRecipe):
     data: DetectorData = field(default_factory=DetectorData)
     network: DetectorSpec = field(default_factory=DetectorSpec)
     augmentation: Augmentation = field(default_factory=Augmentation)
-    optimisation: Optimisation = field(default_factory=lambda: Optimisation(lr=0.001, weight_decay=5e-4))
+    optimisation: CycledOptimisation = field(default_factory=CycledOptimisation)
     epochs: int = 8
     batch: int = 4
 

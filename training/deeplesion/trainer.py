@@ -18,7 +18,6 @@ from lesionscope.models.detector.network import Detector
 from lesionscope.progress import CancelToken, Progress, silent
 
 from ..engine.precision import BFLOAT16
-from ..engine.schedule import learning_rate
 from ..engine.trainer import BestEpochTrainer, sgd
 from ..lesanet.memory import keep_freed_memory
 from .augment import shown
@@ -90,11 +89,10 @@ class Trainer(BestEpochTrainer[DetectorRecipe]):
 
     def step(self, rows: NDArray[np.int64], number: int, draws: torch.Generator) -> dict[str, float]:
         """Learn from one batch; return its losses by name."""
-        recipe = self.recipe
-        now = self.epoch * self.steps + number
+        settings = self.recipe.optimisation
         losses = detector_losses(self.network, *self._batch(rows), draws)
-        rate = learning_rate(recipe.optimisation, now, self.steps, recipe.epochs)
-        self.descend(losses.total, rate, recipe.optimisation.clip)
+        rate = settings.rate(self.epoch, number, self.steps, self.epochs)
+        self.descend(losses.total, rate, settings.clip)
         return {name: float(value.detach()) for name, value in vars(losses).items()}
 
     def _batch(self, rows: NDArray[np.int64]) -> tuple[Tensor, list[Tensor], list[Tensor]]:

@@ -13,11 +13,16 @@ from lesionscope.training import recipes
 from lesionscope.training.deeplesion import cells as cells_module
 from lesionscope.training.deeplesion.categories.truth import KINDS
 from lesionscope.training.deeplesion.cells import ROWS, Settings, Table
-from lesionscope.training.deeplesion.detector_recipe import Augmentation, DetectorRecipe
+from lesionscope.training.deeplesion.detector_recipe import (
+    Augmentation,
+    CycledOptimisation,
+    DetectorRecipe,
+)
 from lesionscope.training.deeplesion.slices import DetectionSlice, Lesions, Slices, load_slices
 from lesionscope.training.deeplesion.table_text import report
 from lesionscope.training.deeplesion.trainer import Trainer
 from lesionscope.training.engine.cells import read_cells
+from lesionscope.training.engine.schedule import learning_rate
 
 from lesionscope import training
 from lesionscope.errors import Cancelled, InputError, UsageError
@@ -94,6 +99,17 @@ def test_a_run_that_is_stopped_ends_with_the_same_weights(tmp_path: Path) -> Non
         Trainer(small(), some(8, 50), validation, tmp_path / "cut").fit()
     with pytest.raises(InputError, match="fewer than one batch"):
         Trainer(small(), some(3), validation, tmp_path / "few")
+
+
+def test_a_cycle_begins_anew_and_the_last_may_be_shorter() -> None:
+    plain = CycledOptimisation(schedule="one-cycle", lr=0.02)
+    cycled = dataclasses.replace(plain, cycle_epochs=3)
+    every = [cycled.rate(epoch, number, 5, 5) for epoch in range(5) for number in range(5)]
+    first = [plain.rate(epoch, number, 5, 3) for epoch in range(3) for number in range(5)]
+    second = [plain.rate(epoch, number, 5, 2) for epoch in range(2) for number in range(5)]
+    assert every == [*first, *second]
+    assert max(first) == pytest.approx(0.02, rel=0.02) and first[-1] == pytest.approx(0.02 / 1000)
+    assert plain.rate(2, 3, 5, 5) == learning_rate(plain, 13, 5, 5)
 
 
 def row(number: int) -> DeepLesionRow:
