@@ -67,7 +67,7 @@ def export(
 
         content = content_of(state, draft)
         assert content is not None
-        images = pictures(state, draft, content) if report_forms.WITH_IMAGES.intersection(forms) else {}
+        images = pictures(state, content) if report_forms.WITH_IMAGES.intersection(forms) else {}
         report = report_forms.Report(content, images, session.lesions, volume)
         name = report_forms.new_stem(folder) if stem is None else stem
         written = []
