@@ -206,9 +206,9 @@ def test_review(clinic: Path, tmp_path: Path, pictures: Pictures, make_viewer: C
         take("all-decided")
         r.press("Ctrl+Z")
         take("undone")
-        review._set(images="DL/Images_png/000001_01_01/002.png could not be found: was the folder moved?")
+        gone = "DL/Images_png/000001_01_01/002.png could not be found: was the folder moved?"
+        review._no_images(r.state.lesion_id, gone)
         take("no-images")
-        review._set(images="")
         r.press("Ctrl+B")
         review.show(r.state.queue[1])
         r.wait_for_images()

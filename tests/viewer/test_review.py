@@ -143,8 +143,11 @@ def test_without_a_name_nothing_is_decided(review):
 
 
 def test_missing_images_are_said_and_the_review_goes_on(review, qtbot):
+    other = next(iter(review.state.project.mined.values())).lesion
+    review.room.look_at(volume(), other, words.GUEST)
     review.name_reader("Ann")
     qtbot.waitUntil(lambda: review.state.images not in ("", words.LOADING), timeout=5000)
+    assert review.room.state.volume is None, "nothing of another lesion's stays in sight"
     assert "/nowhere/at/all" in review.state.images
     review.decide("accepted")
     assert review.state.project.decisions

@@ -127,6 +127,8 @@ class Review(HeldReview):
 
     def _no_images(self, lesion_id: str, sentence: str) -> None:
         if lesion_id == self._state.lesion_id:
+            if self.room.state.volume is not None:
+                self.room.leave()  # another lesion's images must not stand beside this one's labels
             self._set(images=sentence)
             self._ahead()
 
