@@ -12,7 +12,7 @@ import pytest
 from lesionscope.training.deeplesion.categories.agreement import contingency, named_as, nmi, purity
 from lesionscope.training.deeplesion.categories.clusters import cluster
 from lesionscope.training.deeplesion.categories.crops import Crops, cut, read_crops
-from lesionscope.training.deeplesion.categories.pipeline import lesanet_features, train
+from lesionscope.training.deeplesion.categories.pipeline import folder_of, lesanet_features, train
 from lesionscope.training.deeplesion.categories.recipe import (
     CategoriesRecipe,
     Data,
@@ -294,6 +294,21 @@ def test_lesanets_features_are_those_that_reading_gives(clinic: Path) -> None:
     for (number, row), ours in zip(some.rows.items(), features, strict=True):
         read = predictor.read(read_volume(clinic, slices_of(row)), lesion_of_row(row, number))
         np.testing.assert_allclose(ours, read.embedding, atol=1e-3)
+
+
+def test_phantoms_are_scanned_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scanned = []
+
+    def scan(out: Path, patients: int, *, around_mm: float, **more: object) -> None:
+        scanned.append((patients, around_mm))
+        out.mkdir(parents=True)
+        (out / TABLE).write_text("")
+
+    monkeypatch.setattr("lesionscope.phantom.clinic.deeplesion.write_deeplesion", scan)
+    few = Data(patients=7, cache=str(tmp_path))
+    assert folder_of(few) == folder_of(few) != folder_of(replace(few, patients=8))
+    assert scanned == [(7, 2.0), (8, 2.0)]
+    assert folder_of(Data("deeplesion", folder="there")) == Path("there")
 
 
 def test_phantoms_come_with_their_truth(clinic: Path, tmp_path: Path) -> None:
