@@ -17,7 +17,7 @@ from lesionscope.models.card import Preprocessing, card_from_dict
 from lesionscope.models.familiarity import prepare
 from lesionscope.models.package import open_package
 from lesionscope.models.pathology_net import NetworkSpec, load
-from lesionscope.models.registry import find, packages, survey
+from lesionscope.models.registry import Survey, find, packages, survey
 from lesionscope.models.texture import lung_texture
 
 
@@ -183,6 +183,15 @@ def test_the_registry_finds_by_name_and_path(package_maker, tiny_package, tmp_pa
     assert packages("detection", folders=folders) == ()
     with pytest.raises(InputError, match="installed: radpath-demo, tiny"):
         find("lesanet", folders=folders)
+
+
+@pytest.mark.parametrize("task", ["labels", "relation", "detection", "chest-xray"])
+def test_packages_of_other_tasks_are_passed_over(tmp_path, task):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "card.json").write_text(json.dumps({"task": task}))
+    assert survey(folders=(tmp_path,)) == Survey((), ())
+    (tmp_path / "other" / "card.json").write_text(json.dumps({"task": f"{task}s"}))
+    assert survey(folders=(tmp_path,)).problems
 
 
 def test_a_broken_package_is_reported_and_hides_nothing(tiny_package, tmp_path):

@@ -11,7 +11,7 @@ from lesionscope.errors import InputError
 from lesionscope.models.package import BUNDLED as BUNDLED
 from lesionscope.models.package import CARD, ModelPackage, open_package, task_of, user_folder
 
-OTHERS = ("labels", "relation", "detection")
+OTHERS = ("labels", "relation", "detection", "chest-xray")
 """Tasks whose packages have a form of their own: see ``label_package.py`` and its like."""
 DEFAULTS = {"pathology": "radpath-demo"}
 """The package that answers where none is named, by task."""
