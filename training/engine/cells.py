@@ -2,13 +2,107 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from lesionscope.errors import InputError
 from lesionscope.files import write_atomically
+from lesionscope.progress import Progress, silent
+
+from .precision import FLOAT32
+
+
+class Alike(Protocol):
+    """What all cells of a table share."""
+
+    def said(self) -> dict[str, Any]:
+        """Return what a cell says of how it was made; all cells of a table say the same."""
+
+
+AnySettings = TypeVar("AnySettings", bound=Alike)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhantomSettings:
+    """What all cells of a table on phantoms share.
+
+    Parameters
+    ----------
+    train, validation, test
+        Cases of each split.
+    precision, threads
+        As in recipes.
+    cache
+        Where the phantoms lie.
+    """
+
+    PHANTOM: ClassVar[str | int]
+    """The phantoms' version."""
+
+    train: int
+    validation: int
+    test: int
+    precision: str = FLOAT32
+    cache: str = ""
+    threads: int = 1
+
+    def said(self) -> dict[str, Any]:
+        """Return what a cell says of how it was made; all cells of a table say the same."""
+        own = dataclasses.asdict(self) | {"phantom": self.PHANTOM}
+        return {name: value for name, value in own.items() if name not in ("cache", "threads")}
+
+    def changes(self, seed: int) -> dict[str, Any]:
+        """Return what is changed in the recipe of every row."""
+        return {
+            "data.train": self.train,
+            "data.validation": self.validation,
+            "data.test": self.test,
+            "data.cache": self.cache,
+            "threads": self.threads,
+            "precision": self.precision,
+            "seed": seed,
+        }
+
+
+class CellTable(ABC, Generic[AnySettings]):
+    """Cells in a folder, made one after another, a JSON file each.
+
+    Parameters
+    ----------
+    folder
+        Where the cells' files lie.
+    runs
+        Where checkpoints of unfinished cells lie.
+    settings
+        What all cells share.
+    """
+
+    def __init__(self, folder: Path, runs: Path, settings: AnySettings, progress: Progress = silent) -> None:
+        self.folder, self.runs, self.settings, self.progress = folder, runs, settings, progress
+
+    def cell(self, row: str, seed: int) -> dict[str, Any]:
+        """Make a cell, or read it where it is made.
+
+        Raises
+        ------
+        InputError
+            It was made in another way than what is made now.
+        """
+        run = self.runs / cell_name(row, seed)
+        path = self.folder / f"{run.name}.json"
+        made = made_once(path, self.settings.said(), lambda: self.make(row, seed, run))
+        shutil.rmtree(run, ignore_errors=True)
+        return made
+
+    @abstractmethod
+    def make(self, row: str, seed: int, run: Path) -> dict[str, Any]:
+        """Train and score a cell; ``run`` is the folder of its checkpoint until it is made."""
 
 
 def cell_name(row: str, seed: int) -> str:

@@ -21,8 +21,7 @@ from lesionscope.phantom.stored import write_array
 from lesionscope.progress import Progress, silent
 
 from .. import recipes
-from ..engine.cells import cell_name, made_once, rounded
-from ..engine.precision import FLOAT32
+from ..engine.cells import CellTable, PhantomSettings, cell_name, made_once, rounded
 from .dataset import Images, load_split, tree_of
 from .delong import compare
 from .metrics import by_node, learnt_by, resampled
@@ -36,57 +35,31 @@ SET = "phantom"
 """Name of the one test set."""
 
 
-@dataclass(frozen=True)
-class Settings:
+@dataclass(frozen=True, kw_only=True)
+class Settings(PhantomSettings):
     """What all cells share; ``share`` is how much of the recipes' epochs they train: 8 of 16, and 2 of 4."""
+
+    PHANTOM = VERSION
 
     train: int = 3000
     validation: int = 500
     test: int = 2000
     share: float = 0.5
-    precision: str = FLOAT32
-    cache: str = ""
-    threads: int = 1
-
-    def said(self) -> dict[str, Any]:
-        """Return what a cell says of how it was made; all cells of a table say the same."""
-        own = dataclasses.asdict(self)
-        return {name: own[name] for name in own if name not in ("cache", "threads")} | {"phantom": VERSION}
 
     def recipe(self, row: str, seed: int) -> HmlcRecipe:
         """Return a row's recipe."""
-        changes = {
-            "data.train": self.train,
-            "data.validation": self.validation,
-            "data.test": self.test,
-            "data.cache": self.cache,
-            "data.workers": self.threads,
-            "threads": self.threads,
-            "device": "cpu",
-            "precision": self.precision,
-            "seed": seed,
-        }
+        changes = self.changes(seed) | {"data.workers": self.threads, "device": "cpu"}
         loaded = recipes.load(row, changes)
         assert isinstance(loaded, HmlcRecipe)
         stages = [dataclasses.replace(s, epochs=max(1, round(s.epochs * self.share))) for s in loaded.stages]
         return dataclasses.replace(loaded, stages=tuple(stages))
 
 
-class Table:
-    """Cells in a folder, made one after another from images that are read once.
-
-    Parameters
-    ----------
-    folder
-        Where the cells' JSON files lie.
-    runs
-        Where checkpoints of unfinished cells, and scores for Figure 3, lie.
-    settings
-        What all cells share.
-    """
+class Table(CellTable[Settings]):
+    """Cells made from images that are read once; scores for Figure 3 lie among the runs too."""
 
     def __init__(self, folder: Path, runs: Path, settings: Settings, progress: Progress = silent) -> None:
-        self.folder, self.runs, self.settings, self.progress = folder, runs, settings, progress
+        super().__init__(folder, runs, settings, progress)
         self.tree = tree_of(settings.recipe(COMPARED[0], 0).data)
         self.forest = Forest.of_tree(self.tree)
         self._images: dict[str, Images] = {}
@@ -98,12 +71,8 @@ class Table:
             self._images[split] = load_split(data, self.tree, split, self.progress)
         return self._images[split]
 
-    def cell(self, row: str, seed: int) -> dict[str, Any]:
-        """Make a cell, or read it where it is made."""
-        path = self.folder / f"{cell_name(row, seed)}.json"
-        return made_once(path, self.settings.said(), lambda: self._make(row, seed))
-
-    def _make(self, row: str, seed: int) -> dict[str, Any]:
+    def make(self, row: str, seed: int, run: Path) -> dict[str, Any]:
+        """Train and score a cell, in folders that are named after what is learnt there."""
         recipe = self.settings.recipe(row, seed)
         started = time.process_time()
         trainer = self._trainer(recipe)

@@ -22,8 +22,7 @@ from lesionscope.progress import Progress, silent
 
 from .. import recipes
 from ..engine.bootstrap import patient_weights
-from ..engine.cells import cell_name, made_once, rounded
-from ..engine.precision import FLOAT32
+from ..engine.cells import CellTable, PhantomSettings, made_once, rounded
 from .dataset import Lesions, load_split
 from .labels import ancestor_matrix, training_targets
 from .metrics import gains, tuned_thresholds
@@ -42,9 +41,11 @@ KEPT = {"all": NAMES, "rare": ("recall", "f1")} | dict.fromkeys(KINDS, ("auc",))
 """Which figures a cell keeps in every resample."""
 
 
-@dataclass(frozen=True)
-class Settings:
+@dataclass(frozen=True, kw_only=True)
+class Settings(PhantomSettings):
     """What all cells share; ``resplit``: a cell's patients are dealt anew, by its seed (Table 3)."""
+
+    PHANTOM = VERSION
 
     width: float = 0.125
     train: int = 6000
@@ -52,51 +53,34 @@ class Settings:
     test: int = 2400
     epochs: int = 15
     resplit: bool = False
-    cache: str = ""
-    threads: int = 1
-    precision: str = FLOAT32
-
-    def said(self) -> dict[str, Any]:
-        """Return what a cell says of how it was made; all cells of a table say the same."""
-        own = dataclasses.asdict(self)
-        return {name: own[name] for name in own if name not in ("cache", "threads")} | {"phantom": VERSION}
 
     def recipe(self, row: str, seed: int, rate: float, epochs: int) -> LesaNetRecipe:
         """Return a row's recipe."""
         name, changes = recipe_of(row)
-        changes |= {
+        changes |= self.changes(seed) | {
             "data.source": "phantom",
-            "data.train": self.train,
-            "data.validation": self.validation,
-            "data.test": self.test,
             "data.resplit": seed if self.resplit else 0,
-            "data.cache": self.cache,
             "network.width": self.width,
             "optimisation.schedule": "one-cycle",
             "optimisation.lr": rate,
             "epochs": epochs,
-            "seed": seed,
-            "threads": self.threads,
-            "precision": self.precision,
         }
         loaded = recipes.load(name, changes)
         assert isinstance(loaded, LesaNetRecipe)
         return loaded
 
 
-class Table:
-    """Cells in a folder, made one after another from lesions that are read once.
+class Table(CellTable[Settings]):
+    """Cells made from lesions that are read once.
 
     Parameters
     ----------
-    folder
-        Where the cells' JSON files lie.
-    runs
-        Where checkpoints of unfinished cells lie.
-    settings
-        What all cells share.
+    folder, runs, settings
+        See :class:`~..engine.cells.CellTable`.
     searches
         Where the rows' searches lie: the folder itself, or that of another table with the same rows.
+    rates
+        Learning rates to choose from.
     """
 
     def __init__(
@@ -105,11 +89,12 @@ class Table:
         runs: Path,
         settings: Settings,
         searches: Path | None = None,
+        rates: Sequence[float] = RATES,
         progress: Progress = silent,
     ) -> None:
-        self.folder, self.runs, self.settings, self.progress = folder, runs, settings, progress
+        super().__init__(folder, runs, settings, progress)
         self.searches = folder if searches is None else searches
-        self.graph = load_labels()
+        self.rates, self.graph = rates, load_labels()
         self._lesions: dict[str, tuple[Data, Lesions]] = {}
 
     def lesions(self, data: Data, split: str) -> Lesions:
@@ -118,13 +103,13 @@ class Table:
             self._lesions[split] = (data, load_split(data, self.graph, split, progress=self.progress))
         return self._lesions[split][1]
 
-    def rate(self, row: str, rates: Sequence[float] = RATES) -> float:
+    def rate(self, row: str) -> float:
         """Return a row's learning rate, searched for once."""
         row, settings = searched_as(row), dataclasses.replace(self.settings, resplit=False)
 
         def search() -> dict[str, Any]:
             found = {}
-            for rate in rates:
+            for rate in self.rates:
                 recipe = settings.recipe(row, SEARCH_SEED, rate, SEARCH_EPOCHS)
                 trained = self._trainer(recipe, f"{row}-search-{rate}", SEARCH_SHARE).fit(self.progress)
                 found[rate] = max(entry["validation"]["f1"] for entry in trained.history)
@@ -133,29 +118,19 @@ class Table:
             return {"row": row, "validation_f1": found, "rate": best, **how}
 
         made = made_once(self.searches / f"{row}-search.json", settings.said(), search, indent=1)
-        for rate in rates:
+        for rate in self.rates:
             shutil.rmtree(self.runs / f"{row}-search-{rate}", ignore_errors=True)
         return float(made["rate"])
 
-    def cell(self, row: str, seed: int, rates: Sequence[float] = RATES) -> dict[str, Any]:
-        """Make a cell, or read it where it is made."""
-        name = cell_name(row, seed)
-
-        def make() -> dict[str, Any]:
-            rate = self.rate(row, rates)
-            return self._make(row, self.settings.recipe(row, seed, rate, self.settings.epochs))
-
-        made = made_once(self.folder / f"{name}.json", self.settings.said(), make)
-        shutil.rmtree(self.runs / name, ignore_errors=True)
-        return made
-
-    def _make(self, row: str, recipe: LesaNetRecipe) -> dict[str, Any]:
+    def make(self, row: str, seed: int, run: Path) -> dict[str, Any]:
+        """Search for the row's learning rate, train and score a cell."""
+        recipe = self.settings.recipe(row, seed, self.rate(row), self.settings.epochs)
         started = time.monotonic()
-        trainer = self._trainer(recipe, cell_name(row, recipe.seed))
+        trainer = self._trainer(recipe, run.name)
         trained = trainer.fit(self.progress)
         return {
             "row": row,
-            "seed": recipe.seed,
+            "seed": seed,
             "rate": recipe.optimisation.lr,
             "device": trainer.device.type,
             "threads": self.settings.threads,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ from lesionscope.phantom.radpath import VERSION
 from lesionscope.progress import Progress, silent
 
 from .. import recipes
-from ..engine.cells import cell_name, made_once
+from ..engine.cells import CellTable
 from .confusion import confusions
 from .dataset import Cubes, load_split
 from .metrics import MeanAuc, head_auc, leaf_auc, stratified_resamples, summary
@@ -71,21 +70,11 @@ class Settings:
         }
 
 
-class Table:
-    """Cells in a folder, made one after another from lesions that are read once.
-
-    Parameters
-    ----------
-    folder
-        Where the cells' JSON files lie.
-    runs
-        Where the checkpoint of an unfinished cell lies.
-    settings
-        What all cells share.
-    """
+class Table(CellTable[Settings]):
+    """Cells made from lesions that are read once."""
 
     def __init__(self, folder: Path, runs: Path, settings: Settings, progress: Progress = silent) -> None:
-        self.folder, self.runs, self.settings, self.progress = folder, runs, settings, progress
+        super().__init__(folder, runs, settings, progress)
         self.tree = load_tree()
         self._cubes: dict[str, Cubes] = {}
 
@@ -96,21 +85,8 @@ class Table:
             self._cubes[split] = load_split(recipe, self.tree, split, progress=self.progress)
         return self._cubes[split]
 
-    def cell(self, row: str, seed: int) -> dict[str, Any]:
-        """Make a cell, or read it where it is made.
-
-        Raises
-        ------
-        InputError
-            It was made in another way than what is made now.
-        """
-        name = cell_name(row, seed)
-        path, run = self.folder / f"{name}.json", self.runs / name
-        made = made_once(path, self.settings.said(), lambda: self._make(row, seed, run))
-        shutil.rmtree(run, ignore_errors=True)
-        return made
-
-    def _make(self, row: str, seed: int, run: Path) -> dict[str, Any]:
+    def make(self, row: str, seed: int, run: Path) -> dict[str, Any]:
+        """Train and score a cell."""
         recipe, started = self.settings.recipe(row, seed), time.monotonic()
         trainer = Trainer(recipe, self.tree, self.cubes("train"), self.cubes("validation"), run)
         trained = trainer.fit(self.progress)

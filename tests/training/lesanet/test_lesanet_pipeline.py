@@ -124,11 +124,11 @@ def test_cells_are_made_once_go_on_where_they_were_and_are_printed_beside_the_pa
     folder, runs, settings = tmp_path / "cells", tmp_path / "runs", Settings(epochs=2)
     search_made, half_made = folder / "lesanet-paper-search.json", runs / "lesanet-paper-seed1"
     with pytest.raises(KeyboardInterrupt):
-        Table(folder, runs, settings, progress=stopped).cell("lesanet-paper", 1, rates=(0.02,))
+        Table(folder, runs, settings, rates=(0.02,), progress=stopped).cell("lesanet-paper", 1)
     assert len((half_made / "log.jsonl").read_text().splitlines()) == 1
-    table = Table(folder, runs, settings)
+    table = Table(folder, runs, settings, rates=(0.02,))
     for row in ("lesanet-paper", "lesanet-no-spl"):
-        cell = table.cell(row, 1, rates=(0.02,))
+        cell = table.cell(row, 1)
         assert cell["rate"] == 0.02 and len(cell["draws"][MINED]["all"]["auc"]) == 201
         assert len(cell["epochs"]) == 2 and cell["settings"]["precision"] == "float32"
     assert not half_made.exists()

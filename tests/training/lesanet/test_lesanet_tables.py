@@ -123,7 +123,7 @@ def test_cells_made_in_another_way_are_refused(tmp_path):
     other = cell(FIRST, 1, settings=Settings(epochs=3, precision="bfloat16"))
     written(tmp_path, "table1", other)
     table = Table(tmp_path / "table1", tmp_path / "runs", Settings())
-    with pytest.raises(InputError, match=r"epochs 3 and not 15, precision bfloat16 and not float32\)"):
+    with pytest.raises(InputError, match=r"precision bfloat16 and not float32, epochs 3 and not 15\)"):
         table.cell(FIRST, 1)
     assert (
         Table(tmp_path / "table1", tmp_path, Settings(epochs=3, precision="bfloat16")).cell(FIRST, 1) == other
