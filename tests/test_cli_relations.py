@@ -56,7 +56,7 @@ def test_a_package_of_ones_own_by_its_path(
 
 def test_no_such_model_is_said(sentences: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert mine(sentences, "--relations", "none-such") != 0
-    assert "no relation model 'none-such'" in capsys.readouterr().err
+    assert "no relation model named 'none-such'" in capsys.readouterr().err
 
 
 def test_models_lists_and_shows_it(sentences: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -125,7 +125,7 @@ def test_a_missing_file_and_no_package_are_named(copied: Path, tmp_path: Path) -
         open_relation_package(copied)
     with pytest.raises(InputError, match="not a model package"):
         open_relation_package(tmp_path / "none")
-    with pytest.raises(InputError, match="no relation model 'other'"):
+    with pytest.raises(InputError, match="no relation model named 'other'; installed: relation-demo"):
         find_relation_package("other")
 
 

@@ -18,7 +18,6 @@ All arrays are float32 and boxes in the picture's pixels. The arithmetic is writ
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -31,8 +30,8 @@ from lesionscope.models.detector.spec import DetectorSpec
 from lesionscope.models.package import (
     CARD,
     OpenedPackage,
-    named_folder,
-    package_folders,
+    find_package,
+    packages_that_open,
     read_card,
     task_of,
 )
@@ -141,23 +140,14 @@ def find_detector_package(name_or_path: str | Path | None = None) -> DetectorPac
     InputError
         There is none, or it can't be opened.
     """
-    wanted = DEFAULT if name_or_path is None else name_or_path
-    if (folder := named_folder(wanted)) is not None:
-        return open_detector_package(folder)
-    names = ", ".join(dict.fromkeys(package.name for package in detector_packages())) or "none"
-    raise InputError(
-        f"There is no lesion detector named '{wanted}'; installed: {names}. "
-        "Give one of these names or the path of a package folder."
+    return find_package(
+        "lesion detector", TASK, open_detector_package, DEFAULT if name_or_path is None else name_or_path
     )
 
 
 def detector_packages(folders: Sequence[Path] | None = None) -> tuple[DetectorPackage, ...]:
     """Return the lesion detectors that open, by default the user's, then the bundled ones."""
-    found = []
-    for folder in package_folders(TASK, folders):
-        with contextlib.suppress(InputError):
-            found.append(open_detector_package(folder))
-    return tuple(found)
+    return packages_that_open(TASK, open_detector_package, folders)
 
 
 def card_from_dict(data: object, origin: str) -> DetectorCard:

@@ -26,7 +26,7 @@ from lesionscope.models.familiarity import Bank, p_value
 from lesionscope.models.package import (
     CARD,
     OpenedPackage,
-    named_folder,
+    find_package,
     package_folders,
     read_bank,
     read_card,
@@ -161,13 +161,8 @@ def find_label_package(name_or_path: str | Path | None = None) -> LabelPackage:
     InputError
         There is none, or it can't be opened.
     """
-    wanted = DEFAULT if name_or_path is None else name_or_path
-    if (folder := named_folder(wanted)) is not None:
-        return open_label_package(folder)
-    names = ", ".join(dict.fromkeys(package.name for package in label_packages())) or "none"
-    raise InputError(
-        f"There is no label model named '{wanted}'; installed: {names}. "
-        "Give one of these names or the path of a package folder."
+    return find_package(
+        "label model", TASK, open_label_package, DEFAULT if name_or_path is None else name_or_path
     )
 
 

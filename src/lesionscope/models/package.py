@@ -12,13 +12,14 @@ Nothing here loads torch.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,6 +36,7 @@ BUNDLED = Path(__file__).parent / "packages"
 FILES = {"weights": "weights.safetensors", "onnx": "model.onnx", "bank": "bank.safetensors"}
 """File names by their key in the card's ``sha256`` section."""
 AnyCard = TypeVar("AnyCard", bound=ModelCard)
+AnyPackage = TypeVar("AnyPackage", bound="OpenedPackage[Any]")
 
 
 def sha256_of(path: Path) -> str:
@@ -197,6 +199,45 @@ def package_folders(task: str | None, folders: Sequence[Path] | None = None) -> 
         for candidate in sorted(folder.iterdir()) if folder.is_dir() else ():
             if (candidate / CARD).is_file() and task_of(candidate) == task:
                 yield candidate
+
+
+def packages_that_open(
+    task: str, opener: Callable[[Path], AnyPackage], folders: Sequence[Path] | None = None
+) -> tuple[AnyPackage, ...]:
+    """Return a task's packages that ``opener`` opens, by default the user's, then the bundled ones."""
+    found = []
+    for folder in package_folders(task, folders):
+        with contextlib.suppress(InputError):
+            found.append(opener(folder))
+    return tuple(found)
+
+
+def find_package(
+    what: str, task: str, opener: Callable[[Path], AnyPackage], name_or_path: str | Path
+) -> AnyPackage:
+    """Return one package of a task, by path or by name, the user's before the bundled.
+
+    Parameters
+    ----------
+    what
+        What such a package is called.
+    task, opener
+        As for :func:`packages_that_open`.
+    name_or_path
+        Which.
+
+    Raises
+    ------
+    InputError
+        There is none, or it can't be opened.
+    """
+    if (folder := named_folder(name_or_path)) is not None:
+        return opener(folder)
+    names = ", ".join(dict.fromkeys(package.name for package in packages_that_open(task, opener))) or "none"
+    raise InputError(
+        f"There is no {what} named '{name_or_path}'; installed: {names}. "
+        "Give one of these names or the path of a package folder."
+    )
 
 
 def user_folder() -> Path:

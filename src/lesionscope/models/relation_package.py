@@ -6,15 +6,13 @@ calibration, no bank. Nothing here loads torch.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lesionscope.errors import InputError
 from lesionscope.models.card_form import ModelCard, common_entries, open_card
-from lesionscope.models.package import CARD, OpenedPackage, named_folder, package_folders, read_card
+from lesionscope.models.package import CARD, OpenedPackage, find_package, packages_that_open, read_card
 
 TASK = "relation"
 DEFAULT = "relation-demo"
@@ -65,21 +63,14 @@ def find_relation_package(name_or_path: str | Path | None = None) -> RelationPac
     InputError
         There is none, or it can't be opened.
     """
-    wanted = DEFAULT if name_or_path is None else name_or_path
-    if (folder := named_folder(wanted)) is not None:
-        return open_relation_package(folder)
-    raise InputError(
-        f"There is no relation model '{wanted}'; give the path of a package folder, or '{DEFAULT}'."
+    return find_package(
+        "relation model", TASK, open_relation_package, DEFAULT if name_or_path is None else name_or_path
     )
 
 
 def relation_packages(folders: Sequence[Path] | None = None) -> tuple[RelationPackage, ...]:
     """Return the relation models that open, by default the user's, then the bundled ones."""
-    found = []
-    for folder in package_folders(TASK, folders):
-        with contextlib.suppress(InputError):
-            found.append(open_relation_package(folder))
-    return tuple(found)
+    return packages_that_open(TASK, open_relation_package, folders)
 
 
 def card_from_dict(data: object, origin: str) -> RelationCard:
