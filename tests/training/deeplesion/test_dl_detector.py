@@ -16,6 +16,7 @@ from lesionscope.training.deeplesion.cells import ROWS, Settings, Table
 from lesionscope.training.deeplesion.detector_recipe import (
     Augmentation,
     CycledOptimisation,
+    DetectorData,
     DetectorRecipe,
 )
 from lesionscope.training.deeplesion.slices import DetectionSlice, Lesions, Slices, load_slices
@@ -185,6 +186,18 @@ def test_from_a_table_to_a_package_and_its_test_figures(folder: Path, tmp_path: 
     recipe = recipes.load("deeplesion-multi", changes | {"data.deal": 3})
     parts = [set(load_slices(recipe.data, split).patients.tolist()) for split in SPLITS]
     assert sum(map(len, parts)) == 10 == len(set().union(*parts))
+
+
+def test_a_real_slice_is_seen_with_the_neighbours_that_lie_about_three_millimetres_away(folder: Path) -> None:
+    one = dataclasses.replace(row(0), key_slice=5, slice_range=(1, 9), spacing_mm=(0.8, 0.8, 1.25))
+    write_dl_info(folder / TABLE, [one])
+    for number in range(1, 10):
+        write_slice(one.slice_path(folder, number), np.full((SIDE, SIDE), number, dtype=np.int16))
+    data = DetectorData(source="deeplesion", folder=str(folder), deal=0, workers=1)
+    (seen,) = load_slices(data, "train").slices
+    assert seen.hu()[:, 0, 0].tolist() == [3, 5, 7]  # 2.5 mm on either side
+    np.testing.assert_allclose(seen.bookmarks.extents[0], drawn(0)[1], atol=1e-4)
+    assert seen.truth is None
 
 
 def test_cells_are_made_once_and_printed_beside_the_papers(
