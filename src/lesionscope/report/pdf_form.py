@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -153,15 +153,34 @@ class _Page:
         self.paper.set_text_color(*colour)
         self.paper.set_x(left)
         within = self.width + MARGIN - left if width is None else width
-        line, height = drawable(words), size * 0.49
-        place: dict[str, Any] = {"align": "L", "new_x": "LMARGIN", "new_y": "NEXT"}
+        line = drawable(words)
         self._lacks |= MISSING in line
-        lines: Any = [line]
-        if "\n" in line or len(line) >= LONGEST_LINE or self._width_of(line) > within:
-            lines = self.paper.multi_cell(within, height, line, dry_run=True, output="LINES")
-        for one in lines:
+        for one in self._broken(line, within - 2 * self.paper.c_margin):
             self.paper.set_x(left)
-            self.paper.cell(within, height, drawn_order(one), **place)
+            self.paper.cell(within, size * 0.49, drawn_order(one), align="L", new_x="LMARGIN", new_y="NEXT")
+
+    def _broken(self, text: str, width: float) -> Iterator[str]:
+        """Break a text into lines, between words where that can be: many times as fast as fpdf2 does it."""
+        wide = self.paper.get_string_width
+        space = wide(" ")
+        for paragraph in text.split("\n"):
+            line, length = "", 0.0
+            for word in paragraph.split(" "):
+                needed = wide(word)
+                if line and length + space + needed <= width:
+                    line, length = f"{line} {word}", length + space + needed
+                    continue
+                if line:
+                    yield line
+                while needed > width:
+                    fits = 1
+                    while wide(word[: fits + 1]) <= width:
+                        fits += 1
+                    yield word[:fits]
+                    word = word[fits:]
+                    needed = wide(word)
+                line, length = word, needed
+            yield line
 
     def title(self, words: str) -> None:
         """Write the title."""

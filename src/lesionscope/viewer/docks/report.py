@@ -11,7 +11,6 @@ from qtpy.QtGui import QDesktopServices, QFocusEvent, QGuiApplication, QHideEven
 from qtpy.QtWidgets import (
     QCheckBox,
     QFileDialog,
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -89,7 +88,7 @@ class ReportPanel(Panel):
         self.sentence_title = QLabel()
         self.sentence = SentenceEdit()
         self.sentence.setFixedHeight(self.fontMetrics().height() * 4)
-        self.sentence.setFrameShape(QFrame.Shape.Box)
+        self.sentence.setStyleSheet(f"border: 1px solid {colours().quiet.name()};")
         self.sentence.textChanged.connect(self._typed)
         self.sentence.left.connect(self.keep)
         self._typing = QTimer(self)
