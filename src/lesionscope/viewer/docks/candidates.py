@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtGui import QHideEvent, QKeyEvent, QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout
 
 from lesionscope.viewer import wording
@@ -140,6 +140,16 @@ class CandidatesPanel(Panel):
             text = words.START
         self.message.edge.set_colour(colours().warning if failed or found.notice else colours().bar)
         self.message.show_text(text)
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Have the candidate in view framed."""
+        super().showEvent(event)
+        self.desk.set_in_sight(True)
+
+    def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
+        """Leave nothing framed on the image that no list names."""
+        super().hideEvent(event)
+        self.desk.set_in_sight(False)
 
     # -- keys -----------------------------------------------------------------------------
 

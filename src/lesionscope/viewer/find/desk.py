@@ -9,7 +9,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from lesionscope.viewer import wording
-from lesionscope.viewer.canvas import Canvas, weak_call
+from lesionscope.viewer.canvas import weak_call
 from lesionscope.viewer.find import words
 from lesionscope.viewer.find.finding import Finding, MakeDetector, default_detector
 from lesionscope.viewer.find.frames import Frames
@@ -38,6 +38,7 @@ class FindDesk:
         self._stage = stage
         self.finding = Finding(stage.room, make_detector)
         self._frames: Frames | None = None
+        self._in_sight = self._closed = False
         self.finding.changed.connect(self._draw)
 
     # -- searching ------------------------------------------------------------------------
@@ -98,23 +99,24 @@ class FindDesk:
 
     # -- canvas ---------------------------------------------------------------------------
 
+    def set_in_sight(self, in_sight: bool) -> None:
+        """Say whether the list is; only then is its candidate framed."""
+        self._in_sight = in_sight
+        if not self._closed:
+            self._draw(self.finding.state)
+
     def _draw(self, state: FindState) -> None:
         study = self._stage.study
         if study is None or study.shown is None or study.volume is not state.volume:
             self._strip()
             return
-        canvas = study.axial
+        canvas, candidate = study.axial, state.candidate if self._in_sight else None
         if self._frames is None or self._frames.canvas is not canvas:
             self._strip()
-            if state.candidate is None:
+            if candidate is None:
                 return
             self._frames = Frames(canvas)
-        self._frames.show(state.candidate, Grid.of(study.shown.geometry))
-
-    @property
-    def framed_on(self) -> Canvas | None:
-        """The canvas that has the frame."""
-        return None if self._frames is None else self._frames.canvas
+        self._frames.show(candidate, Grid.of(study.shown.geometry))
 
     def _strip(self) -> None:
         if self._frames is not None:
@@ -123,6 +125,7 @@ class FindDesk:
 
     def close(self) -> None:
         """End the search and take the frame off."""
+        self._closed = True
         self.finding.changed.disconnect(self._draw, missing_ok=True)
         self.finding.close()
         self._strip()
