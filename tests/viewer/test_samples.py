@@ -86,11 +86,14 @@ def test_cancel_on_the_progress_window_leaves_the_study_that_is_open(viewer, qtb
     monkeypatch.setattr(sample_data, "whole_body", slow)
 
     def press_cancel():
-        shown = [one for one in QApplication.topLevelWidgets() if isinstance(one, QProgressDialog)]
-        (dialog,) = [one for one in shown if one.isVisible()]
-        dialog.canceled.emit()
+        for one in QApplication.topLevelWidgets():
+            if isinstance(one, QProgressDialog) and one.isVisible():
+                one.canceled.emit()
+                timer.stop()
 
-    QTimer.singleShot(1500, press_cancel)
+    timer = QTimer()
+    timer.timeout.connect(press_cancel)
+    timer.start(100)  # until it shows, however busy the machine is
     assert viewer.open_sample("napari-lesionscope", "phantom-body") == []
     qtbot.wait(50)
     from lesionscope.viewer.rooms import room_for
