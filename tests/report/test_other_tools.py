@@ -12,7 +12,7 @@ import pydicom
 import pytest
 from dicom_checks import complaints, run
 from test_deidentify import identified
-from test_hostile import HOSTILE, LEFT_EMPTY, hostile_report
+from test_hostile_text import HOSTILE, LEFT_EMPTY, hostile_report
 from test_sr import TILT, items, lesions_on, report, reviewed
 from test_sr import scan as scan
 
