@@ -183,3 +183,17 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} can't be read as safetensors weights ({error}).") from error
     return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+
+
+def read_published(path: str | Path) -> dict[str, Tensor]:
+    """Read a state dict that others published, safetensors or torch's own file, running no code of it.
+
+    Errors are the readers' own: only a caller knows which file to ask for instead.
+    """
+    from safetensors.torch import load_file
+
+    safe = Path(path).suffix == ".safetensors"
+    state: dict[str, Tensor] = (
+        load_file(path) if safe else torch.load(path, map_location="cpu", weights_only=True)
+    )
+    return state

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from lesionscope.errors import InputError
 from lesionscope.models.lesanet.backbone import MultiscaleVGG
 from lesionscope.models.lesanet.spec import CHANNELS, LAYERS, WIDTHS
+from lesionscope.models.pathology_net import read_published
 
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's pictures, red, green and blue, 0…1."""
@@ -158,13 +159,11 @@ def load_imagenet(network: Vgg16, path: str | Path) -> None:
         The file can't be read, or its tensors are not the network's.
     """
     try:
-        if Path(path).suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            found = load_file(path)
-        else:
-            found = torch.load(path, map_location="cpu", weights_only=True)
-        kept = {name: tensor for name, tensor in found.items() if not name.startswith("classifier.6.")}
+        kept = {
+            name: tensor
+            for name, tensor in read_published(path).items()
+            if not name.startswith("classifier.6.")
+        }
         left = network.load_state_dict(kept, strict=False)
         lacking = [name for name in left.missing_keys if not name.startswith("classifier.6.")]
         if lacking or left.unexpected_keys:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lesionscope.errors import InputError
-from lesionscope.models.pathology_net import read_weights
+from lesionscope.models.pathology_net import read_published, read_weights
 
 from .densenet121 import DenseNet121
 from .forest import Forest
@@ -96,13 +96,7 @@ def load_imagenet(network: XrayNet, path: str | Path) -> None:
         The file can't be read, or its tensors are not the trunk's.
     """
     try:
-        if Path(path).suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            found = load_file(path)
-        else:
-            found = torch.load(path, map_location="cpu", weights_only=True)
-        state = {_renamed(name): tensor for name, tensor in found.items()}
+        state = {_renamed(name): tensor for name, tensor in read_published(path).items()}
         kept = {name: tensor for name, tensor in state.items() if not name.startswith("classifier")}
         network.trunk.load_state_dict(kept, strict=True)
     except (OSError, RuntimeError, ValueError, AttributeError, pickle.UnpicklingError) as error:

@@ -16,7 +16,7 @@ from lesionscope.viewer.docks.colours import colours
 from lesionscope.viewer.docks.panel import Panel, Strip
 from lesionscope.viewer.find import words
 from lesionscope.viewer.find.state import FindState, rows_of, summary_of
-from lesionscope.viewer.review.keys import action_of
+from lesionscope.viewer.review.keys import acted
 from lesionscope.viewer.room_state import Phase, RoomState, Status
 
 if TYPE_CHECKING:
@@ -155,16 +155,8 @@ class CandidatesPanel(Panel):
 
     def event(self, event: QEvent | None) -> bool:
         """Claim the keys of the table before the window's menus do, and act on them."""
-        if isinstance(event, QKeyEvent) and event.key() not in KEYS:
-            action = action_of(self.desk.dock_keys(), event)
-            if event.type() == QEvent.Type.ShortcutOverride and action is not None:
-                event.accept()
-                return True
-            if event.type() == QEvent.Type.KeyPress and action is not None:
-                action()
-                event.accept()
-                return True
-        return super().event(event)
+        mine = isinstance(event, QKeyEvent) and event.key() not in KEYS
+        return (mine and acted(self.desk.dock_keys(), event)) or super().event(event)
 
 
 def _unfollow(finding: Finding, redraw: Callable[..., None], *_: object) -> None:

@@ -28,7 +28,7 @@ from lesionscope.viewer.docks.review_sentence import SentenceView, legend
 from lesionscope.viewer.docks.review_start import NamePage, StartPage
 from lesionscope.viewer.keys import Key
 from lesionscope.viewer.review import words
-from lesionscope.viewer.review.keys import action_of
+from lesionscope.viewer.review.keys import acted
 from lesionscope.viewer.review.rows import pieces
 from lesionscope.viewer.review.state import Page, ReviewState
 from lesionscope.viewer.wording import RESEARCH
@@ -224,21 +224,13 @@ class ReviewPanel(QWidget):
 
     def event(self, event: QEvent | None) -> bool:
         """Claim the keys of the table before the window's menus do, and act on them."""
-        if isinstance(event, QKeyEvent) and self.stack.currentWidget() is self.work:
-            action = self._action(event)
-            if event.type() == QEvent.Type.ShortcutOverride and action is not None:
-                event.accept()
-                return True
-            if event.type() == QEvent.Type.KeyPress and action is not None:
-                action()
-                event.accept()
-                return True
-        return super().event(event)
-
-    def _action(self, event: QKeyEvent) -> Callable[[], object] | None:
-        if self.review.state.page == "search" or event.key() in OWN_KEYS:
-            return None
-        return action_of(self._keys(), event)
+        mine = (
+            isinstance(event, QKeyEvent)
+            and self.stack.currentWidget() is self.work
+            and self.review.state.page != "search"
+            and event.key() not in OWN_KEYS
+        )
+        return (mine and acted(self._keys(), event)) or super().event(event)
 
 
 def _button(text: str, action: Callable[[], None]) -> QPushButton:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QKeyEvent, QKeySequence
 
 from lesionscope.viewer.keys import Key
@@ -63,7 +63,15 @@ def name_of(event: QKeyEvent) -> str:
     return "+".join([*held, NAMES.get(name, name)])
 
 
-def action_of(keys: Iterable[Key], event: QKeyEvent) -> Callable[[], object] | None:
-    """Return what a table does on a key press; ``None`` where it doesn't know the key."""
+def acted(keys: Iterable[Key], event: QKeyEvent) -> bool:
+    """Claim a key that a table knows before the window's menus do, and act when it is pressed."""
+    if event.type() not in (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress):
+        return False
     pressed = name_of(event)
-    return next((key.action for key in keys if key.key == pressed), None)
+    action = next((key.action for key in keys if key.key == pressed), None)
+    if action is None:
+        return False
+    if event.type() == QEvent.Type.KeyPress:
+        action()
+    event.accept()
+    return True
