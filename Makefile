@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
 
-.PHONY: install demo test test-slow bench lint types demo-model label-model clean
+.PHONY: install demo test test-slow bench docs lint types demo-model label-model clean
 
 install: $(VENV)/.ready  ## a ready virtual environment in .venv
 
@@ -33,6 +33,10 @@ test-slow: install  ## the minutes-long checks
 bench: install  ## every benchmark beside its peer, about half an hour on two quiet cores
 	$(BIN)/pip install -q -e ".[bench]" -c constraints.txt
 	$(BIN)/python -m benchmarks
+
+docs: install  ## the documentation as pages in build/docs; a warning is an error
+	$(BIN)/python -m sphinx -q -E -W --keep-going -d build/doctrees docs build/docs
+	@echo build/docs/index.html
 
 demo-model: install  ## re-make the bundled model package (about an hour on two cores)
 	$(BIN)/lesionscope train radpath-demo --out runs/radpath-demo

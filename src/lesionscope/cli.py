@@ -234,19 +234,23 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_phantom(phantom: argparse.ArgumentParser) -> None:
+    seed: dict[str, Any] = {"type": int, "default": 1, "help": "of the patient (1)"}
+    out: dict[str, Any] = {"type": Path, "required": True, "metavar": "DIR", "help": "the folder for it"}
+    split: dict[str, Any] = {"choices": SPLITS, "default": "train", "help": "whose patients (train)"}
+    workers: dict[str, Any] = {"type": int, "default": os.cpu_count() or 1, "help": "processes"}
     kinds = phantom.add_subparsers(metavar="KIND", required=True, dest="kind")
     chest = kinds.add_parser(
         "chest", help="a chest CT as a DICOM series, with truth.json", allow_abbrev=False
     )
-    chest.add_argument("--seed", type=int, default=1)
-    chest.add_argument("--out", type=Path, required=True, metavar="DIR")
+    chest.add_argument("--seed", **seed)
+    chest.add_argument("--out", **out)
     patient = kinds.add_parser(
         "patient",
         help="a whole-body patient as a DICOM series, with its lesions and reports in truth.json",
         allow_abbrev=False,
     )
-    patient.add_argument("--seed", type=int, default=1)
-    patient.add_argument("--split", choices=("train", "validation", "test"), default="train")
+    patient.add_argument("--seed", **seed)
+    patient.add_argument("--split", **split)
     patient.add_argument("--matrix", type=int, default=512, metavar="N", help="pixels a side of a slice")
     patient.add_argument(
         "--step", type=float, metavar="MM", help="between slices; by default the patient's own"
@@ -254,12 +258,12 @@ def _add_phantom(phantom: argparse.ArgumentParser) -> None:
     patient.add_argument(
         "--workers", type=int, default=1, metavar="N", help="processes; each takes memory of its own (1)"
     )
-    patient.add_argument("--out", type=Path, required=True, metavar="DIR")
+    patient.add_argument("--out", **out)
     atlas = kinds.add_parser(
         "atlas", help="slices of a whole-body patient with its parts outlined, as PNG", allow_abbrev=False
     )
-    atlas.add_argument("--seed", type=int, default=1)
-    atlas.add_argument("--out", type=Path, required=True, metavar="DIR")
+    atlas.add_argument("--seed", **seed)
+    atlas.add_argument("--out", **out)
     radpath = kinds.add_parser(
         "radpath", help="labelled lung lesions: volumes and a manifest, or cubes", allow_abbrev=False
     )
@@ -269,12 +273,17 @@ def _add_phantom(phantom: argparse.ArgumentParser) -> None:
         default="nifti",
         help="volumes as NIfTI or DICOM with manifest.csv, or 64³ mm cubes as one NumPy array (nifti)",
     )
-    radpath.add_argument("--split", choices=SPLITS, default="train")
-    radpath.add_argument("--count", type=int, default=100, metavar="N")
+    radpath.add_argument("--split", **split)
+    radpath.add_argument("--count", type=int, default=100, metavar="N", help="lesions (100)")
     radpath.add_argument("--first-seed", type=int, default=0, metavar="N", help="skip so many patients")
-    radpath.add_argument("--frequencies", choices=("table1", "balanced"), default="table1")
-    radpath.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    radpath.add_argument("--out", type=Path, required=True, metavar="DIR")
+    radpath.add_argument(
+        "--frequencies",
+        choices=("table1", "balanced"),
+        default="table1",
+        help="of pathologies: as in the paper's Table 1, or all alike (table1)",
+    )
+    radpath.add_argument("--workers", **workers)
+    radpath.add_argument("--out", **out)
     deeplesion = kinds.add_parser(
         "deeplesion",
         help="whole-body patients in DeepLesion's layout, with reports, mined labels and the truth",
@@ -293,12 +302,12 @@ def _add_phantom(phantom: argparse.ArgumentParser) -> None:
         allow_abbrev=False,
     )
     cohort.add_argument("--count", type=int, required=True, metavar="N", help="lesions")
-    cohort.add_argument("--split", choices=SPLITS, default="train")
+    cohort.add_argument("--split", **split)
     for made in (deeplesion, cohort):
         made.add_argument("--first-patient", type=int, default=0, metavar="N", help="skip so many patients")
         made.add_argument("--frequencies", type=Path, metavar="FILE", help="another joint label distribution")
-        made.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-        made.add_argument("--out", type=Path, required=True, metavar="DIR")
+        made.add_argument("--workers", **workers)
+        made.add_argument("--out", **out)
     lesions = kinds.add_parser(
         "lesions",
         help="figures of the clinic's lesions: a contact sheet, label frequencies",
@@ -309,7 +318,7 @@ def _add_phantom(phantom: argparse.ArgumentParser) -> None:
         "--bodies", choices=("whole", "blocks"), default="whole", help="anatomy, or plain blocks of tissue"
     )
     lesions.add_argument("--patients", type=int, default=200, metavar="N", help="patients to count labels in")
-    lesions.add_argument("--out", type=Path, required=True, metavar="DIR")
+    lesions.add_argument("--out", **out)
 
 
 def join_negative(argv: Sequence[str]) -> list[str]:

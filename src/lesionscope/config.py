@@ -2,18 +2,8 @@
 
 ``config.toml`` lies in the platform's configuration folder for ``lesionscope``
 (on Linux ``~/.config/lesionscope/config.toml``; ``lesionscope doctor`` prints
-where). ``LESIONSCOPE_CONFIG`` names another file. Every key can be overridden by
-``LESIONSCOPE_<KEY>`` in the environment::
-
-    device = "auto"              # auto, cpu, cuda or cuda:N
-    threads = 2                  # CPU threads of one inference
-    pathology_model = "radpath-demo"   # a name or the path of a model package
-    label_model = "lesanet-demo"       # likewise
-    data = "/some/folder"        # sessions and other data kept between runs
-    unfamiliar_below = 0.05      # familiarity below this is shown as unfamiliar
-    click_box = true             # whether a click proposes diameters
-    studies = ["/some/folder"]   # where scans of known lesions are looked for; in the environment
-                                 # with the separator that PATH has
+where). ``LESIONSCOPE_CONFIG`` names another file. ``LESIONSCOPE_<KEY>`` in the environment
+overrides a key; a variable that is empty counts as not set. :data:`KEYS` says what there is.
 """
 
 from __future__ import annotations
@@ -100,17 +90,83 @@ def _switch(value: Any) -> bool:
     return switched
 
 
-KEYS: Mapping[str, Callable[[Any], Any]] = {
-    "device": _device,
-    "threads": _threads,
-    "pathology_model": _text,
-    "label_model": _text,
-    "data": _folder,
-    "unfamiliar_below": _share,
-    "click_box": _switch,
-    "studies": _folders,
+@dataclass(frozen=True)
+class Key:
+    """One key of the settings.
+
+    Parameters
+    ----------
+    check
+        Returns the value that is meant; raises ``ValueError`` with what it must be.
+    values
+        What it may be, in words.
+    default
+        What holds without it, in words.
+    meaning
+        What it decides.
+    """
+
+    check: Callable[[Any], Any]
+    values: str
+    default: str
+    meaning: str
+
+
+KEYS: Mapping[str, Key] = {
+    "device": Key(
+        _device,
+        "auto, cpu, cuda or cuda:N",
+        "auto",
+        "Where networks run; auto takes a GPU when there is one.",
+    ),
+    "threads": Key(_threads, "a whole number in 1…256", "2", "CPU threads of one inference."),
+    "pathology_model": Key(
+        _text,
+        "a name, or the path of a package's folder",
+        "radpath-demo, yours of that name before the bundled",
+        "The model package that gives the pathology tree.",
+    ),
+    "label_model": Key(
+        _text,
+        "likewise",
+        "the bundled lesanet-demo",
+        "The model package that gives labels and similar lesions.",
+    ),
+    "data": Key(
+        _folder,
+        "an absolute path",
+        "the platform's folder for data, on Linux ~/.local/share/lesionscope",
+        "The folder of sessions, installed models and banks, the site's secret and logs.",
+    ),
+    "unfamiliar_below": Key(
+        _share,
+        "a number in 0…1",
+        "as each model's card says",
+        "A lesion whose familiarity is below this is shown as unfamiliar.",
+    ),
+    "click_box": Key(
+        _switch, "true or false", "true", "Whether a click proposes an outline and diameters of its lesion."
+    ),
+    "studies": Key(
+        _folders,
+        "a list of absolute paths; in the environment one text, with the separator that PATH has",
+        "none",
+        "Folders in which the scans of similar lesions are looked for.",
+    ),
 }
-"""Every key, with the function that checks its value."""
+"""Every key there is, in the order in which it is documented."""
+
+
+def variable_of(key: str) -> str:
+    """Return the environment variable that overrides a key."""
+    return PREFIX + key.upper()
+
+
+def unknown_variables(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Return the variables that look like ours and override nothing, in order: misspelt ones, mostly."""
+    known = {FILE_VARIABLE, *map(variable_of, KEYS)}
+    names = os.environ if environ is None else environ
+    return tuple(sorted(name for name in names if name.startswith(PREFIX) and name not in known))
 
 
 def config_path(environ: Mapping[str, str] | None = None) -> Path:
@@ -148,7 +204,7 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
             )
         values[key] = _checked(key, value, f"{path}: {key}")
     for key in KEYS:
-        name = PREFIX + key.upper()
+        name = variable_of(key)
         if environ.get(name):
             values[key] = _checked(key, environ[name], f"The environment variable {name}")
     return Config(**values)
@@ -156,7 +212,7 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
 
 def _checked(key: str, value: Any, where: str) -> Any:
     try:
-        return KEYS[key](value)
+        return KEYS[key].check(value)
     except ValueError as error:
         raise InputError(f"{where} {error}, not {value!r}.") from error
 

@@ -92,7 +92,9 @@ def add_bank(bank: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a table: path, click or long and short, id, labels, sentence",
     )
-    build.add_argument("--split", choices=("train", "validation", "test"), default="train")
+    build.add_argument(
+        "--split", choices=("train", "validation", "test"), default="train", help="which lesions (train)"
+    )
     build.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes that make phantoms"
     )
