@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,3 +19,26 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip(f"no real CT data: {SHARED_DATA} is absent")
     return SHARED_DATA
+
+
+@cache
+def _listeners() -> list[Callable[[str], None]]:
+    """Who hears of files that this process opens; Python never forgets its hook, so there is one."""
+    listeners: list[Callable[[str], None]] = []
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if listeners and event == "open" and isinstance(arguments[0], str):
+            for listener in listeners:
+                listener(arguments[0])
+
+    sys.addaudithook(hook)
+    return listeners
+
+
+@pytest.fixture
+def opened() -> Iterator[list[str]]:
+    """The paths of all files that are opened from now on, as often as they are."""
+    paths: list[str] = []
+    _listeners().append(paths.append)
+    yield paths
+    _listeners().remove(paths.append)

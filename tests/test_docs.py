@@ -88,7 +88,7 @@ def test_every_command_is_described_with_all_it_takes(reference: ModuleType) -> 
 def test_every_setting_is_described_with_its_variable(reference: ModuleType) -> None:
     text = reference.settings()
     for key in config.KEYS:
-        assert f"| `{key}` | `LESIONSCOPE_{key.upper()}` |" in text
+        assert f"| `{key}` `LESIONSCOPE_{key.upper()}` |" in text
 
 
 def test_the_settings_shown_are_ones_that_load(tmp_path: Path) -> None:

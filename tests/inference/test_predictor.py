@@ -4,7 +4,6 @@ import math
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
@@ -121,15 +120,11 @@ def test_a_cancel_stops_a_running_network(package: ModelPackage) -> None:
     network = OnnxNetwork(package, threads=1)
     cubes = np.zeros((100, 1, *package.card.preprocessing.shape), np.float32)
     token = CancelToken()
-    timer = threading.Timer(0.15, token.cancel)
-    start = time.perf_counter()
-    timer.start()
-    with pytest.raises(Cancelled):
+    threading.Timer(0.15, token.cancel).start()
+    with pytest.raises(Cancelled) as stopped:
         network.run(cubes, token)
-    stopped = time.perf_counter() - start
-    start = time.perf_counter()
-    network.run(cubes[:20])
-    assert stopped < 5 * (time.perf_counter() - start) * 0.8, "the whole run would take five times this"
+    # A run that had come to its end would have had no error of the runtime's to speak of.
+    assert "terminate flag" in str(stopped.value.__cause__)
 
 
 def real_cubes(shared_data: Path, package: ModelPackage) -> np.ndarray[Any, Any]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK
+from waits import Waits
 
 from lesionscope import sample_data
 from lesionscope.cli import main
@@ -69,11 +69,11 @@ def test_two_readers_find_the_series_where_the_truth_says(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_a_patient_of_full_size_in_time(tmp_path: Path) -> None:
-    start = time.process_time()
-    folder = sample_data.make_patient(tmp_path / "p", seed=1, step_mm=3.0)
-    slices = len(list((folder / sample_data.SERIES).iterdir()))
-    assert time.process_time() - start < 90 * slices / 300, "a quiet processor makes 300 slices in 90 s"
+def test_a_patient_of_full_size(tmp_path: Path) -> None:
+    making = Waits("a patient of full size")
+    with making.one():
+        folder = sample_data.make_patient(tmp_path / "p", seed=1, step_mm=3.0)
+    print(making, len(list((folder / sample_data.SERIES).iterdir())), "slices")
     check_series(folder, 512)
 
 

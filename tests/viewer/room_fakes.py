@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import uuid
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
 from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.volume import CTVolume, Source
@@ -80,14 +78,6 @@ def reading(
     return Reading(
         str(uuid.uuid4()), lesion.id, "2026-01-01T00:00:00+00:00", provenance, pathology or answer()
     )
-
-
-def skip_where_busy() -> None:
-    """Skip a test that can't be timed because other programs hold the processors."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    processors = os.cpu_count() or 1
-    if load > 1.5 * processors:
-        pytest.skip(f"too busy to time anything: load {load:.1f} on {processors} processors")
 
 
 class FakeReader:

@@ -1,11 +1,9 @@
-"""The bundled label model and bank on a real nodule in a real window: what is said, and how soon."""
+"""The bundled label model and bank on a real nodule in a real window: what is said."""
 
 from __future__ import annotations
 
-import time
-
 import pytest
-from room_fakes import skip_where_busy, viewers
+from room_fakes import viewers
 
 from lesionscope.ct.scan import open_ct
 from lesionscope.errors import InputError
@@ -17,7 +15,6 @@ from lesionscope.viewer.rooms import room_for, stage_of
 pytestmark = [pytest.mark.window, pytest.mark.usefixtures("own_windows")]
 
 NODULE_LPS = (-57.44, 131.23, -520.36)
-WARM_S = 0.5
 
 
 @pytest.fixture
@@ -36,7 +33,7 @@ def stage(display, qapp, monkeypatch, tmp_path, shared_data):
         del viewer
 
 
-def test_the_nodule_gets_labels_and_neighbours_at_once(stage, qtbot):
+def test_the_nodule_gets_labels_and_neighbours(stage, qtbot):
     room = stage.room
     room.mark_click(NODULE_LPS)
     lesion = room.state.selected
@@ -50,12 +47,3 @@ def test_the_nodule_gets_labels_and_neighbours_at_once(stage, qtbot):
     panel.show_tab("similar")
     qtbot.waitUntil(lambda: panel.similar.list.model().rowCount() == 11, timeout=3000)
     assert all(row.picture is not None for row in panel.similar._rows)
-
-    skip_where_busy()
-    took = []
-    for _ in range(5):
-        old, start = room.state.reading(lesion, "labels"), time.perf_counter()
-        room.read()
-        qtbot.waitUntil(lambda old=old: room.state.reading(lesion, "labels") is not old, timeout=10_000)
-        took.append(time.perf_counter() - start)
-    assert sorted(took)[2] < WARM_S

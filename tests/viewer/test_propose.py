@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import numpy as np
@@ -203,12 +202,10 @@ def test_a_mouse_click_on_a_real_nodule_is_measured(qtbot, qapp, shared_data, tm
         QTest.keyClick(native, Qt.Key.Key_C)
         spot = study.axial.to_pixels(NODULE_LPS)
         QTest.mouseMove(native, spot)
-        start = time.perf_counter()
         QTest.mouseClick(native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
         qtbot.waitUntil(lambda: getattr(room.state.lesion, "long", None) is not None, timeout=30_000)
-        took = time.perf_counter() - start
         lesion = room.state.lesion
-        assert 14 < lesion.long.length_mm < 20, took
+        assert 14 < lesion.long.length_mm < 20
         marks = stage_of(viewer).marks[study.axial]
         (shape,) = marks.outlines.data
         world = marks.outlines.data_to_world(shape[0])

@@ -37,16 +37,14 @@ def only_layer(layers):
     return data, options, volume
 
 
-def test_a_folder_without_ct_is_left_alone_within_100_ms(tmp_path):
-    for n in range(400):
+def test_a_folder_without_ct_is_left_alone_after_one_look_at_a_file(tmp_path, opened):
+    for n in range(40):
         (tmp_path / f"note{n}.txt").write_text("nothing to see")
         (tmp_path / f"picture{n}").write_bytes(b"\x00" * 256)
-    taken = []
-    for _ in range(3):  # the best of three: other processes may hold the disk or the processor
-        start = time.perf_counter()
-        assert reader.get_reader(str(tmp_path)) is None
-        taken.append(time.perf_counter() - start)
-    assert min(taken) < 0.1, taken
+    opened.clear()
+    assert reader.get_reader(str(tmp_path)) is None
+    looked_at = sorted(path for path in opened if path.startswith(str(tmp_path)))
+    assert looked_at == sorted(str(tmp_path / f"picture{n}") for n in range(40))
     assert reader.get_reader(str(tmp_path / "absent")) is None
     assert reader.get_reader([]) is None
 
@@ -137,18 +135,19 @@ def test_the_window_lives_on_while_a_series_is_read(display, qtbot):
 
     ticks = []
     timer = QTimer()
-    timer.timeout.connect(lambda: ticks.append(time.perf_counter()))
+    timer.timeout.connect(lambda: ticks.append(1))
     timer.start(10)
 
     def slow(progress, cancel):
-        for step in range(30):
-            progress(step, 30, "Reading")
+        for step in range(3000):
+            progress(step, 3000, "Reading")
             time.sleep(0.01)
-        return "done"
+            if len(ticks) > 10:
+                return "done"
+        return "the window stood still"
 
     assert with_progress("Wait", slow) == "done"
     timer.stop()
-    assert len(ticks) > 10
 
     def endless(progress, cancel):
         for _ in range(2000):

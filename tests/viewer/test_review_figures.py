@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from qtpy.QtWidgets import QApplication
 from review_clinic import Reviewer, review_window, write_clinic
 from review_fakes import predicted
+from waits import Waits
 
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.session.commands import AddMined, AddReading
@@ -22,31 +21,6 @@ from lesionscope.session.store import Session
 
 pytestmark = [pytest.mark.window, pytest.mark.slow]
 LESIONS, IMAGES = 300, 12
-
-
-class Waits:
-    """Waits of one kind: by the clock, and the processor's time of all threads, in ms."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.clock: list[float] = []
-        self.processor: list[float] = []
-
-    @contextmanager
-    def one(self) -> Any:
-        """Time what is done inside."""
-        clock, processor = time.perf_counter(), time.process_time()
-        yield
-        self.clock.append(1000 * (time.perf_counter() - clock))
-        self.processor.append(1000 * (time.process_time() - processor))
-
-    def __str__(self) -> str:
-        rows = [(np.median(times), np.percentile(times, 95)) for times in (self.clock, self.processor)]
-        (clock, clock95), (processor, processor95) = rows
-        return (
-            f"{self.name:<46} clock {clock:6.1f} ms (95 % {clock95:6.1f}), "
-            f"processor {processor:6.1f} ms (95 % {processor95:6.1f}), n = {len(self.clock)}"
-        )
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +76,6 @@ def test_what_a_reader_waits_for(project: Path, make_viewer: Callable[[], Any]) 
             reviewer.wait_for_images()
     for waits in (opening, deciding, bulk, undoing, leafing, seeing):
         print(waits)
-    assert np.median(opening.processor) < 1000
-    for waits in (deciding, bulk):
-        assert np.median(waits.processor) < 30
 
 
 def timed(reviewer: Reviewer, waits: Waits, key: str) -> None:
