@@ -205,7 +205,9 @@ def test_what_a_project_of_300_lesions_costs(
     with reopen_project() as session:
         for lesion in state.mined:
             with deciding.one():
-                session.apply(Decide((decision(lesion, "mass"),)))
+                session.apply(Decide((decision(lesion, verdict="uncertain"),)))
+    with reopen_project() as session:
+        assert len(session.state.decisions) == len(state.decisions) + 300
     print(opening, deciding, sep="\n")
 
 
