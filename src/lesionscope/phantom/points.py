@@ -39,23 +39,38 @@ class PointCanvas(Canvas):
         result[self._order] = self.hu.ravel()
         return result
 
-    def regions(self, low: ArrayLike, high: ArrayLike) -> Iterator[tuple[int, Region]]:
-        """Yield number and points of each box whose z range holds any."""
+    def regions(self, low: ArrayLike, high: ArrayLike, slack_mm: float = 0.0) -> Iterator[tuple[int, Region]]:
+        """Yield number and the points in z range of each box that has one within ``slack_mm``."""
         low, high = np.atleast_2d(low), np.atleast_2d(high)
         near = np.nonzero(np.all((high >= self.low) & (low <= self.high), axis=1))[0]
-        start = np.searchsorted(self._z, low[near, 2], side="left")
-        stop = np.searchsorted(self._z, high[near, 2], side="right")
-        for number, a, b in zip(near, start, stop, strict=True):
-            if b > a:
-                yield int(number), (slice(int(a), int(b)), slice(0, 1), slice(0, 1))
+        if not len(near):
+            return
+        low, high = low[near], high[near]
+        held = [
+            (one >= low[:, axis, None] - slack_mm) & (one <= high[:, axis, None] + slack_mm)
+            for axis, one in enumerate((self.x.ravel(), self.y.ravel(), self.z.ravel()))
+        ]
+        holds = np.any(held[0] & held[1] & held[2], axis=1)
+        start = np.searchsorted(self._z, low[:, 2], side="left")
+        stop = np.searchsorted(self._z, high[:, 2], side="right")
+        for number, one, a, b in zip(
+            near.tolist(), holds.tolist(), start.tolist(), stop.tolist(), strict=True
+        ):
+            if one and b > a:
+                yield number, (slice(a, b), slice(0, 1), slice(0, 1))
+
+    def region(self, low: ArrayLike, high: ArrayLike) -> Region | None:
+        """Points in the z range of a box that the canvas touches."""
+        low, high = np.asarray(low), np.asarray(high)
+        if np.any(high < self.low) or np.any(low > self.high):
+            return None
+        start, stop = self._z.searchsorted(low[2], side="left"), self._z.searchsorted(high[2], side="right")
+        return (slice(int(start), int(stop)), slice(0, 1), slice(0, 1)) if stop > start else None
 
     def cover_thin(self, shapes: Cones) -> Field:
         """Whether a point lies in a thin cone, by distance."""
         result = np.zeros(self.shape, dtype=np.float32)
-        reach = (np.maximum(shapes.start_radius, shapes.end_radius) + EDGE_MM / 2)[:, None]
-        low = np.minimum(shapes.start, shapes.end) - reach
-        high = np.maximum(shapes.start, shapes.end) + reach
-        for number, region in self.regions(low, high):
+        for number, region in self.regions(*shapes.boxes(EDGE_MM / 2)):
             inside = coverage(cone_distance(self, region, shapes, number), self.edge_mm)
             np.maximum(result[region], inside, out=result[region])
         return result

@@ -77,17 +77,28 @@ class Body:
             *pelvis.layers(b),
         )
 
+    @cached_property
+    def _boxes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return np.array([layer.low for layer in self.layers]), np.array([layer.high for layer in self.layers])
+
+    def _near(self, canvas: Canvas) -> list[bool]:
+        """Whether each layer's box touches a canvas: most lie elsewhere."""
+        low, high = self._boxes
+        near: list[bool] = np.all((high >= canvas.low) & (low <= canvas.high), axis=1).tolist()
+        return near
+
     # -- picture --------------------------------------------------------------
 
     def paint(self, canvas: Canvas) -> None:
         """Paint the body onto a canvas of any grid."""
         frame = Frame(self.build, canvas, self.lattices)
         painted = False
-        for layer in self.layers:
+        for layer, near in zip(self.layers, self._near(canvas), strict=True):
             if layer.tissue == "pulmonary artery" and not painted:
                 self._paint_lung_trees(frame)
                 painted = True
-            layer.paint(frame)
+            if near:
+                layer.paint(frame)
 
     def hu(self, points: ArrayLike) -> Field:
         """HU at points ``(n, 3)``: float32 ``(n,)``, no scanner in between."""
@@ -154,8 +165,8 @@ class Body:
     def owners(self, frame: Frame) -> NDArray[np.intp]:
         """Return the number (see ``names.NUMBER``) of the tissue that owns each point of a frame."""
         owner = np.zeros(frame.canvas.shape, dtype=np.intp)
-        for layer in self.layers:
-            if layer.named:
+        for layer, near in zip(self.layers, self._near(frame.canvas), strict=True):
+            if near and layer.named:
                 for region, distance in layer.pieces(frame):
                     owner[region][distance < 0] = NUMBER[layer.tissue]
         return owner

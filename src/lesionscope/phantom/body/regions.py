@@ -76,7 +76,9 @@ class _Rules:
         self.names: list[set[str]] = [set() for _ in points]
 
     def of(self, *tissues: str) -> Mask:
-        return np.isin(self.owner, [NUMBER[t] for t in tissues])
+        wanted = np.zeros(len(NUMBER), dtype=np.bool_)
+        wanted[[NUMBER[t] for t in tissues]] = True
+        return np.asarray(wanted[self.owner])
 
     def add(self, where: Mask, *labels: str) -> None:
         for place in np.flatnonzero(where):
