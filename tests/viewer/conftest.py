@@ -14,9 +14,14 @@ os.environ.setdefault("NAPARI_CONFIG", "")
 import numpy as np
 import pytest
 from room_fakes import viewers
-from window_helpers import Hand, landmark_volume, pixels
+from window_helpers import landmark_volume, pixels
+from worker_screen import screen_of_ones_own
 
+from benchmarks.window_hand import Hand
 from lesionscope.ct.volume import CTVolume
+
+SCREEN = screen_of_ones_own()
+"""Kept as long as this process lives; made before its first window."""
 
 
 def no_display() -> str:
@@ -32,6 +37,12 @@ def no_display() -> str:
 def plain_clicks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave a click's declared box alone; tests of proposals switch them on."""
     monkeypatch.setenv("LESIONSCOPE_CLICK_BOX", "false")
+
+
+@pytest.fixture(autouse=True)
+def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a machine as slow as it likes know a CT: no look at a folder ends by the clock."""
+    monkeypatch.setattr("lesionscope.ct.peek.SECONDS", 60.0)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,7 @@
-"""Small volumes with landmarks, a hand for mouse and wheel, and a canvas' pixels."""
+"""Small volumes with landmarks, and a canvas' pixels."""
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -48,71 +47,6 @@ def landmark_volume(
         patient=Patient("Doe^Jane^Q", "PID-77", "19500203", "F"),
     )
     return CTVolume(hu, geometry, source, findings)
-
-
-class Hand:
-    """Presses, drags, wheel and keys as Qt events on a canvas, the way a hand makes them."""
-
-    def __init__(self, qtbot: object) -> None:
-        self._qtbot = qtbot
-
-    def _send(
-        self, native: object, kind: str, at: object, button: str, buttons: str, modifiers: object
-    ) -> None:
-        from qtpy.QtCore import QEvent, QPointF, Qt
-        from qtpy.QtGui import QMouseEvent
-        from qtpy.QtWidgets import QApplication
-
-        names = Qt.MouseButton
-        held = getattr(names, buttons)
-        local = QPointF(at)
-        outer = QPointF(native.mapToGlobal(at))
-        event = QMouseEvent(getattr(QEvent.Type, kind), local, outer, getattr(names, button), held, modifiers)
-        QApplication.sendEvent(native, event)
-
-    def drag(
-        self, native: object, points: list[object], button: str = "LeftButton", modifiers: object = None
-    ) -> None:
-        """Press at the first point, move through the others, release at the last."""
-        from qtpy.QtCore import Qt
-
-        held = Qt.KeyboardModifier.NoModifier if modifiers is None else modifiers
-        self._send(native, "MouseMove", points[0], "NoButton", "NoButton", held)
-        self._qtbot.wait(10)
-        self._send(native, "MouseButtonPress", points[0], button, button, held)
-        for _, point in pairwise(points):
-            self._qtbot.wait(10)
-            self._send(native, "MouseMove", point, "NoButton", button, held)
-        self._qtbot.wait(15)
-        self._send(native, "MouseButtonRelease", points[-1], button, "NoButton", held)
-        self._qtbot.wait(10)
-
-    def move(self, native: object, point: object) -> None:
-        """Hover."""
-        from qtpy.QtCore import Qt
-
-        self._send(native, "MouseMove", point, "NoButton", "NoButton", Qt.KeyboardModifier.NoModifier)
-        self._qtbot.wait(15)
-
-    def wheel(self, native: object, point: object, notches: int, modifiers: object = None) -> None:
-        """Turn the wheel away from you (positive) or towards you."""
-        from qtpy.QtCore import QPoint, QPointF, Qt
-        from qtpy.QtGui import QWheelEvent
-        from qtpy.QtWidgets import QApplication
-
-        for _ in range(abs(notches)):
-            event = QWheelEvent(
-                QPointF(point),
-                QPointF(native.mapToGlobal(point)),
-                QPoint(),
-                QPoint(0, 120 if notches > 0 else -120),
-                Qt.MouseButton.NoButton,
-                Qt.KeyboardModifier.NoModifier if modifiers is None else modifiers,
-                Qt.ScrollPhase.NoScrollPhase,
-                False,
-            )
-            QApplication.sendEvent(native, event)
-        self._qtbot.wait(10)
 
 
 def pixels(native: object) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -159,8 +160,12 @@ class Canvas:
     def remove_layer(self, layer: Layer) -> None:
         """Take one of our layers off again; quiet where it has already gone."""
         self.forget_layer(layer)
-        if layer in self.model.layers:
-            self.model.layers.remove(layer)
+        layers = self.model.layers
+        if layer in layers:
+            layers.remove(layer)
+        if not layers.selection:
+            # Else it would remember the layer, and so the volume, as its current one.
+            layers.selection.clear()
 
     def forget_layer(self, layer: Layer) -> None:
         """Stop treating a layer as ours without removing it."""
@@ -171,6 +176,11 @@ class Canvas:
                 self._on_remove(layer)
         if self.image is layer:
             self.image = None
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Take several layers off in one go: napari collects all of Python's garbage each time."""
+        batch: AbstractContextManager[None] = self.model.layers.batched_update()
+        return batch
 
     # -- hanging --------------------------------------------------------------------------
 
@@ -351,11 +361,12 @@ class Canvas:
 
     def close(self) -> None:
         """Let go of the model: layers, callbacks, overlay."""
+        with self.batch():
+            for layer in self.layers:
+                self.remove_layer(layer)
         for emitter, callback in self._connections:
             emitter.disconnect(callback)
         self._connections.clear()
-        for layer in self.layers:
-            self.remove_layer(layer)
         self.native.removeEventFilter(self.overlay)
         self.overlay.hide()
         self.overlay.setParent(None)

@@ -164,8 +164,10 @@ class Stage:
             canvas.image.help = wording.HELP_HINT
 
     def _undress(self) -> None:
-        for canvas in tuple(self.marks):
-            self._strip(canvas)
+        with contextlib.ExitStack() as batches:
+            for canvas in tuple(self.marks):
+                batches.enter_context(canvas.batch())
+                self._strip(canvas)
 
     def _strip(self, canvas: Canvas) -> None:
         self._tools.pop(canvas).close()
@@ -174,7 +176,11 @@ class Stage:
     def _study_changed(self, volume: object) -> None:
         if volume is None and self.room.state.volume is not None and not self._closed:
             # The image was deleted in napari's own list: the study is left, its session stays on disk.
+            # Drawn when that is done: on the way the room still has the study, and would show it again.
+            self.room.changed.disconnect(self._draw)
             self.room.leave()
+            self.room.changed.connect(self._draw)
+            self._draw(self.room.state)
 
     def _go_to(self, lps: Point) -> None:
         if self.study is not None:

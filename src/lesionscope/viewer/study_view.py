@@ -160,12 +160,15 @@ class StudyView(LinkedPlanes):
         self.cine.stop()
         self.windowing.unlink_all()
         self._volume = self._shown = self._grid = None
-        for canvas in self._canvases:
-            if canvas.image is not None:
-                canvas.remove_layer(canvas.image)
-            canvas.set_cross(None, False)
-            self._rack.banners[canvas].clear()
-        self.study_changed.emit(None)
+        with contextlib.ExitStack() as batches:
+            for canvas in self._canvases:
+                batches.enter_context(canvas.batch())
+                if canvas.image is not None:
+                    canvas.remove_layer(canvas.image)
+                canvas.set_cross(None, False)
+                self._rack.banners[canvas].clear()
+            # Here, so that others take their layers off in the same go.
+            self.study_changed.emit(None)
 
     # -- how it is shown ------------------------------------------------------------------
 

@@ -134,6 +134,8 @@ class Worker(QObject):
     def _run(self) -> None:
         while (job := self._queue.get()) is not None:
             self._work(job)
+            # Not kept while waiting for the next one: it knows a volume.
+            del job
 
     def _work(self, job: Job) -> None:
         try:
