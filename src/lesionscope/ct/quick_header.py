@@ -27,6 +27,7 @@ _PLAIN_SETS = frozenset(b"|ISO_IR 6|ISO_IR 100|ISO_IR 101|ISO_IR 109|ISO_IR 144|
 _EXPLICIT = struct.Struct("<HH2sH").unpack_from
 _IMPLICIT = struct.Struct("<HHI").unpack_from
 _LENGTH = struct.Struct("<I").unpack_from
+_UNWRITTEN = b"\0\0"
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 
 
@@ -65,19 +66,25 @@ def quick_elements(head: bytes, at: int, *, implicit: bool, wanted: Collection[i
         ``None`` where anything about the file is out of the ordinary.
     """
     try:
-        return (_implicit if implicit else _explicit)(head, at, wanted)
+        return _elements(head, at, implicit, wanted)
     except (_Odd, struct.error):
         return None
 
 
-def _explicit(head: bytes, at: int, wanted: Collection[int]) -> QuickElements:
+def _elements(head: bytes, at: int, implicit: bool, wanted: Collection[int]) -> QuickElements:
+    if implicit and head[at + 4 : at + 6].isalpha():
+        raise _Odd  # Probably explicit after all.
     found = QuickElements()
     last, end = -1, len(head)
     while True:
-        group, element, vr, length = _EXPLICIT(head, at)
+        if implicit:
+            group, element, length = _IMPLICIT(head, at)
+            vr = _UNWRITTEN
+        else:
+            group, element, vr, length = _EXPLICIT(head, at)
         at += 8
         tag = group << 16 | element
-        if vr not in _SHORT:
+        if vr not in _SHORT and not implicit:
             if vr not in _LONG:
                 raise _Odd
             (length,) = _LENGTH(head, at)
@@ -88,36 +95,9 @@ def _explicit(head: bytes, at: int, wanted: Collection[int]) -> QuickElements:
             return _done(found, tag, length, at)
         last = tag
         if length == _UNDEFINED:
-            if vr != b"SQ" or tag in wanted:
+            if tag in wanted or not (_is_sequence(tag) if implicit else vr == b"SQ"):
                 raise _Odd
-            at = _skip_sequence(head, at, False, 0)
-            continue
-        stop = at + length
-        if stop > end:
-            raise _Odd
-        if tag in wanted:
-            found[tag] = head[at:stop]
-        at = stop
-
-
-def _implicit(head: bytes, at: int, wanted: Collection[int]) -> QuickElements:
-    if head[at + 4 : at + 6].isalpha():
-        raise _Odd  # Probably explicit after all.
-    found = QuickElements()
-    last, end = -1, len(head)
-    while True:
-        group, element, length = _IMPLICIT(head, at)
-        at += 8
-        tag = group << 16 | element
-        if tag <= last:
-            raise _Odd
-        if tag >= PIXEL_DATA:
-            return _done(found, tag, length, at)
-        last = tag
-        if length == _UNDEFINED:
-            if tag in wanted or not _is_sequence(tag):
-                raise _Odd
-            at = _skip_sequence(head, at, True, 0)
+            at = _skip_sequence(head, at, implicit, 0)
             continue
         stop = at + length
         if stop > end:
@@ -167,13 +147,13 @@ def _skip_item(head: bytes, at: int, length: int, implicit: bool, depth: int) ->
     while at != stop:
         if implicit:
             group, element, length = _IMPLICIT(head, at)
-            vr = b"\0\0"
+            vr = _UNWRITTEN
         else:
             group, element, vr, length = _EXPLICIT(head, at)
         at += 8
         tag = group << 16 | element
         if tag == _ITEM_END:
-            if stop is not None or vr != b"\0\0" or length:
+            if stop is not None or vr != _UNWRITTEN or length:
                 raise _Odd
             return at
         if group == 0xFFFE or tag == _CHARACTER_SET:
