@@ -258,7 +258,7 @@ def started(path: Path, out: Path, *options: str) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while not any(part.stat().st_size for part in out.parent.glob(".*.part")) and time.monotonic() < end:
         time.sleep(0.02)
     assert process.poll() is None

@@ -117,11 +117,11 @@ def test_standard_error_comes_back_when_the_last_thread_leaves(capfd: pytest.Cap
     def stay() -> None:
         with quiet_decoders():
             inside.set()
-            leave.wait(10)
+            leave.wait(60)
 
     thread = threading.Thread(target=stay)
     thread.start()
-    inside.wait(10)
+    inside.wait(60)
     with quiet_decoders():
         os.write(2, b"lost ")
     os.write(2, b"lost too ")

@@ -146,7 +146,7 @@ def grow() -> Callable[[Row], bytes]:
 def dawdle() -> Callable[[Row], int]:
     def work(row: Row) -> int:
         if row.line > 1000:
-            time.sleep(30)
+            time.sleep(3600)
         return os.getpid()
 
     return work
