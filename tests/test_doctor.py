@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ import pytest
 
 from lesionscope import config, doctor
 from lesionscope.commands.doctor import run
+from lesionscope.inference import devices
 from lesionscope.models import registry
 
 PROBED = '{"api": "PyQt5", "qt": "5.15", "fonts": 9, "platform": "xcb", "opengl": [4, 5]}\n'
@@ -34,8 +36,18 @@ def test_a_healthy_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(SimpleNamespace(dataset=None)) == 0  # type: ignore[arg-type]
     text = capsys.readouterr().out
     assert "FAIL" not in text
-    for name in ("Python", "Qt", "OpenGL", "fonts", "decoders", "napari", "device", "model", "data folder"):
-        assert f"{name}" in text
+    looked_at = {line[6:].partition(":")[0] for line in text.splitlines() if line.startswith("ok ")}
+    assert looked_at >= {
+        *("Python", "libraries", "settings", "Qt", "OpenGL", "fonts", "decoders", "napari", "device"),
+        *(
+            "networks",
+            "model radpath-demo",
+            "model lesanet-demo",
+            "model detector-demo",
+            "model relation-demo",
+        ),
+        *("report font", "data folder"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -103,6 +115,98 @@ def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LESIONSCOPE_DEVICE", "cuda:9")
     (check,) = failed()
     assert check.name == "device"
+
+
+def test_a_missing_library_is_named_and_the_rest_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = doctor.metadata.version
+
+    def version(name: str) -> str:
+        if name == "onnxruntime":
+            raise doctor.metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(doctor.metadata, "version", version)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setitem(sys.modules, "SimpleITK", None)
+    found = {check.name: check for check in failed()}
+    assert found["libraries"].found == "not installed: onnxruntime"
+    assert found["libraries"].remedy.endswith("-m pip install onnxruntime")
+    assert found["decoders"].remedy.endswith("install --force-reinstall SimpleITK")
+    assert found["networks"].found == "onnxruntime can't be loaded"
+    assert "data folder" in [check.name for check in doctor.examine()]
+
+
+def test_a_misspelt_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LESIONSCOPE_DEVISE", "cpu")
+    (check,) = failed()
+    assert "LESIONSCOPE_DEVISE" in check.found and check.remedy == "unset LESIONSCOPE_DEVISE"
+
+
+def gpu(monkeypatch: pytest.MonkeyPatch, count: int, cuda_build: bool) -> doctor.Check:
+    monkeypatch.setattr(devices, "cuda_device_count", lambda: count)
+    monkeypatch.setattr(devices, "torch_has_cuda", lambda: cuda_build)
+    return doctor._processor(config.load())
+
+
+@pytest.mark.parametrize(
+    ("setting", "count", "cuda_build", "ok", "remedy"),
+    [
+        ("auto", 1, True, True, ""),
+        ("auto", 1, False, True, "--force-reinstall torch"),
+        ("cpu", 1, False, True, ""),
+        ("cuda", 1, False, False, "--force-reinstall torch"),
+        ("cuda:1", 1, False, False, "LESIONSCOPE_DEVICE=auto"),
+        ("cuda:0", 0, True, False, "LESIONSCOPE_DEVICE=auto"),
+    ],
+)
+def test_what_becomes_of_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, setting: str, count: int, cuda_build: bool, ok: bool, remedy: str
+) -> None:
+    monkeypatch.setenv("LESIONSCOPE_DEVICE", setting)
+    check = gpu(monkeypatch, count, cuda_build)
+    assert check.ok is ok
+    assert remedy in check.remedy and bool(check.remedy) is bool(remedy)
+
+
+def test_a_card_without_a_driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(doctor, "PCI", tmp_path)
+    for name, vendor, kind in (("a", "0x8086", "0x030000"), ("b", "0x10de", "0x040300")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "vendor").write_text(f"{vendor}\n")
+        (tmp_path / name / "class").write_text(f"{kind}\n")
+    assert "driver" not in gpu(monkeypatch, 0, True).found  # another maker's card; NVIDIA's sound device
+    (tmp_path / "b" / "class").write_text("0x030200\n")
+    check = gpu(monkeypatch, 0, True)
+    assert check.ok and "driver isn't loaded" in check.found
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+    assert gpu(monkeypatch, 0, True).remedy == "sudo apt-get install -y nvidia-driver"
+
+
+def test_a_font_that_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("lesionscope.report.pdf_form.FONTS", tmp_path)
+    (check,) = failed()
+    assert check.name == "report font" and "--force-reinstall napari-lesionscope" in check.remedy
+
+
+def test_models_that_were_set_but_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LESIONSCOPE_LABEL_MODEL", "none")
+    (check,) = failed()
+    assert "'none'" in check.found and check.remedy == "export LESIONSCOPE_LABEL_MODEL=lesanet-demo"
+
+
+def test_nothing_of_a_patient_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A session and a folder of scans with a name in them leave no trace in what doctor says."""
+    from lesionscope.session.store import Session
+
+    scans = tmp_path / "Doe^Jane"
+    scans.mkdir()
+    monkeypatch.setenv("LESIONSCOPE_STUDIES", str(scans))
+    Session.open(tmp_path / "data" / "sessions" / "jane-doe.sqlite", series_uid="1.2.3").close()
+    assert run(SimpleNamespace(dataset=None)) == 0  # type: ignore[arg-type]
+    said = capsys.readouterr().out.lower()
+    assert "doe" not in said and "1.2.3" not in said
 
 
 def test_a_decoder_that_decodes_wrong(

@@ -1,7 +1,8 @@
 """Checks of what Lesionscope needs; each failure comes with the one command that mends it.
 
 Nothing of a patient's is looked at or printed. Qt is asked in a process of its
-own: where a library or the screen is missing it would end ours.
+own: where a library or the screen is missing it would end ours. A check that
+needs a library which isn't there says so, and the others go on.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -22,8 +25,7 @@ from lesionscope import config
 from lesionscope.errors import LesionscopeError
 
 if TYPE_CHECKING:
-    from lesionscope.models.label_package import LabelPackage
-    from lesionscope.models.package import ModelPackage
+    from lesionscope.models.package import OpenedPackage
 
 QT_BINDINGS = ("PyQt5", "PyQt6", "PySide6")
 SYSTEM_LIBRARIES = (
@@ -32,7 +34,15 @@ SYSTEM_LIBRARIES = (
     "libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 libxcb-cursor0"
 )
 FONTS = "sudo apt-get install -y fonts-dejavu-core"
-REINSTALL = f"{sys.executable} -m pip install --force-reinstall napari-lesionscope"
+PIP = f"{sys.executable} -m pip install"
+REINSTALL = f"{PIP} --force-reinstall napari-lesionscope"
+CUDA_TORCH = f"{PIP} --force-reinstall torch" + (
+    " --index-url https://download.pytorch.org/whl/cu126" if sys.platform == "win32" else ""
+)
+"""The default torch has CUDA on Linux; on Windows that of PyTorch's own index has."""
+PCI = Path("/sys/bus/pci/devices")
+NVIDIA, DISPLAY_CLASS = "0x10de", "0x03"
+PDF_FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
 DECODED = {"JPEG2000": "JPEG 2000", "JPEG": "lossless JPEG"}
 """Compressions that GDCM can write too, so that decoding is checked on pixels: its name, ours."""
 
@@ -56,7 +66,15 @@ print(json.dumps({"api": API_NAME, "qt": QtCore.qVersion(), "fonts": len(list(fo
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at: what was found, and the command that mends it where it fails."""
+    """One thing looked at.
+
+    Parameters
+    ----------
+    name, ok, found
+        What it is, whether it will do, and what was found.
+    remedy
+        The command that mends it; of a thing that will do, the one that betters it.
+    """
 
     name: str
     ok: bool
@@ -67,13 +85,25 @@ class Check:
 def examine() -> Iterator[Check]:
     """Look at everything, one check after the other."""
     yield from _python()
+    yield _libraries()
     settings = yield from _configuration()
     yield from _window()
-    for check in (_decoders, _plugin):
-        yield check()
-    yield _processor(settings)
-    yield from _models(settings)
+    yield from _tried("decoders", lambda: [_decoders()])
+    yield _plugin()
+    yield from _tried("device", lambda: [_processor(settings)])
+    yield from _tried("networks", lambda: [_runtime()])
+    yield from _tried("model", lambda: _models(settings))
+    yield _report_font()
     yield _writable(settings)
+
+
+def _tried(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:
+    """Yield checks; where a library that they need can't be loaded, say which."""
+    try:
+        yield from look()
+    except ImportError as error:
+        library = (error.name or "a library").partition(".")[0]
+        yield Check(name, False, f"{library} can't be loaded", f"{PIP} --force-reinstall {library}")
 
 
 def _python() -> Iterator[Check]:
@@ -81,6 +111,27 @@ def _python() -> Iterator[Check]:
     yield Check(
         "Python", sys.version_info >= (3, 11), version, "sudo apt-get install -y python3.11 python3.11-venv"
     )
+
+
+def _libraries() -> Check:
+    """Whether everything that the installed distribution asks for is there."""
+    try:
+        wanted = metadata.requires("napari-lesionscope") or []
+    except metadata.PackageNotFoundError:
+        return Check("libraries", False, "Lesionscope itself is not installed", REINSTALL)
+    names = [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in wanted if "extra ==" not in line]
+    missing = [name for name in names if not _is_installed(name)]
+    if missing:
+        return Check("libraries", False, f"not installed: {', '.join(missing)}", f"{PIP} {' '.join(missing)}")
+    return Check("libraries", True, f"all {len(names)} are installed")
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _configuration() -> Generator[Check, None, config.Config]:
@@ -93,6 +144,9 @@ def _configuration() -> Generator[Check, None, config.Config]:
         return config.Config()
     path = config.config_path()
     yield Check("settings", True, f"{path}{'' if path.exists() else ' (not there: defaults)'}")
+    if unknown := config.unknown_variables():
+        found = f"{', '.join(unknown)}: no setting has that name (known: {', '.join(config.KEYS)})"
+        yield Check("environment", False, found, f"unset {' '.join(unknown)}")
     return settings
 
 
@@ -100,7 +154,7 @@ def _window() -> Iterator[Check]:
     """Qt, the screen, OpenGL and fonts, from one short-lived process."""
     bindings = [name for name in QT_BINDINGS if importlib.util.find_spec(name)]
     if not bindings:
-        install = f"{sys.executable} -m pip install 'napari-lesionscope[pyqt5]'"
+        install = f"{PIP} 'napari-lesionscope[pyqt5]'"
         yield Check("Qt", False, "none of PyQt5, PyQt6, PySide6 is installed", install)
         return
     try:
@@ -143,18 +197,18 @@ def _explain(bindings: list[str], complaint: str) -> Check:
         "Qt",
         False,
         f"{what}: {lines[-1][-160:] if lines else 'it gave no reason'}",
-        f"{sys.executable} -m pip install --force-reinstall {bindings[0]}",
+        f"{PIP} --force-reinstall {bindings[0]}",
     )
 
 
 def _decoders() -> Check:
     """Write and read a compressed slice with each codec that can be tried on pixels."""
-    remedy = f"{sys.executable} -m pip install --force-reinstall SimpleITK pydicom"
-    try:
-        import SimpleITK
+    remedy = f"{PIP} --force-reinstall SimpleITK pydicom"
+    import SimpleITK
 
+    try:
         working = [ours for name, ours in DECODED.items() if _round_trip(SimpleITK, name)]
-    except (ImportError, RuntimeError, OSError) as error:
+    except (RuntimeError, OSError) as error:
         return Check("decoders", False, f"SimpleITK does not work ({type(error).__name__})", remedy)
     missing = [ours for ours in DECODED.values() if ours not in working]
     found = f"pydicom {metadata.version('pydicom')}, SimpleITK {metadata.version('SimpleITK')}"
@@ -183,7 +237,7 @@ def _plugin() -> Check:
     try:
         version = metadata.version("napari")
     except metadata.PackageNotFoundError:
-        install = f"{sys.executable} -m pip install 'napari>=0.9.2,<0.10'"
+        install = f"{PIP} 'napari>=0.9.2,<0.10'"
         return Check("napari", False, "not installed", install)
     names = {point.name for point in metadata.entry_points(group="napari.manifest")}
     found = "napari-lesionscope" in names
@@ -191,21 +245,58 @@ def _plugin() -> Check:
 
 
 def _processor(settings: config.Config) -> Check:
+    """Which device answers, and whether a GPU that is there goes unused."""
     from lesionscope.inference import devices
 
     count = devices.cuda_device_count()
+    unused = count > 0 and not devices.torch_has_cuda()
     try:
         device, notes = devices.choose(settings.device)
     except LesionscopeError as error:
-        return Check("device", False, str(error), "export LESIONSCOPE_DEVICE=auto")
-    gpus = f"{count} CUDA GPU(s)" if count else "no CUDA GPU (none is needed)"
-    return Check("device", True, " ".join([f"{device}; {gpus}.", *notes]))
+        wanted = settings.device.removeprefix("cuda").removeprefix(":") or "0"
+        mended = unused and wanted.isdecimal() and int(wanted) < count
+        return Check("device", False, str(error), CUDA_TORCH if mended else "export LESIONSCOPE_DEVICE=auto")
+    if unused and settings.device != "cpu":
+        return Check("device", True, " ".join([f"{device}.", *notes]), CUDA_TORCH)
+    if count == 0 and _has_nvidia_card():
+        found = f"{device}; there is an NVIDIA card, but its driver isn't loaded"
+        tool = "sudo ubuntu-drivers install" if shutil.which("ubuntu-drivers") else None
+        return Check("device", True, found, tool or "sudo apt-get install -y nvidia-driver")
+    return Check(
+        "device", True, f"{device}; {f'{count} CUDA GPU(s)' if count else 'no CUDA GPU (none is needed)'}"
+    )
+
+
+def _has_nvidia_card() -> bool:
+    """Whether the bus knows an NVIDIA graphics card, whatever its driver; only Linux says so."""
+
+    def said(device: Path, what: str) -> str:
+        try:
+            return (device / what).read_text(encoding="ascii").strip()
+        except OSError:
+            return ""
+
+    cards = PCI.iterdir() if PCI.is_dir() else ()
+    return any(
+        said(card, "vendor") == NVIDIA and said(card, "class").startswith(DISPLAY_CLASS) for card in cards
+    )
+
+
+def _runtime() -> Check:
+    """Whether what runs networks on the processor can be loaded: on Windows it needs a system library."""
+    try:
+        import onnxruntime
+    except ImportError as error:
+        if sys.platform == "win32" and "DLL" in str(error):
+            redistributable = "winget install --id Microsoft.VCRedist.2015+.x64"
+            return Check("networks", False, "ONNX Runtime lacks Microsoft's C++ runtime", redistributable)
+        raise
+    return Check("networks", True, f"ONNX Runtime {onnxruntime.__version__}")
 
 
 def _models(settings: config.Config) -> Iterator[Check]:
-    """Whether a pathology model is there, and every package's files are what its card says."""
-    from lesionscope.models import registry
-    from lesionscope.models.label_package import TASK, open_label_package
+    """Whether the models in use are there, and every package's files are what its card says."""
+    from lesionscope.models import detector_package, label_package, registry, relation_package
     from lesionscope.models.package import package_folders
 
     folders = (config.data_folder(settings) / "models", registry.BUNDLED)
@@ -214,20 +305,38 @@ def _models(settings: config.Config) -> Iterator[Check]:
         yield Check("model", False, problem, REINSTALL)
     for package in survey.packages:
         yield _verified(package)
-    for folder in package_folders(TASK, folders):
-        try:
-            label_package = open_label_package(folder)
-        except LesionscopeError as error:
-            yield _damaged(folder, error)
-        else:
-            yield _verified(label_package)
+    others: dict[str, Callable[[Path], OpenedPackage[Any]]] = {
+        label_package.TASK: label_package.open_label_package,
+        relation_package.TASK: relation_package.open_relation_package,
+        detector_package.TASK: detector_package.open_detector_package,
+    }
+    for task, opener in others.items():
+        for folder in package_folders(task, folders):
+            try:
+                opened = opener(folder)
+            except LesionscopeError as error:
+                yield _damaged(folder, error)
+            else:
+                yield _verified(opened)
     try:
         registry.find(settings.pathology_model, folders=folders)
     except LesionscopeError as error:
-        yield Check("model", False, str(error), REINSTALL)
+        default = None if settings.pathology_model is None else registry.DEFAULTS["pathology"]
+        yield _not_there("pathology_model", default, error)
+    try:
+        label_package.find_label_package(settings.label_model)
+    except LesionscopeError as error:
+        default = None if settings.label_model is None else label_package.DEFAULT
+        yield _not_there("label_model", default, error)
 
 
-def _verified(package: ModelPackage | LabelPackage) -> Check:
+def _not_there(key: str, default: str | None, error: LesionscopeError) -> Check:
+    """Say that a model in use isn't there; ``default`` can stand in for one that was set."""
+    remedy = REINSTALL if default is None else f"export {config.variable_of(key)}={default}"
+    return Check("model", False, str(error), remedy)
+
+
+def _verified(package: OpenedPackage[Any]) -> Check:
     """Whether a package's files are what its card says."""
     try:
         package.verify()
@@ -241,6 +350,15 @@ def _damaged(folder: Path, error: LesionscopeError) -> Check:
 
     remedy = REINSTALL if registry.BUNDLED in folder.parents else f"mv '{folder}' '{folder}.damaged'"
     return Check(f"model {folder.name}", False, str(error), remedy)
+
+
+def _report_font() -> Check:
+    """Whether the font of the PDF report is there."""
+    from lesionscope.report.pdf_form import FONTS as FOLDER
+
+    missing = [name for name in PDF_FONTS if not (FOLDER / name).is_file()]
+    found = f"{', '.join(missing)} is missing" if missing else "DejaVu Sans"
+    return Check("report font", not missing, found, REINSTALL if missing else "")
 
 
 def _writable(settings: config.Config) -> Check:

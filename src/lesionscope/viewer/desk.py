@@ -52,7 +52,13 @@ def default_reader() -> tuple[Reader, ModelPackage | None]:
 
     settings = load()
     package = find(settings.pathology_model)
-    return Predictor(package, device=settings.device), package
+    predictor = Predictor(
+        package,
+        device=settings.device,
+        threads=settings.threads,
+        unfamiliar_below=settings.unfamiliar_below,
+    )
+    return predictor, package
 
 
 def default_labels() -> tuple[Reader | None, LabelPackage | None]:
