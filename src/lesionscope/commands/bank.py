@@ -46,7 +46,10 @@ def build(arguments: argparse.Namespace) -> int:
             progress=progress,
         )
         if not len(bank):
-            raise InputError("None of the lesions could be used: the bank is empty.")
+            raise InputError(
+                f"None of the lesions could be used, so the bank {arguments.out} is empty: mend what is said "
+                "above, or give other lesions."
+            )
         print(f"{added} lesions added, {len(bank)} in {arguments.out}")
     return 0
 
@@ -63,7 +66,7 @@ def query(arguments: argparse.Namespace) -> int:
     if len(arguments.lesions or ()) != 1:
         raise UsageError("Give one lesion: --click X,Y,Z, or --long with its end points.")
     if not 1 <= arguments.k <= MOST:
-        raise UsageError(f"--k must be in 1…{MOST}.")
+        raise UsageError(f"--k must be in 1…{MOST}, not {arguments.k}.")
     package = find_label_package(arguments.package)
     settings = config.load()
     with Bank.open(bank_folder(arguments.bank), package.embedding_sha256) as bank:

@@ -101,7 +101,9 @@ def _lesion(case: Case, volume: CTVolume, secret: bytes) -> UnreadLesion:
     graph = load_labels()
     strange = [label for label in case.labels if label not in graph.by_name]
     if strange:
-        raise InputError(f"there is no label named '{strange[0]}'.")
+        raise InputError(
+            f"there is no label named '{strange[0]}': name it as the ontology does, such as 'lung nodule'."
+        )
     marked = lesion_of(case.marks or {}, volume.geometry)
     lesion = measured(volume, marked, wanted=config.load().click_box).lesion
     if refused := impossible(volume, lesion):

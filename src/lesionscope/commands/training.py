@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from lesionscope.commands.output import terminal_progress
+from lesionscope.errors import LesionscopeError
+
+EXTRA = {"onnx": "onnx", "onnxscript": "onnxscript", "sklearn": "scikit-learn"}
+"""Modules that only training needs, and what installs them: the extra ``train``."""
 
 
 def _training() -> Any:
@@ -16,6 +21,13 @@ def _training() -> Any:
 
 def train(arguments: argparse.Namespace) -> int:
     """Train a recipe; a run that was stopped goes on where it was."""
+    # A package is written at the end: who lacks what that needs should hear of it before.
+    missing = [distribution for module, distribution in EXTRA.items() if find_spec(module) is None]
+    if missing:
+        raise LesionscopeError(
+            f"Training needs {', '.join(missing)}, which the plain installation leaves out: "
+            "pip install 'napari-lesionscope[train]'"
+        )
     result = _training().run(arguments.recipe, arguments.settings, arguments.out, terminal_progress())
     # A search for categories makes a table, every other recipe a package.
     print(result.package.folder if hasattr(result, "package") else result.categories)

@@ -10,7 +10,7 @@ import numpy as np
 
 from lesionscope.ct.display import display_geometry
 from lesionscope.ct.geometry import Geometry
-from lesionscope.ct.scan import load, scan, why_nothing
+from lesionscope.ct.scan import GIVE_A_CT, load, scan, why_nothing
 from lesionscope.ct.series import SeriesInfo
 from lesionscope.ct.volume import Finding
 from lesionscope.errors import InputError
@@ -32,7 +32,7 @@ def info(
     """
     found = scan(path, progress=progress, cancel=cancel)
     if not found.series:
-        raise InputError(f"{path} holds no CT or other image series{why_nothing(found)}.")
+        raise InputError(f"{path} holds no CT or other image series{why_nothing(found)}: {GIVE_A_CT}.")
     return {
         "series": [_describe(series, progress, cancel) for series in found.series],
         "skipped": [{"file": skipped.file, "reason": skipped.reason} for skipped in found.skipped],

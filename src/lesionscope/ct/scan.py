@@ -28,6 +28,7 @@ from lesionscope.progress import CancelToken, Progress, silent
 
 __all__ = ["Scan", "SeriesInfo", "Skipped", "load", "open_ct", "probably_ct", "scan", "slice_series_uid"]
 
+GIVE_A_CT = "give the folder or file of a CT"
 MAX_FILES = 200_000
 FEW_SLICES = 8
 _IGNORED_NAMES = frozenset(("thumbs.db", "desktop.ini", "manifest.md", "license", "license.txt"))
@@ -130,7 +131,7 @@ def _files(reader: FileReader, root: Path, skipped: list[Skipped]) -> list[FileR
             raise InputError(f"{root} holds no files: choose a folder with the slices of a CT series.")
         return files
     if not stat.S_ISREG(mode):
-        raise InputError(f"{root} is neither a file nor a folder.")
+        raise InputError(f"{root} is neither a file nor a folder: give the file, folder or zip of a CT.")
     if root.stat().st_size == 0:
         raise InputError(f"{root} is empty (0 bytes): fetch or export it again.")
     if _is_zip(reader, FileRef(root)):
@@ -253,7 +254,7 @@ def open_ct(
         )
     usable = found.preferred()
     if not usable:
-        raise InputError(f"{path} holds no CT series that can be read{why_nothing(found)}.")
+        raise InputError(f"{path} holds no CT series that can be read{why_nothing(found)}: {GIVE_A_CT}.")
     return load(usable[0], progress=progress, cancel=cancel)
 
 

@@ -17,6 +17,7 @@ from types import TracebackType
 
 from lesionscope.errors import InputError
 
+LOOK = "check that it is there and may be read, or fetch it again"
 MAX_MEMBER_BYTES = 1 << 32
 MAX_INFLATION = 100
 INFLATION_FREE_BYTES = 1 << 26
@@ -115,7 +116,7 @@ class FileReader:
                 return self.archive(file.path).getinfo(file.member).file_size
             return file.path.stat().st_size
         except _ARCHIVE_DAMAGE as error:
-            raise InputError(f"{file.name} could not be read: {_short(error)}.") from error
+            raise InputError(f"{file.name} could not be read ({_short(error)}): {LOOK}.") from error
 
     def read(self, file: FileRef, start: int = 0, count: int = -1) -> bytes:
         """Read ``count`` bytes from ``start`` (all that follow, if negative; fewer at the end).
@@ -142,7 +143,7 @@ class FileReader:
                 plain.seek(start)
                 return plain.read(left if count < 0 else min(count, left))
         except _ARCHIVE_DAMAGE as error:
-            raise InputError(f"{file.name} could not be read: {_short(error)}.") from error
+            raise InputError(f"{file.name} could not be read ({_short(error)}): {LOOK}.") from error
 
 
 def _objection(entry: zipfile.ZipInfo) -> str:

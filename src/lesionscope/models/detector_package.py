@@ -128,7 +128,9 @@ def open_detector_package(folder: str | Path) -> DetectorPackage:
     """
     folder = Path(folder)
     if (task := task_of(folder)) not in (TASK, None):
-        raise InputError(f"{folder} is a package for the task '{task}', not '{TASK}'.")
+        raise InputError(
+            f"{folder} is a package for the task '{task}', not '{TASK}': choose one for that task."
+        )
     return DetectorPackage(folder, card_from_dict(read_card(folder, FILES), str(folder / CARD)))
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from lesionscope.errors import InputError
+from lesionscope.models.card_form import AGAIN
 from lesionscope.models.dense_hierarchy import HIDDEN
 from lesionscope.models.densenet3d import BLOCKS, BOTTLENECK, GROWTH, STAGES, STEMS, DenseNet3d
 from lesionscope.models.leaf_node import LeafNode
@@ -78,7 +79,9 @@ class NetworkSpec:
         known = set(cls().as_dict())
         if set(data) != known:
             wrong = ", ".join(sorted(set(data) ^ known))
-            raise InputError(f"{origin}: the section 'network' has missing or unknown keys ({wrong}).")
+            raise InputError(
+                f"{origin}: the section 'network' has missing or unknown keys ({wrong}); {AGAIN}."
+            )
         try:
             return cls(
                 kind=str(data["kind"]),
@@ -90,7 +93,7 @@ class NetworkSpec:
                 embedding=tuple(str(group) for group in data["embedding"]),
             )
         except (TypeError, ValueError) as error:
-            raise InputError(f"{origin}: the section 'network' can't be read ({error}).") from error
+            raise InputError(f"{origin}: the section 'network' can't be read ({error}); {AGAIN}.") from error
 
 
 class PathologyNet(nn.Module):  # type: ignore[misc]  # torch is opaque to mypy here
@@ -181,7 +184,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         state: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{path} can't be read as safetensors weights ({error}).") from error
+        raise InputError(
+            f"{path} can't be read as safetensors weights ({error}): give a file of that form."
+        ) from error
     return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in state.items()}
 
 

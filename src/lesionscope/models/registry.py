@@ -70,7 +70,10 @@ def find(
     if name_or_path is not None and _is_path(name_or_path):
         package = open_package(name_or_path)
         if package.card.task != task:
-            raise InputError(f"{name_or_path} is a package for the task '{package.card.task}', not '{task}'.")
+            raise InputError(
+                f"{name_or_path} is a package for the task '{package.card.task}', not '{task}': "
+                "choose one for that."
+            )
         return package
     seen = survey(task, folders)
     wanted = DEFAULTS.get(task) if name_or_path is None else str(name_or_path)

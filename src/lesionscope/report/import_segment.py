@@ -63,7 +63,9 @@ def lines_on_segment(
     (ds,) = source_images((uid,), folder, pixels=True)
     frames = int(ds.get("NumberOfFrames", 1))
     if int(ds.Rows) * int(ds.Columns) * frames > LARGEST_VOXELS:
-        raise InputError(f"The segmentation that a measurement refers to is too large ({frames} frames).")
+        raise InputError(
+            f"The segmentation that a measurement refers to is too large ({frames} frames): it was left out."
+        )
     pixels = np.reshape(ds.pixel_array, (frames, int(ds.Rows), int(ds.Columns)))
     mine = [
         (int(np.count_nonzero(pixels[place])), place)

@@ -58,7 +58,8 @@ def export(
     chosen = sorted((one for one in state.mined.values() if one.split), key=lambda one: one.row)
     if not chosen:
         raise InputError(
-            "The project holds no lesion that belongs to training, validation or test: nothing to export."
+            "The project holds no lesion that belongs to training, validation or test, so there is nothing "
+            "to export: import lesions whose table has a column 'split'."
         )
     if twice := [one.row for one, other in pairwise(chosen) if one.row == other.row]:
         raise InputError(

@@ -84,7 +84,10 @@ def from_deeplesion(
     file = root / LABELS if labels is None else Path(labels)
     released = read_label_file(file)
     if strange := set(released.terms) - graph.by_name.keys():
-        raise InputError(f"{file} has labels that are not in the ontology: {', '.join(sorted(strange))}.")
+        raise InputError(
+            f"{file} has labels that are not in the ontology ({', '.join(sorted(strange))}): give the file "
+            "that LesaNet's authors released, or one that `lesionscope mine --format lesanet` wrote."
+        )
     texts = root / REPORTS if sentences is None else Path(sentences)
     said = read_sentences(texts) if sentences is not None or texts.is_file() else {}
     miner = Miner(graph)
@@ -95,7 +98,10 @@ def from_deeplesion(
         if limit is not None and len(lesions) == limit:
             break
         if number >= len(rows):
-            raise InputError(f"{file} speaks of lesion {number}, but {root / TABLE} has {len(rows)}.")
+            raise InputError(
+                f"{file} speaks of lesion {number}, but {root / TABLE} has {len(rows)}: give the labels that "
+                "were mined for this table."
+            )
         row = rows[number]
         if row.split != split:
             left_out.append(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lesionscope.errors import InputError
 
-from .legacy_pickle import read_legacy_tensors
+from .legacy_pickle import THEIRS, read_legacy_tensors
 from .network import LesaNet
 from .spec import CHANNELS, WIDTHS, LesaNetSpec
 
@@ -43,10 +43,12 @@ def read_checkpoint(path: Path) -> LesaNet:
     if set(found) != set(wanted):
         wrong = sorted(set(found) ^ set(wanted))
         raise InputError(f"{path} holds another network than LesaNet's: {', '.join(wrong[:5])} "
-                         f"{'are' if len(wrong) > 1 else 'is'} missing or unknown.")  # fmt: skip
+                         f"{'are' if len(wrong) > 1 else 'is'} missing or unknown; {THEIRS}.")  # fmt: skip
     for name, shape in wanted.items():
         if found[name].shape != shape:
-            raise InputError(f"{path}: {name} has the shape {found[name].shape}; LesaNet's is {shape}.")
+            raise InputError(
+                f"{path}: {name} has the shape {found[name].shape} where LesaNet's is {shape}; {THEIRS}."
+            )
         if not np.isfinite(found[name]).all():
             raise InputError(f"{path}: {name} holds values that are no numbers; fetch the checkpoint again.")
     state = {
@@ -64,9 +66,9 @@ def _spec(found: dict[str, NDArray[Any]], path: Path) -> LesaNetSpec:
         width = len(found["conv1_1.weight"]) / CHANNELS[0]
         classes, embedding = len(found["class_scores1.weight"]), len(found["fc_emb.weight"])
     except (KeyError, TypeError) as error:
-        raise InputError(f"{path} holds no network of LesaNet's: {error} is missing.") from error
+        raise InputError(f"{path} holds no network of LesaNet's: {error} is missing; {THEIRS}.") from error
     if width not in WIDTHS:
         raise InputError(
-            f"{path}: conv1_1 has {found['conv1_1.weight'].shape[0]} channels; LesaNet's has 64."
+            f"{path}: conv1_1 has {found['conv1_1.weight'].shape[0]} channels, not 64; {THEIRS}."
         )
     return LesaNetSpec("lesanet", width, classes, embedding, "class_scores2.weight" in found, "released")

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from lesionscope.errors import InputError
 
+THEIRS = "give the checkpoint that LesaNet's authors published"
 MAGIC = 0x1950A86A20F9469CFC6C
 FORM = 1001
 STORAGES = {
@@ -171,7 +172,9 @@ def read_legacy_tensors(path: Path, section: str) -> dict[str, NDArray[Any]]:
             "Don't use this file; fetch the checkpoint from its authors again."
         ) from refused
     except OSError as error:
-        raise InputError(f"{path} could not be read ({error.strerror or error}).") from error
+        raise InputError(
+            f"{path} could not be read ({error.strerror or error}): check that it is there and may be read."
+        ) from error
     except InputError:
         raise
     except Exception as error:  # a damaged pickle raises nearly anything
@@ -183,22 +186,20 @@ def read_legacy_tensors(path: Path, section: str) -> dict[str, NDArray[Any]]:
 
 def _read(stream: BinaryIO, path: Path, section: str) -> dict[str, NDArray[Any]]:
     if stream.read(4) == b"PK\x03\x04":
-        raise InputError(
-            f"{path} is a zip, as newer versions of PyTorch write; that of LesaNet's authors is not."
-        )
+        raise InputError(f"{path} is a zip, as newer versions of PyTorch write; {THEIRS}, which is none.")
     stream.seek(0)
     if _plain(stream) != MAGIC or _plain(stream) != FORM:
-        raise InputError(f"{path} is no checkpoint of PyTorch 0.4.")
+        raise InputError(f"{path} is no checkpoint of PyTorch 0.4; {THEIRS}.")
     if not _plain(stream).get("little_endian"):
         raise InputError(f"{path} was written on a big-endian machine, which is not supported.")
     reader = _Reader(stream)
     whole = reader.load()
     found = whole.get(section) if isinstance(whole, dict) else None
     if not isinstance(found, dict):
-        raise InputError(f"{path} has no section '{section}': it is no checkpoint of LesaNet.")
+        raise InputError(f"{path} has no section '{section}', so it is no checkpoint of LesaNet; {THEIRS}.")
     tensors = {name: value for name, value in found.items() if isinstance(value, _Tensor)}
     if strange := [name for name in found if not (isinstance(name, str) and name in tensors)]:
-        raise InputError(f"{path}: {strange[0]!r} in '{section}' is no tensor.")
+        raise InputError(f"{path}: {strange[0]!r} in '{section}' is no tensor; {THEIRS}.")
     needed = {value.storage.key for value in tensors.values() if isinstance(value.storage, _Storage)}
     numbers = _storages(stream, _plain(stream), reader.storages, needed)
     return {name: _array(value, numbers) for name, value in tensors.items()}

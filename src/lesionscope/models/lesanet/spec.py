@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lesionscope.errors import InputError
+from lesionscope.models.card_form import AGAIN
 
 KINDS = ("lesanet", "lesanet-tree", "lesion-embedding")
 WIDTHS = (1.0, 0.5, 0.25, 0.125)
@@ -96,10 +97,12 @@ class LesaNetSpec:
         types |= {"score_propagation": bool, "roi": str}
         if set(data) != set(types):
             wrong = ", ".join(sorted(set(data) ^ set(types)))
-            raise InputError(f"{origin}: the section 'network' has missing or unknown keys ({wrong}).")
+            raise InputError(
+                f"{origin}: the section 'network' has missing or unknown keys ({wrong}); {AGAIN}."
+            )
         for key, kind in types.items():
             if type(data[key]) is not kind and not (kind is float and type(data[key]) is int):
                 raise InputError(
-                    f"{origin}: 'network' has a {key} of {data[key]!r}, which is no {kind.__name__}."
+                    f"{origin}: 'network' has a {key} of {data[key]!r}, which is no {kind.__name__}; {AGAIN}."
                 )
         return cls(**{key: kind(data[key]) for key, kind in types.items()})
