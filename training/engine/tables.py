@@ -40,6 +40,12 @@ def chosen_rows(wanted: Sequence[str] | None, known: Iterable[str]) -> list[str]
     return list(wanted or rows)
 
 
+def about(folder: Path) -> str:
+    """Return what a person has written on the cells of a folder, ``about.md``; it goes before the tables."""
+    text = folder / "about.md"
+    return text.read_text(encoding="utf-8") + "\n" if text.exists() else ""
+
+
 def show(text: str, out: Path | None) -> None:
     """Print a table, or write it to a file."""
     if out is None:

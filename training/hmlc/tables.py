@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .. import wait_without_spinning
 from ..engine.cells import read_cells
-from ..engine.tables import FOLDER, chosen_rows, parser_of, show
+from ..engine.tables import FOLDER, about, chosen_rows, parser_of, show
 
 SEEDS = (1, 2, 3)
 
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     rows = chosen_rows(arguments.rows, TITLES)
     if arguments.what == "print":
         figures = read_cells(arguments.folder, "figure3-*.json")
-        show(report(read_cells(arguments.folder), figures), arguments.out)
+        show(about(arguments.folder) + report(read_cells(arguments.folder), figures), arguments.out)
         return 0
     settings = Settings(cache=arguments.cache, precision=arguments.precision)
     table = Table(arguments.folder, arguments.runs, settings)
