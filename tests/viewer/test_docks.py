@@ -34,7 +34,7 @@ def test_docks_come_back_with_their_state(stage, qtbot):
     viewer, room = stage.viewer, stage.room
     room.mark_click(centre(volume()))
     room.read()
-    qtbot.waitUntil(lambda: room.state.reading(room.state.selected) is not None, timeout=3000)
+    qtbot.waitUntil(lambda: room.state.reading(room.state.selected) is not None)
     reading, lesions = (stage.dock_widget(t) for t in (wording.READING_DOCK, wording.LESIONS_DOCK))
     tree = reading.tree.tree
     tree.expand(tree.model().index(1, 0))
@@ -53,7 +53,7 @@ def test_docks_come_back_with_their_state(stage, qtbot):
     assert again.tree.tree.isExpanded(again.tree.tree.model().index(1, 0)), "unfolded by hand before"
     assert again.tree.notice.label.text() == wording.DEMONSTRATION
     assert relisted.tools[Tool.RULER].isChecked()
-    assert relisted.list.entries[0].state == wording.STATE_READ
+    assert relisted.list.rows[0].state == wording.STATE_READ
     assert relisted.list.currentIndex().row() == 0
 
     # napari's own Plugins menu finds the dock that is open instead of making another.
@@ -87,7 +87,7 @@ def test_a_reader_scrolls_while_a_model_reads(stage, qtbot, monkeypatch):
         qtbot.wait(10)
         places.add(study.axial.slice_position_mm)
     scrolled.set()
-    qtbot.waitUntil(lambda: room.state.reading(room.state.selected) is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: room.state.reading(room.state.selected) is not None)
     assert steps == [len(places)] and len(places) > 10
 
 
@@ -99,7 +99,7 @@ def test_the_reset_layout_command_brings_everything_back(stage, qtbot):
     lesions.parentWidget().setFloating(True)
     viewer.window.remove_dock_widget(stage.dock_widget(wording.READING_DOCK))
     viewer.window.remove_dock_widget(stage.study.panes)
-    qtbot.waitUntil(lambda: len(stage.study.canvases) == 1, timeout=2000)
+    qtbot.waitUntil(lambda: len(stage.study.canvases) == 1)
     open_docks(viewer)
     qtbot.wait(50)
     assert len(stage.study.canvases) == 3 and len(stage.marks) == 3
@@ -113,7 +113,7 @@ def test_nothing_is_cut_off_at_1366_by_768(stage, qtbot):
     room = stage.room
     room.mark_click(centre(volume()))
     room.read()
-    qtbot.waitUntil(lambda: room.state.reading(room.state.selected) is not None, timeout=3000)
+    qtbot.waitUntil(lambda: room.state.reading(room.state.selected) is not None)
     qtbot.wait(100)
     assert (stage.window.width(), stage.window.height()) == (1366, 768)
     widths = [canvas.native.width() for canvas in stage.study.canvases]

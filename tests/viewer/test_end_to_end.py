@@ -40,7 +40,7 @@ def viewer(display, qapp, monkeypatch, tmp_path):
 def opened(viewer, path: Path, qtbot):
     """Open a path the way a person's drop does, through npe2 and our manifest."""
     viewer.open(str(path), plugin="napari-lesionscope")
-    qtbot.waitUntil(lambda: room_for(viewer).state.volume is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: room_for(viewer).state.volume is not None)
     qtbot.wait(200)
     return room_for(viewer), stage_of(viewer)
 
@@ -80,18 +80,18 @@ def test_a_click_on_the_nodule_shows_its_tree(viewer, qtbot, shared_data, screen
     QTest.mouseMove(native, spot)
     qtbot.wait(50)
     QTest.mouseClick(native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
-    qtbot.waitUntil(lambda: room.state.lesion is not None, timeout=2000)
+    qtbot.waitUntil(lambda: room.state.lesion is not None)
     lesion = room.state.lesion
     # Half a pixel of the screen, and half a slice.
     assert np.allclose(lesion.centroid_lps_mm, NODULE_LPS, atol=1.0)
-    qtbot.waitUntil(lambda: room.state.reading(lesion.id) is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: room.state.reading(lesion.id) is not None)
 
     answer = room.state.reading(lesion.id).pathology
     assert isinstance(answer, PathologyAnswer)
     package = room.state.package
     assert answer.unfamiliar == package.unfamiliar(answer.familiarity)
     panel = reading.tree
-    qtbot.waitUntil(panel.tree.isVisible, timeout=2000)
+    qtbot.waitUntil(panel.tree.isVisible)
     qtbot.wait(300)
     picture = grabbed(stage.window)
     stage.window.grab().save(str(screenshots / "nodule.png"))
@@ -102,7 +102,7 @@ def test_a_click_on_the_nodule_shows_its_tree(viewer, qtbot, shared_data, screen
     rows = visible_rows(panel.tree)
     top = [node.name for node in answer.nodes if node.parent is None]
     assert len(rows) >= len(top) and set(top) <= set(rows)
-    assert lesions.list.entries[0].score.endswith("%")
+    assert lesions.list.rows[0].score.endswith("%")
 
     for canvas in study.canvases:
         pixels = grabbed(canvas.native)

@@ -38,32 +38,32 @@ def mark(room, count: int) -> list[str]:
 
 
 def settle(room, qtbot):
-    qtbot.waitUntil(lambda: not any(s.is_working for s in room.state.statuses.values()), timeout=3000)
+    qtbot.waitUntil(lambda: not any(s.is_working for s in room.state.statuses.values()))
 
 
 def test_entries_say_number_size_score_and_state(made, qtbot):
     room, panel, reader = made
     mark(room, 1)
-    assert [(e.number, e.size, e.top, e.state) for e in panel.list.entries] == [
+    assert [(e.number, e.size, e.top, e.state) for e in panel.list.rows] == [
         ("1", wording.NO_SIZE, "", wording.STATE_UNREAD)
     ]
     room.read()
     settle(room, qtbot)
-    entry = panel.list.entries[0]
+    entry = panel.list.rows[0]
     assert (entry.top, entry.score, entry.state) == ("Invasive (Adenocarcinoma)", "42 %", wording.STATE_READ)
     x, y, z = room.state.lesion.centroid_lps_mm
     room.set_diameter("long", (x - 8, y, z), (x + 7.5, y, z))
-    assert panel.list.entries[0].size == "15.5 mm"
-    assert panel.list.entries[0].state == wording.STATE_STALE
+    assert panel.list.rows[0].size == "15.5 mm"
+    assert panel.list.rows[0].state == wording.STATE_STALE
     reader.answer_with = lambda *_: Refusal("Outside a lung.")
     room.read()
     settle(room, qtbot)
-    assert panel.list.entries[0].state == wording.STATE_REFUSED
+    assert panel.list.rows[0].state == wording.STATE_REFUSED
     reader.answer_with = lambda *_: answer(unfamiliar=True)
     room.read_anyway()
     settle(room, qtbot)
-    assert panel.list.entries[0].state == wording.STATE_UNFAMILIAR
-    assert "15.5 mm" in panel.list.entries[0].spoken
+    assert panel.list.rows[0].state == wording.STATE_UNFAMILIAR
+    assert "15.5 mm" in panel.list.rows[0].spoken
 
 
 def test_arrows_choose_and_send_the_canvases_there(made, qtbot):
@@ -91,13 +91,13 @@ def test_delete_undo_and_redo(made, qtbot):
     ids = mark(room, 2)
     panel.list.setFocus()
     QTest.keyClick(panel.list, Qt.Key.Key_Delete)
-    assert [e.lesion_id for e in panel.list.entries] == ids[:1]
+    assert [e.id for e in panel.list.rows] == ids[:1]
     assert panel.undo.isEnabled() and "2" in panel.undo.toolTip()
     panel.undo.click()
-    assert [e.lesion_id for e in panel.list.entries] == ids and panel.redo.isEnabled()
+    assert [e.id for e in panel.list.rows] == ids and panel.redo.isEnabled()
     panel.redo.click()
     panel.delete.click()
-    assert panel.list.entries == () and not panel.delete.isEnabled() and not panel.report.isEnabled()
+    assert panel.list.rows == () and not panel.delete.isEnabled() and not panel.report.isEnabled()
 
 
 def test_return_reads(made, qtbot):

@@ -89,7 +89,7 @@ def test_a_ct_layer_by_any_route_brings_up_the_room(viewer, make_viewer, qtbot):
     ct = volume()
     viewer.add_layer(image_layer(ct, ct))
     take_over_soon()
-    qtbot.waitUntil(lambda: known_room(viewer) is not None, timeout=5000)
+    qtbot.waitUntil(lambda: known_room(viewer) is not None)
     stage = stage_of(viewer)
     assert stage.room.state.volume is ct and len(stage.study.canvases) == 3
     assert stage.dock_widget(wording.READING_DOCK).isVisible()
@@ -121,7 +121,7 @@ def test_the_commands_and_the_report(viewer, qtbot, monkeypatch, tmp_path):
     out = tmp_path / "reports"
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(out))
     plugin.export_report(viewer)
-    qtbot.waitUntil(lambda: str(out) in room.state.notice, timeout=20_000)
+    qtbot.waitUntil(lambda: str(out) in room.state.notice)
     names = sorted(path.suffix for path in out.iterdir())
     assert names == [".csv", ".html", ".json"]
     content = json.loads(next(out.glob("*.json")).read_text(encoding="utf-8"))
@@ -132,7 +132,7 @@ def test_the_commands_and_the_report(viewer, qtbot, monkeypatch, tmp_path):
 
     monkeypatch.setattr("lesionscope.files.tempfile.mkstemp", full)
     plugin.export_report(viewer)
-    qtbot.waitUntil(lambda: "No space left" in room.state.notice, timeout=20_000)
+    qtbot.waitUntil(lambda: "No space left" in room.state.notice)
     assert len(list(out.iterdir())) == 3, "nothing half-written"
 
 
@@ -145,13 +145,13 @@ def test_docks_from_the_plugins_menu_follow_the_sample_that_opens_later(viewer, 
     _, lesions = viewer.window.add_plugin_dock_widget("napari-lesionscope", wording.LESIONS_DOCK)
     assert reading.tree.message.label.text() == wording.NO_STUDY
     assert not reading.tree.notice.isHidden()
-    assert lesions.list.entries == ()
+    assert lesions.list.rows == ()
     ct = volume()
     monkeypatch.setattr(sample, "phantom_sample", lambda: sample.Sample(ct, ct, ()))
     viewer.open_sample("napari-lesionscope", "phantom-chest")
     room = room_for(viewer)
-    qtbot.waitUntil(lambda: room.state.volume is ct, timeout=5000)
+    qtbot.waitUntil(lambda: room.state.volume is ct)
     assert stage_of(viewer).dock_widget(wording.READING_DOCK) is reading
     assert reading.tree.message.label.text() == wording.NO_LESION
     room.mark_click(centre(ct))
-    assert len(lesions.list.entries) == 1
+    assert len(lesions.list.rows) == 1

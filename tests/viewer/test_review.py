@@ -15,8 +15,8 @@ from lesionscope.ontology.label_graph import load_labels
 from lesionscope.session.review import sight
 from lesionscope.session.tally import Tally
 from lesionscope.viewer.docks import review_cells as cells
+from lesionscope.viewer.key_press import name_of
 from lesionscope.viewer.review import words
-from lesionscope.viewer.review.keys import name_of
 from lesionscope.viewer.review.review import Review
 from lesionscope.viewer.review.rows import conflicts, label_rows, pieces, search
 from lesionscope.viewer.room import Room
@@ -146,7 +146,7 @@ def test_missing_images_are_said_and_the_review_goes_on(review, qtbot):
     other = next(iter(review.state.project.mined.values())).lesion
     review.room.look_at(volume(), other, words.GUEST)
     review.name_reader("Ann")
-    qtbot.waitUntil(lambda: review.state.images not in ("", words.LOADING), timeout=5000)
+    qtbot.waitUntil(lambda: review.state.images not in ("", words.LOADING))
     assert review.room.state.volume is None, "nothing of another lesion's stays in sight"
     assert "/nowhere/at/all" in review.state.images
     review.decide("accepted")
@@ -234,7 +234,7 @@ def test_a_second_window_reads_only_and_says_so(review, project, tmp_path, qtbot
     second = Review(room)
     try:
         second.open_project(project)
-        qtbot.waitUntil(lambda: second.state.project is not None, timeout=5000)
+        qtbot.waitUntil(lambda: second.state.project is not None)
         assert second.state.read_only and "another window" in second.state.notes[0]
         second.name_reader("Ann")
         second.decide("accepted")
@@ -256,11 +256,11 @@ def test_the_model_of_the_room_predicts_and_only_for_whom_it_lacks(project, tmp_
     review = Review(room)
     try:
         review.open_project(project)
-        qtbot.waitUntil(lambda: review.state.project is not None, timeout=5000)
+        qtbot.waitUntil(lambda: review.state.project is not None)
         review.name_reader("Ann")
         review.predict_all()
-        qtbot.waitUntil(lambda: len(review.state.project.readings) == 6, timeout=5000)
-        qtbot.waitUntil(lambda: review.state.predicting is None, timeout=5000)
+        qtbot.waitUntil(lambda: len(review.state.project.readings) == 6)
+        qtbot.waitUntil(lambda: review.state.predicting is None)
         assert {lesion for lesion, _ in labels.asked} == {"mined-4", "mined-5"}
     finally:
         review.close()

@@ -16,7 +16,7 @@ from lesionscope.viewer.docks.colours import colours
 from lesionscope.viewer.docks.panel import Panel, Strip
 from lesionscope.viewer.find import words
 from lesionscope.viewer.find.state import FindState, rows_of, summary_of
-from lesionscope.viewer.review.keys import acted
+from lesionscope.viewer.key_press import acted
 from lesionscope.viewer.room_state import Phase, RoomState, Status
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class CandidatesPanel(Panel):
         self._draw_work(found.status)
         self.summary.setText(summary_of(found))
         self.summary.setVisible(bool(self.summary.text()) and not found.searching)
-        self.list.show_rows(rows_of(found), found.selected, state.window)
+        self.list.show_candidates(rows_of(found), found.selected, state.window)
         self._draw_message(found)
         candidate = found.candidate
         undecided = candidate is not None and found.lesion_at(candidate) is None

@@ -7,26 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QModelIndex, QRect, QSize, Qt
-from qtpy.QtGui import QKeyEvent, QPainter, QStandardItem, QStandardItemModel
+from qtpy.QtGui import QKeyEvent, QPainter
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QButtonGroup,
     QGridLayout,
-    QListView,
     QPushButton,
     QSizePolicy,
     QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QVBoxLayout,
-    QWidget,
 )
 
 from lesionscope.inference.reading import PathologyAnswer, Refusal
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.viewer import wording
-from lesionscope.viewer.docks.colours import Colours, colours
+from lesionscope.viewer.docks.colours import colours
 from lesionscope.viewer.docks.panel import Panel, Strip
+from lesionscope.viewer.docks.row_list import RowDelegate, RowList
 from lesionscope.viewer.docks.tree_rows import leaf_name, top_leaf
 from lesionscope.viewer.room_keys import TOOL_KEYS
 from lesionscope.viewer.room_state import Phase, RoomState, Tool
@@ -34,7 +31,6 @@ from lesionscope.viewer.room_state import Phase, RoomState, Tool
 if TYPE_CHECKING:
     from lesionscope.viewer.room import Room
 
-ENTRY = Qt.ItemDataRole.UserRole + 1
 _PAD = 5
 
 
@@ -42,7 +38,7 @@ _PAD = 5
 class Entry:
     """What the list says of one lesion."""
 
-    lesion_id: str
+    id: str
     number: str
     size: str
     top: str
@@ -54,6 +50,8 @@ class Entry:
         """All of it in one line, for tooltips and screen readers."""
         top = f"{self.top} {self.score}" if self.top else ""
         return " · ".join(part for part in (f"{self.number}: {self.size}", top, self.state) if part)
+
+    tip = spoken
 
 
 def entry_of(state: RoomState, lesion: Lesion) -> Entry:
@@ -86,27 +84,15 @@ def state_text(state: RoomState, lesion: Lesion) -> str:
     return wording.STATE_READ
 
 
-class EntryDelegate(QStyledItemDelegate):
+class EntryDelegate(RowDelegate):
     """Three short lines a lesion, so that nothing is cut off in a narrow dock."""
-
-    def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
-        self.colours: Colours = colours()
 
     def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:  # noqa: N802
         """Three lines and some air."""
         return QSize(0, 3 * option.fontMetrics.height() + 3 * _PAD)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+    def draw(self, painter: QPainter, option: QStyleOptionViewItem, entry: Entry) -> None:
         """Draw number and size, best-scored class and score, and how far the reading has come."""
-        entry: Entry | None = index.data(ENTRY)
-        if entry is None:
-            return
-        self.initStyleOption(option, index)
-        painter.save()
-        if option.widget is not None:
-            panel = QStyle.PrimitiveElement.PE_PanelItemViewItem
-            option.widget.style().drawPrimitive(panel, option, painter, option.widget)
         metrics = option.fontMetrics
         height = metrics.height()
         inside = option.rect.adjusted(_PAD, _PAD, -_PAD, -_PAD)
@@ -124,7 +110,6 @@ class EntryDelegate(QStyledItemDelegate):
             quiet = line == 2 and not option.state & QStyle.StateFlag.State_Selected
             painter.setPen(self.colours.quiet if quiet else self.colours.text)
             self._pair(painter, option, place.translated(0, line * step), left, right)
-        painter.restore()
 
     def _pair(
         self, painter: QPainter, option: QStyleOptionViewItem, place: QRect, left: str, right: str
@@ -137,57 +122,17 @@ class EntryDelegate(QStyledItemDelegate):
         painter.drawText(place, int(Qt.AlignmentFlag.AlignRight), right)
 
 
-class LesionView(QListView):
+class LesionView(RowList):
     """One entry a lesion; Up and Down choose, Delete removes, Return reads."""
 
     def __init__(self, room: Room) -> None:
-        super().__init__()
+        super().__init__("lesionscope-lesions", wording.LESIONS_DOCK, EntryDelegate)
         self.room = room
-        self.setObjectName("lesionscope-lesions")
-        self.setAccessibleName(wording.LESIONS_DOCK)
-        self.setModel(QStandardItemModel(self))
-        self.delegate = EntryDelegate(self)
-        self.setItemDelegate(self.delegate)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setResizeMode(QListView.ResizeMode.Adjust)
-        self._quiet = False
-        self.selectionModel().currentChanged.connect(self._chosen)
-
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """What is listed."""
-        model = self.model()
-        return tuple(model.index(row, 0).data(ENTRY) for row in range(model.rowCount()))
+        self.chosen.connect(lambda lesion_id: room.select(lesion_id, go=True))
 
     def show_state(self, state: RoomState) -> None:
         """List the lesions and mark the selected one."""
-        self._quiet = True
-        try:
-            model = self.model()
-            model.setRowCount(len(state.lesions))
-            for row, lesion in enumerate(state.lesions):
-                entry = entry_of(state, lesion)
-                if model.item(row) is None:
-                    model.setItem(row, QStandardItem())
-                item = model.item(row)
-                if item.data(ENTRY) != entry:
-                    item.setData(entry, ENTRY)
-                    item.setData(entry.spoken, Qt.ItemDataRole.AccessibleTextRole)
-                    item.setToolTip(entry.spoken)
-            ids = [lesion.id for lesion in state.lesions]
-            if state.selected in ids:
-                self.setCurrentIndex(model.index(ids.index(state.selected), 0))
-            else:
-                self.setCurrentIndex(QModelIndex())
-        finally:
-            self._quiet = False
-
-    def _chosen(self, current: QModelIndex, _previous: QModelIndex) -> None:
-        entry = current.data(ENTRY) if current.isValid() else None
-        if not self._quiet and entry is not None:
-            self.room.select(entry.lesion_id, go=True)
+        self.show_rows([entry_of(state, lesion) for lesion in state.lesions], state.selected)
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802
         """Let Delete and Return act on the selected lesion."""

@@ -26,9 +26,9 @@ from lesionscope.viewer.docks.panel import Strip
 from lesionscope.viewer.docks.review_pages import AdjudicationPage, LabelsPage, SearchPage
 from lesionscope.viewer.docks.review_sentence import SentenceView, legend
 from lesionscope.viewer.docks.review_start import NamePage, StartPage
+from lesionscope.viewer.key_press import acted
 from lesionscope.viewer.keys import Key
 from lesionscope.viewer.review import words
-from lesionscope.viewer.review.keys import acted
 from lesionscope.viewer.review.rows import pieces
 from lesionscope.viewer.review.state import Page, ReviewState
 from lesionscope.viewer.wording import RESEARCH
