@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +25,11 @@ def test_a_reader_has_the_device_threads_and_threshold_that_were_set(
     monkeypatch.setenv("LESIONSCOPE_CONFIG", str(file))
     monkeypatch.setenv("LESIONSCOPE_DATA", str(tmp_path))
     made: list[dict[str, Any]] = []
-    monkeypatch.setattr(model, lambda package, **how: made.append(how))
+
+    def make(package: object, **how: Any) -> SimpleNamespace:
+        made.append(how)
+        return SimpleNamespace(package=package)
+
+    monkeypatch.setattr(model, make)
     MODELS[model]()
     assert made == [{"device": "cpu", "threads": 3, "unfamiliar_below": 0.75}]

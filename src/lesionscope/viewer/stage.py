@@ -300,10 +300,11 @@ class Stage:
 
 
 def _shorten_title(dock: QDockWidget, title: str, *_: object) -> None:
-    """Leave the plugin's name out of a dock's title bar: a narrow dock would show little else."""
+    """Leave the plugin's name out of a dock's title bar and tab: a narrow dock would show little else."""
 
     def shorten() -> None:
         with contextlib.suppress(RuntimeError):  # the dock may have gone meanwhile
+            dock.setWindowTitle(title)
             bar = dock.titleBarWidget()
             for label in bar.findChildren(QLabel) if bar is not None else ():
                 if label.text() == dock_name(title):
