@@ -68,7 +68,7 @@ def review(project: Path, tmp_path: Path, qtbot: Any) -> Iterator[Review]:
     room = Room(make_reader=FakeReader(), session_path=lambda uid: tmp_path / f"{uid}.db", auto_read=False)
     made = Review(room)
     made.open_project(project)
-    qtbot.waitUntil(lambda: made.state.project is not None, timeout=5000)
+    qtbot.waitUntil(lambda: made.state.project is not None)
     yield made
     made.close()
     room.close()

@@ -62,12 +62,12 @@ def test_a_scan_below_an_opened_folder_opens_beside_and_both_scroll(panel, qtbot
 
     panel._open(panel._rows[1])
     beside = panel.beside
-    qtbot.waitUntil(lambda: "not at hand" in beside.source.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "not at hand" in beside.source.text())
     assert beside.views[1].picture.hu.shape == (60, 60), "the bank's picture meanwhile"
 
     open_study(origin[1] / "series")
     panel._open(panel._rows[1])
-    qtbot.waitUntil(lambda: beside.slices.isVisible(), timeout=10_000)
+    qtbot.waitUntil(lambda: beside.slices.isVisible())
     assert beside.source.text() == wording.SCROLL_BOTH and beside.place.text() == wording.KEY_SLICE
     own, known = (view.picture for view in beside.views)
     assert own.hu.shape == known.hu.shape == (120, 120)
@@ -87,7 +87,7 @@ def test_a_scan_below_an_opened_folder_opens_beside_and_both_scroll(panel, qtbot
 def test_a_folder_of_the_settings_counts_as_opened(panel, qtbot, origin, monkeypatch):
     monkeypatch.setenv("LESIONSCOPE_STUDIES", str(origin[1]))
     panel._open(panel._rows[1])
-    qtbot.waitUntil(lambda: panel.beside.slices.isVisible(), timeout=10_000)
+    qtbot.waitUntil(lambda: panel.beside.slices.isVisible())
     assert np.ptp(panel.beside.views[1].picture.hu) > 0
 
 
@@ -103,11 +103,11 @@ def test_closing_the_pair_stops_the_search_and_another_choice_replaces_it(panel,
 
     monkeypatch.setattr(beside_desk.BesideDesk, "_find", search)
     panel._open(panel._rows[1])
-    assert started.wait(5) and panel.beside.source.text() == wording.LOOKING_FOR_SCAN
+    assert started.wait(60) and panel.beside.source.text() == wording.LOOKING_FOR_SCAN
     monkeypatch.undo()
     panel._open(panel._rows[2])
-    assert stopped.wait(5)
-    qtbot.waitUntil(lambda: "not at hand" in panel.beside.source.text(), timeout=5000)
+    assert stopped.wait(60)
+    qtbot.waitUntil(lambda: "not at hand" in panel.beside.source.text())
     assert panel.room.state.beside.neighbour.id == panel._rows[2].neighbour.id
     panel.beside.reject()
     assert panel.room.state.beside is None and not panel.beside.isVisible()

@@ -45,9 +45,9 @@ def panel_of(stage):
 
 def searched(qtbot, stage, count):
     finding = stage.find.finding
-    qtbot.waitUntil(lambda: not finding.state.searching and finding.state.status is not None, timeout=100000)
-    qtbot.waitUntil(lambda: len(panel_of(stage).list.rows) == count, timeout=10000)
-    qtbot.waitUntil(lambda: stage.window.focusWidget() is panel_of(stage).list, timeout=10000)
+    qtbot.waitUntil(lambda: not finding.state.searching and finding.state.status is not None)
+    qtbot.waitUntil(lambda: len(panel_of(stage).list.rows) == count)
+    qtbot.waitUntil(lambda: stage.window.focusWidget() is panel_of(stage).list)
 
 
 def test_from_a_search_to_lesions_with_keys_alone(stage, qtbot):
@@ -102,7 +102,7 @@ def test_the_slice_in_sight_is_searched_and_closing_the_dock_loses_nothing(stage
     stage.viewer.window.remove_dock_widget(panel_of(stage))
     qtbot.wait(50)
     assert panel_of(stage) is None
-    qtbot.waitUntil(lambda: stage.study.axial.model.layers[words.LAYER].nshapes == 0, timeout=10000)
+    qtbot.waitUntil(lambda: stage.study.axial.model.layers[words.LAYER].nshapes == 0)
     press(qtbot, native(stage), Qt.Key.Key_F6)
     assert len(panel_of(stage).list.rows) == 1
 
@@ -113,8 +113,8 @@ def test_a_search_shows_how_far_it_is_and_stops_and_frames_what_it_found(stage, 
     panel = panel_of(stage)
     assert panel.message.label.text() == words.START
     panel.through.click()
-    qtbot.waitUntil(lambda: panel.working.label.text().endswith(" of 40…"), timeout=15000)
-    assert detector.held.wait(15)
+    qtbot.waitUntil(lambda: panel.working.label.text().endswith(" of 40…"))
+    assert detector.held.wait(60)
     assert panel.progress.isVisible() and panel.progress.maximum() == 40
     assert not panel.through.isEnabled()
     press(qtbot, panel.list, Qt.Key.Key_Escape)
@@ -152,7 +152,7 @@ def test_without_a_detector_it_says_what_to_do(stage, monkeypatch, qtbot):
     monkeypatch.setattr("lesionscope.inference.detector.open_detector", missing)
     press(qtbot, native(stage), Qt.Key.Key_F)
     finding = stage.find.finding
-    qtbot.waitUntil(lambda: not finding.state.searching and finding.state.status is not None, timeout=15000)
+    qtbot.waitUntil(lambda: not finding.state.searching and finding.state.status is not None)
     panel = panel_of(stage)
     assert panel.message.label.text().startswith("No lesion detector is installed")
     assert panel.message.isVisible()

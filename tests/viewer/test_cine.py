@@ -22,7 +22,7 @@ def test_it_turns_round_at_the_ends_and_keeps_its_speed(qtbot):
     cine.fps = 1000
     assert cine.fps == FASTEST_FPS
     cine.toggle()
-    qtbot.waitUntil(lambda: len(seen) >= 8, timeout=3000)
+    qtbot.waitUntil(lambda: len(seen) >= 8)
     cine.toggle()
     assert seen[:8] == [3, 4, 3, 2, 1, 0, 1, 2]
     assert heard == [True, False]
@@ -35,7 +35,7 @@ def test_with_one_slice_it_stops_by_itself(qtbot):
     cine = Cine(lambda direction: False)
     cine.fps = 60
     cine.start()
-    qtbot.waitUntil(lambda: not cine.running, timeout=2000)
+    qtbot.waitUntil(lambda: not cine.running)
     cine.close()
 
 
@@ -46,7 +46,7 @@ def test_space_runs_the_canvas_under_the_pointer(study, qtbot):
     study.cine.fps = 60
     before = study.slice_of(coronal)[0]
     study.cine.start()
-    qtbot.waitUntil(lambda: study.slice_of(coronal)[0] != before, timeout=3000)
+    qtbot.waitUntil(lambda: study.slice_of(coronal)[0] != before)
     assert "cine" in study.banner(study.axial).place.text()
     assert study.slice_of(study.axial)[0] == 21
     study.cine.stop()

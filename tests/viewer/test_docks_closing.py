@@ -46,7 +46,7 @@ def test_two_viewers_are_independent_and_one_closes_midway(open_viewer, qtbot):
     first_room.mark_click(centre(ct))
     assert second_room.state.lesions == ()
     first_room.read()
-    assert slow.started.wait(3)
+    assert slow.started.wait(60)
     second_room.mark_click(centre(ct))
     told = []
     first_room.changed.connect(told.append)
@@ -54,7 +54,7 @@ def test_two_viewers_are_independent_and_one_closes_midway(open_viewer, qtbot):
     qtbot.wait(100)
     assert first_room.closed and slow.closed and told == []
     second_room.read()
-    qtbot.waitUntil(lambda: second_room.state.reading(second_room.state.selected) is not None, timeout=3000)
+    qtbot.waitUntil(lambda: second_room.state.reading(second_room.state.selected) is not None)
     assert len(second_stage.marks) == 3
     second.close()
     qtbot.wait(50)
@@ -69,7 +69,7 @@ def test_closing_midway_through_a_reading_leaves_nothing(open_viewer, qtbot):
     viewer, room, stage = open_viewer(reader=reader)
     room.mark_click(centre(volume()))
     room.read()
-    assert reader.started.wait(3)
+    assert reader.started.wait(60)
     viewer.close()
     qtbot.wait(100)
     assert room_threads() == []

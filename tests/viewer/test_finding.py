@@ -34,7 +34,7 @@ def at(number):
 
 
 def wait(qtbot, finding):
-    qtbot.waitUntil(lambda: finding.state.status is not None and not finding.state.searching, timeout=10000)
+    qtbot.waitUntil(lambda: finding.state.status is not None and not finding.state.searching)
 
 
 def search(qtbot, finding, number=None):
@@ -145,7 +145,7 @@ def test_stopping_leaves_what_was_found_so_far(made, qtbot):
     detector.hold_at = 20
     room.open(ball_volume())
     finding.search_volume()
-    assert detector.held.wait(5)
+    assert detector.held.wait(60)
     finding.search_slice(at(3))
     assert finding.state.notice == words.BUSY
     finding.stop()
@@ -161,12 +161,12 @@ def test_a_result_for_a_study_that_has_gone_is_dropped(made, qtbot):
     detector.hold_at = 5
     room.open(ball_volume())
     finding.search_volume()
-    assert detector.held.wait(5)
+    assert detector.held.wait(60)
     other = ball_volume("4.5.6")
     room.open(other)
     assert not finding.state.searching and finding.state.status is None
     detector.gate.set()
-    qtbot.waitUntil(lambda: not finding.worker.busy, timeout=5000)
+    qtbot.waitUntil(lambda: not finding.worker.busy)
     qtbot.wait(50)
     assert finding.state.volume is other and finding.state.candidates == ()
     search(qtbot, finding, LOW)
@@ -180,8 +180,8 @@ def test_progress_is_told_and_closing_ends_the_thread(made, qtbot):
     detector.hold_at = 10
     room.open(ball_volume())
     finding.search_volume()
-    assert detector.held.wait(5)
-    qtbot.waitUntil(lambda: finding.state.status.total == 40, timeout=3000)
+    assert detector.held.wait(60)
+    qtbot.waitUntil(lambda: finding.state.status.total == 40)
     finding.close()
     assert finding.worker._thread is not None and not finding.worker._thread.is_alive()
 

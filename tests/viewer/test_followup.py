@@ -97,7 +97,7 @@ def comparing(pair: tuple[Room, Room], folder: Path, qtbot: Any, ready: bool = T
     made = Comparing(*pair, session_path=lambda uid: folder / f"{uid}.sqlite")
     made.begin()
     if ready:
-        qtbot.waitUntil(lambda: made.state.alignment is not None, timeout=30_000)
+        qtbot.waitUntil(lambda: made.state.alignment is not None)
     return made
 
 
@@ -157,7 +157,7 @@ def test_the_nadir_is_a_visit_between(rooms: Any, aligned: None, tmp_path: Path,
     words = wording.response_words(again.state.comparison)
     assert "50.0 → 20.0 (2026-04-06) → 30.0 mm" in words[1] and "+10.0 mm from nadir 20.0 mm" in words[1]
     again.write_report(tmp_path / "report", ("json", "csv", "html"))
-    qtbot.waitUntil(lambda: "Written" in again.state.notice, timeout=30_000)
+    qtbot.waitUntil(lambda: "Written" in again.state.notice)
     (file,) = (tmp_path / "report").glob("*.json")
     visits = json.loads(file.read_text(encoding="utf-8"))["response"]["visits"]
     assert [visit["overall"] for visit in visits] == [None, "PR", "PD"]
@@ -178,7 +178,7 @@ def test_the_report_holds_the_response_and_waits_for_all_decisions(
     c.set_fate(Seen.GONE)
     c.set_new(True)
     c.write_report(tmp_path / "report", ("json",))
-    qtbot.waitUntil(lambda: "Written" in c.state.notice, timeout=30_000)
+    qtbot.waitUntil(lambda: "Written" in c.state.notice)
     (file,) = (tmp_path / "report").glob("*.json")
     content = json.loads(file.read_text(encoding="utf-8"))
     assert [visit["overall"] for visit in content["response"]["visits"]] == [None, "PD"]
@@ -326,7 +326,7 @@ def window(
     pair = rooms()
     fill(pair)
     shown = opening.compare(pair[1], pair[0])  # given the wrong way round
-    qtbot.waitUntil(lambda: shown.comparing.state.alignment is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: shown.comparing.state.alignment is not None)
     qtbot.wait(50)
     yield shown
     shown.close()
@@ -458,7 +458,7 @@ def test_different_patients_warn_in_the_window(
         shown.sides[0].go_to((10.0, 10.0, 10.0))
         assert shown.sides[1].cursor_lps == before
         shown.overrule_button.click()
-        qtbot.waitUntil(lambda: shown.comparing.state.alignment is not None, timeout=30_000)
+        qtbot.waitUntil(lambda: shown.comparing.state.alignment is not None)
         shown.sides[0].go_to((0.0, 0.0, 0.0))
         assert shown.sides[1].cursor_lps == pytest.approx(SHIFT)
         assert not shown.overrule_button.isVisible()

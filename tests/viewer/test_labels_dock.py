@@ -173,16 +173,16 @@ def test_one_click_has_both_models_read_and_each_answer_shows_when_it_is_there(m
     room.open(ct)
     room.mark_click(centre(ct))
     lesion = room.state.selected
-    qtbot.waitUntil(lambda: room.state.reading(lesion) is not None, timeout=3000)
+    qtbot.waitUntil(lambda: room.state.reading(lesion) is not None)
     assert room.state.reading(lesion, "labels") is None
     assert room.state.status(lesion, "labels").is_working
     labels.release.set()
-    qtbot.waitUntil(lambda: room.state.reading(lesion, "labels") is not None, timeout=3000)
-    qtbot.waitUntil(lambda: len(room.state.known) == 3, timeout=3000)
+    qtbot.waitUntil(lambda: room.state.reading(lesion, "labels") is not None)
+    qtbot.waitUntil(lambda: len(room.state.known) == 3)
     assert labels.bank.asked == ["known-0", "known-1", "known-2"]
     room.read()
-    qtbot.waitUntil(lambda: len(labels.asked) == 2, timeout=3000)
-    qtbot.waitUntil(lambda: not room.state.status(lesion, "labels").is_working, timeout=3000)
+    qtbot.waitUntil(lambda: len(labels.asked) == 2)
+    qtbot.waitUntil(lambda: not room.state.status(lesion, "labels").is_working)
     assert len(labels.bank.asked) == 3, "what is known is fetched once"
 
 
@@ -192,7 +192,7 @@ def test_labels_of_a_lesion_that_has_gone_are_dropped(make_room, qtbot):
     room, ct = make_room(labels=labels), volume()
     room.open(ct)
     room.mark_click(centre(ct))
-    qtbot.waitUntil(labels.started.is_set, timeout=3000)
+    qtbot.waitUntil(labels.started.is_set)
     room.delete()
     labels.release.set()
     qtbot.wait(150)
@@ -203,13 +203,13 @@ def test_both_readings_come_back_with_the_session(make_room, qtbot):
     room, ct = make_room(labels=FakeLabels()), volume()
     room.open(ct)
     room.mark_click(centre(ct))
-    qtbot.waitUntil(lambda: len(room.state.readings) == 2, timeout=3000)
+    qtbot.waitUntil(lambda: len(room.state.readings) == 2)
     before = dict(room.state.readings)
     room.close()
     again = make_room(labels=FakeLabels())
     again.open(ct)
     assert dict(again.state.readings) == before
-    qtbot.waitUntil(lambda: len(again.state.known) == 3, timeout=3000)
+    qtbot.waitUntil(lambda: len(again.state.known) == 3)
 
 
 def test_without_a_label_model_the_rest_works_and_the_docks_say_so(make_room, qtbot, display):
@@ -223,9 +223,9 @@ def test_without_a_label_model_the_rest_works_and_the_docks_say_so(make_room, qt
     room.open(ct)
     room.mark_click(centre(ct))
     lesion = room.state.selected
-    qtbot.waitUntil(lambda: room.state.reading(lesion) is not None, timeout=3000)
-    qtbot.waitUntil(lambda: room.state.labels_missing, timeout=3000)
-    qtbot.waitUntil(lambda: not room.state.label_statuses, timeout=3000)
+    qtbot.waitUntil(lambda: room.state.reading(lesion) is not None)
+    qtbot.waitUntil(lambda: room.state.labels_missing)
+    qtbot.waitUntil(lambda: not room.state.label_statuses)
     for panel in panels:
         assert panel.message.label.text() == wording.NO_LABEL_MODEL
         panel.close()
@@ -250,7 +250,7 @@ def test_a_damaged_label_model_is_named_with_what_is_wrong_and_what_to_do(
     panel.show()
     room.open(ct)
     room.mark_click(centre(ct))
-    qtbot.waitUntil(lambda: "my-labels" in panel.message.label.text(), timeout=3000)
+    qtbot.waitUntil(lambda: "my-labels" in panel.message.label.text())
     assert "is not valid JSON" in panel.message.label.text()
     assert "install the model package again" in panel.message.label.text()
     assert panel.message.button.text() == wording.READ_AGAIN
@@ -273,8 +273,8 @@ def read(stage, qtbot) -> None:
     room = stage.room
     room.mark_click(centre(room.state.volume))
     room.read()
-    qtbot.waitUntil(lambda: len(room.state.readings) == 2, timeout=5000)
-    qtbot.waitUntil(lambda: len(room.state.known) == 3, timeout=5000)
+    qtbot.waitUntil(lambda: len(room.state.readings) == 2)
+    qtbot.waitUntil(lambda: len(room.state.known) == 3)
 
 
 def rows_of(tree) -> dict[str, bool]:
@@ -307,7 +307,7 @@ def test_the_window_shows_labels_search_similar_lesions_and_a_pair(window, qtbot
     reading = stage.dock_widget(wording.READING_DOCK)
     QTest.keyClick(axial, Qt.Key.Key_F3)
     panel = reading.labels
-    qtbot.waitUntil(panel.tree.isVisible, timeout=2000)
+    qtbot.waitUntil(panel.tree.isVisible)
     assert panel.notice.label.text() == wording.DEMONSTRATION
     qtbot.wait(100)
     assert panel.tree.columnWidth(0) == panel.tree.viewport().width(), "bars and percents are in sight"
@@ -319,7 +319,7 @@ def test_the_window_shows_labels_search_similar_lesions_and_a_pair(window, qtbot
 
     QTest.keyClick(axial, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
     # Without a window manager no window is active, so none of its widgets has the focus of them all.
-    qtbot.waitUntil(lambda: stage.window.focusWidget() is panel.search, timeout=2000)
+    qtbot.waitUntil(lambda: stage.window.focusWidget() is panel.search)
     QTest.keyClicks(panel.search, "kidney")
     assert {"kidney", "left kidney"} <= set(rows_of(panel.tree))
     panel.search.clear()
@@ -327,7 +327,7 @@ def test_the_window_shows_labels_search_similar_lesions_and_a_pair(window, qtbot
 
     QTest.keyClick(axial, Qt.Key.Key_F4)
     similar = reading.similar
-    qtbot.waitUntil(similar.list.isVisible, timeout=2000)
+    qtbot.waitUntil(similar.list.isVisible)
     assert similar.list.model().rowCount() == 4
     qtbot.wait(100)
     before = grabbed(similar.list)
@@ -339,8 +339,8 @@ def test_the_window_shows_labels_search_similar_lesions_and_a_pair(window, qtbot
 
     similar.list.setCurrentIndex(similar.list.model().index(1, 0))
     QTest.keyClick(similar.list, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: similar.beside is not None and similar.beside.isVisible(), timeout=2000)
-    qtbot.waitUntil(lambda: similar.beside.source.text() == OTHER_PHANTOM, timeout=10_000)
+    qtbot.waitUntil(lambda: similar.beside is not None and similar.beside.isVisible())
+    qtbot.waitUntil(lambda: similar.beside.source.text() == OTHER_PHANTOM)
     assert not similar.beside.slices.isVisible(), "no scan, no slices"
     left, right = similar.beside.views
     assert left.picture.hu is similar._rows[0].picture.hu
@@ -372,14 +372,14 @@ def test_unfamiliar_refused_and_stale_answers_are_told(make_room, qtbot, display
     room.open(ct)
     room.mark_click(centre(ct))
     room.read()
-    qtbot.waitUntil(lambda: len(room.state.readings) == 2, timeout=3000)
+    qtbot.waitUntil(lambda: len(room.state.readings) == 2)
     assert panel.unfamiliar.label.text() == wording.UNFAMILIAR and panel.tree.delegate.hatched
     x, y, z = centre(ct)
     room.move_lesion(room.state.selected, (x + 4.0, y, z))
     assert panel.stale.label.text() == wording.STALE and panel.tree.delegate.faded
     labels.label_answer = Refusal("Not here.")
     room.read()
-    qtbot.waitUntil(lambda: panel.message.label.text() == "Not here.", timeout=3000)
+    qtbot.waitUntil(lambda: panel.message.label.text() == "Not here.")
     assert not panel.tree.isVisible()
     panel.close()
     panel.deleteLater()

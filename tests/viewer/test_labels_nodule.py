@@ -37,13 +37,13 @@ def test_the_nodule_gets_labels_and_neighbours(stage, qtbot):
     room = stage.room
     room.mark_click(NODULE_LPS)
     lesion = room.state.selected
-    qtbot.waitUntil(lambda: room.state.reading(lesion, "labels") is not None, timeout=60_000)
-    qtbot.waitUntil(lambda: len(room.state.known) == 10, timeout=60_000)
+    qtbot.waitUntil(lambda: room.state.reading(lesion, "labels") is not None)
+    qtbot.waitUntil(lambda: len(room.state.known) == 10)
     answer = room.state.reading(lesion, "labels").labels
     assert isinstance(answer, LabelAnswer) and answer.unfamiliar, "a phantom's model, a real lesion"
     predicted = {score.label for score in answer.scores if score.predicted}
     assert {"chest", "lung"} <= predicted
     panel = stage.dock_widget(wording.READING_DOCK)
     panel.show_tab("similar")
-    qtbot.waitUntil(lambda: panel.similar.list.model().rowCount() == 11, timeout=3000)
+    qtbot.waitUntil(lambda: panel.similar.list.model().rowCount() == 11)
     assert all(row.picture is not None for row in panel.similar._rows)

@@ -124,7 +124,7 @@ def test_naparis_pyqt5_notice_goes_and_other_notices_stay(study, qtbot):
     before = len(notices())
     show_info(f"napari support for the {BACKEND_NOTICE} and will go")
     show_info("something else")
-    qtbot.waitUntil(lambda: len(notices()) >= before + 2, timeout=3000)
+    qtbot.waitUntil(lambda: len(notices()) >= before + 2)
     dismiss_backend_notice(study.main_window)
     qtbot.wait(20)
     left = notices()

@@ -101,7 +101,7 @@ def stage(staged, qtbot):
 
 
 def settled(marks, qtbot):
-    qtbot.waitUntil(lambda: not marks._touched, timeout=2000)
+    qtbot.waitUntil(lambda: not marks._touched)
     qtbot.wait(10)
 
 
@@ -210,9 +210,9 @@ def test_a_layer_thrown_away_comes_back(stage, qtbot):
     canvas = stage.study.axial
     marks = stage.marks[canvas]
     canvas.model.layers.remove(marks.dots)
-    qtbot.waitUntil(lambda: marks.dots in canvas.model.layers and len(marks.dots.data) == 5, timeout=2000)
+    qtbot.waitUntil(lambda: marks.dots in canvas.model.layers and len(marks.dots.data) == 5)
     canvas.model.layers.remove(marks.lines)
-    qtbot.waitUntil(lambda: marks.lines in canvas.model.layers and len(marks.lines.data) == 2, timeout=2000)
+    qtbot.waitUntil(lambda: marks.lines in canvas.model.layers and len(marks.lines.data) == 2)
     assert len(stage.room.state.lesions) == 2
 
 
@@ -246,7 +246,7 @@ def test_the_image_thrown_away_leaves_the_study_and_its_session(stage, qtbot):
     room = stage.room
     before = [lesion.id for lesion in room.state.lesions]
     stage.viewer.layers.remove(stage.study.axial.image)
-    qtbot.waitUntil(lambda: room.state.volume is None, timeout=2000)
+    qtbot.waitUntil(lambda: room.state.volume is None)
     assert stage.marks == {}
     room.open(volume("marks"))
     assert [lesion.id for lesion in room.state.lesions] == before
@@ -255,7 +255,7 @@ def test_the_image_thrown_away_leaves_the_study_and_its_session(stage, qtbot):
 @pytest.mark.window
 def test_coronal_and_sagittal_closed_and_opened_again_get_marks(stage, qtbot):
     stage.viewer.window.remove_dock_widget(stage.study.panes)
-    qtbot.waitUntil(lambda: len(stage.marks) == 1, timeout=2000)
+    qtbot.waitUntil(lambda: len(stage.marks) == 1)
     stage.reset_layout()
     assert len(stage.marks) == 3
     assert all(len(m.drawing.dots) >= 2 for m in stage.marks.values())

@@ -62,7 +62,7 @@ def test_the_window_and_the_command_line_make_the_same_lesion_of_a_click(make_ro
     x, y, z = block_centre()
     click = (x + 4.0, y - 3.0, z + 0.4)
     room.mark_click(click)
-    qtbot.waitUntil(lambda: room.state.lesion.long is not None, timeout=5000)
+    qtbot.waitUntil(lambda: room.state.lesion.long is not None)
     mine, theirs = room.state.lesion, measured(ct, lesion_from_click(click)).lesion
     assert mine.centroid_lps_mm == click == theirs.centroid_lps_mm
     assert mine.fingerprint == theirs.fingerprint
@@ -73,7 +73,7 @@ def test_a_click_is_marked_at_once_and_measured_a_moment_later(make_room, qtbot)
     room.mark_click(block_centre())
     clicked = room.state.lesion
     assert clicked.box_declared and clicked.long is None
-    qtbot.waitUntil(lambda: room.state.lesion.long is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: room.state.lesion.long is not None)
     measured = room.state.lesion
     assert (measured.id, measured.number) == (clicked.id, clicked.number) and not measured.box_declared
     # The block's diagonal, its corners rounded off.
@@ -89,7 +89,7 @@ def test_a_click_is_marked_at_once_and_measured_a_moment_later(make_room, qtbot)
 def test_the_outline_is_there_again_when_the_session_is_opened_again(make_room, qtbot):
     room = make_room()
     room.mark_click(block_centre())
-    qtbot.waitUntil(lambda: room.state.lesion.long is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: room.state.lesion.long is not None)
     lesion, outline = room.state.lesion, room.state.proposed
     shape = room.state.volume.hu.shape
     (mask,) = masks_of([lesion], outline, shape)
@@ -108,7 +108,7 @@ def test_the_outline_is_there_again_when_the_session_is_opened_again(make_room, 
 def test_the_outline_is_drawn_on_the_axial_canvas_and_goes_with_an_edit(make_room, qtbot):
     room = make_room()
     room.mark_click(block_centre())
-    qtbot.waitUntil(lambda: room.state.lesion.long is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: room.state.lesion.long is not None)
     grid = Grid.of(room.state.volume.geometry)
     (outline,) = draw(room.state, grid, 0, "axial").outlines
     assert outline.selected and outline.corners[0] == outline.corners[-1] and len(outline.corners) < 160
@@ -128,7 +128,6 @@ def test_the_reading_is_of_the_lesion_as_proposed(make_room, qtbot):
     assert room.state.status(room.state.lesion.id).is_working
     qtbot.waitUntil(
         lambda: room.state.lesion.long is not None and room.state.reading(room.state.lesion.id) is not None,
-        timeout=20_000,
     )
     assert not room.state.is_stale(room.state.lesion.id)
 
@@ -137,19 +136,19 @@ def test_what_comes_too_late_is_dropped(make_room, qtbot):
     room = make_room()
     room.mark_click(block_centre())
     room.delete()
-    qtbot.waitUntil(lambda: not room.worker.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not room.worker.busy)
     assert room.state.lesions == () and room.state.proposed == {}
     room.mark_click(block_centre())
     x, y, z = block_centre()
     room.set_diameter("long", (x - 5, y, z), (x + 5, y, z))
-    qtbot.waitUntil(lambda: not room.worker.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not room.worker.busy)
     assert room.state.lesion.long.length_mm == pytest.approx(10) and room.state.lesion.short is None
 
 
 def test_where_nothing_is_found_the_declared_box_stays_with_a_reason(make_room, qtbot):
     room = make_room(lambda ct, click, cancel: propose(ct, (400.0, 0.0, 0.0), cancel=cancel))
     room.mark_click(centre(volume()))
-    qtbot.waitUntil(lambda: "declared" in room.state.notice, timeout=20_000)
+    qtbot.waitUntil(lambda: "declared" in room.state.notice)
     assert room.state.lesion.box_declared and not room.state.session.can_redo
 
 
@@ -158,10 +157,10 @@ def test_a_report_has_the_outlined_voxels_beside_it(make_room, qtbot, tmp_path):
 
     room = make_room()
     room.mark_click(block_centre())
-    qtbot.waitUntil(lambda: room.state.lesion.long is not None, timeout=20_000)
+    qtbot.waitUntil(lambda: room.state.lesion.long is not None)
     files = []
     export(room, tmp_path / "out", ("json",), stem="a", done=files.extend)
-    qtbot.waitUntil(lambda: bool(files), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(files))
     # The volume came from no DICOM images.
     assert [file.name for file in files] == ["a.json", "a-outlines.nii.gz"]
     labels = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(files[1])))
@@ -170,7 +169,7 @@ def test_a_report_has_the_outlined_voxels_beside_it(make_room, qtbot, tmp_path):
     room.undo()
     files.clear()
     export(room, tmp_path / "out", ("json",), stem="b", done=files.extend)
-    qtbot.waitUntil(lambda: bool(files), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(files))
     assert [file.name for file in files] == ["b.json"]
 
 
@@ -193,7 +192,7 @@ def test_a_mouse_click_on_a_real_nodule_is_measured(qtbot, qapp, shared_data, tm
         room_for(viewer, auto_read=False)
         viewer.open(str(shared_data / "ct/01_chest_lidc0314"), plugin="napari-lesionscope")
         room = room_for(viewer)
-        qtbot.waitUntil(lambda: room.state.volume is not None, timeout=30_000)
+        qtbot.waitUntil(lambda: room.state.volume is not None)
         study = stage_of(viewer).study
         study.go_to(NODULE_LPS)
         qtbot.wait(100)
@@ -203,7 +202,7 @@ def test_a_mouse_click_on_a_real_nodule_is_measured(qtbot, qapp, shared_data, tm
         spot = study.axial.to_pixels(NODULE_LPS)
         QTest.mouseMove(native, spot)
         QTest.mouseClick(native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
-        qtbot.waitUntil(lambda: getattr(room.state.lesion, "long", None) is not None, timeout=30_000)
+        qtbot.waitUntil(lambda: getattr(room.state.lesion, "long", None) is not None)
         lesion = room.state.lesion
         assert 14 < lesion.long.length_mm < 20
         marks = stage_of(viewer).marks[study.axial]
@@ -215,16 +214,16 @@ def test_a_mouse_click_on_a_real_nodule_is_measured(qtbot, qapp, shared_data, tm
         x, y, z = lesion.long.end_lps_mm
         way = [study.axial.to_pixels((x + t, y + t, z)) for t in np.linspace(0.0, 9.0, 6)]
         hand.drag(native, way)
-        qtbot.waitUntil(lambda: room.state.lesion.long != lesion.long, timeout=5000)
+        qtbot.waitUntil(lambda: room.state.lesion.long != lesion.long)
         assert len(marks.outlines.data) == 0
         QTest.keyClick(native, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-        qtbot.waitUntil(lambda: room.state.lesion == lesion, timeout=5000)
+        qtbot.waitUntil(lambda: room.state.lesion == lesion)
         assert len(marks.outlines.data) == 1
         if folder := os.environ.get("LESIONSCOPE_SCREENSHOTS"):
             qtbot.wait(300)
             Path(folder).mkdir(parents=True, exist_ok=True)
             viewer.window._qt_window.grab().save(str(Path(folder) / "proposal.png"))
         QTest.keyClick(native, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-        qtbot.waitUntil(lambda: room.state.lesion.box_declared, timeout=5000)
+        qtbot.waitUntil(lambda: room.state.lesion.box_declared)
         assert np.allclose(room.state.lesion.centroid_lps_mm, NODULE_LPS, atol=1.0)
         assert wording.OUTLINES_LAYER in [layer.name for layer in study.axial.model.layers]

@@ -41,7 +41,7 @@ def marked(room, qtbot):
     room.set_diameter("long", (x - 8, y, z), (x + 7.5, y, z))
     room.set_diameter("short", (x, y - 5, z), (x, y + 5, z))
     room.read()
-    qtbot.waitUntil(lambda: room.state.reading(room.state.selected) is not None, timeout=5000)
+    qtbot.waitUntil(lambda: room.state.reading(room.state.selected) is not None)
 
 
 def test_it_previews_what_will_be_written(made, qtbot):
@@ -55,7 +55,7 @@ def test_it_previews_what_will_be_written(made, qtbot):
     text = panel.page.toPlainText()
     assert "Cancer 70 %" in text and wording.UNREVIEWED in text and wording.LEFT_OUT not in text
     assert drafts_of(room).draft.unreviewed
-    qtbot.waitUntil(lambda: "<img" in panel.page.toHtml(), timeout=5000)
+    qtbot.waitUntil(lambda: "<img" in panel.page.toHtml())
 
 
 def test_a_sentence_is_edited_copied_and_made_again(made, qtbot):
@@ -63,7 +63,7 @@ def test_a_sentence_is_edited_copied_and_made_again(made, qtbot):
     marked(room, qtbot)
     assert panel.sentence.toPlainText() == "1.6 × 1.0 cm lesion." and not panel.again.isEnabled()
     panel.sentence.setPlainText("Mine & <own>.")
-    qtbot.waitUntil(lambda: "Mine & <own>." in panel.page.toPlainText(), timeout=3000)
+    qtbot.waitUntil(lambda: "Mine & <own>." in panel.page.toPlainText())
     assert panel.again.isEnabled()
     panel.copy.click()
     assert QGuiApplication.clipboard().text() == "Mine & <own>."
@@ -133,7 +133,7 @@ def test_it_writes_every_form_that_the_scan_allows(made, qtbot, tmp_path):
     drafts_of(room).set(folder=str(tmp_path / "out"))
     panel.sentence.setPlainText("As I say it.")
     panel.export.click()
-    qtbot.waitUntil(lambda: panel.message.isVisible() and bool(panel.message.label.text()), timeout=20000)
+    qtbot.waitUntil(lambda: panel.message.isVisible() and bool(panel.message.label.text()))
     names = sorted(path.suffix for path in (tmp_path / "out").iterdir())
     assert names == [".csv", ".html", ".json", ".json", ".pdf"]
     (file,) = [p for p in (tmp_path / "out").glob("*.json") if ".fhir" not in p.name]
@@ -148,7 +148,7 @@ def test_a_folder_that_cannot_be_written_is_said(made, qtbot, tmp_path):
     (tmp_path / "file").write_text("no folder")
     drafts_of(room).set(folder=str(tmp_path / "file"), forms=("csv",))
     panel.export.click()
-    qtbot.waitUntil(lambda: panel.message.isVisible() and bool(panel.message.label.text()), timeout=20000)
+    qtbot.waitUntil(lambda: panel.message.isVisible() and bool(panel.message.label.text()))
     assert "choose another folder" in panel.message.label.text()
     drafts_of(room).set(forms=())
     panel.export.click()
@@ -163,7 +163,7 @@ def test_closing_the_dock_leaves_nothing_behind(made, qtbot):
     drafts = drafts_of(room)
     before = len(drafts.changed)
     other.deleteLater()
-    qtbot.waitUntil(lambda: len(drafts.changed) == before - 1, timeout=2000)
+    qtbot.waitUntil(lambda: len(drafts.changed) == before - 1)
     drafts.set(deidentify=True)
     assert panel.deidentify.isChecked()
 
@@ -181,7 +181,7 @@ def opened(display, own_windows, qapp, monkeypatch, tmp_path, qtbot):
         viewer = make()
         folder = sample_data.sample_visit("baseline") / sample_data.SERIES
         viewer.open(str(folder), plugin="napari-lesionscope")
-        qtbot.waitUntil(lambda: room_for(viewer).state.volume is not None, timeout=20_000)
+        qtbot.waitUntil(lambda: room_for(viewer).state.volume is not None)
         qtbot.wait(200)
         yield room_for(viewer), stage_of(viewer)
 
@@ -204,30 +204,30 @@ def test_from_a_click_to_files_in_few_actions(opened, qtbot, tmp_path, monkeypat
     spot = canvas.native.rect().center()
     act(lambda: QTest.keyClick(canvas.native, Qt.Key.Key_C))
     act(lambda: QTest.mouseClick(canvas.native, Qt.MouseButton.LeftButton, pos=spot))
-    qtbot.waitUntil(lambda: room.state.lesion is not None, timeout=5000)
+    qtbot.waitUntil(lambda: room.state.lesion is not None)
     act(lambda: QTest.keyClick(canvas.native, Qt.Key.Key_K))
     act(lambda: QTest.keyClick(canvas.native, Qt.Key.Key_F5))
     panel = stage.dock_widget(words.DOCK)
     assert panel is not None
-    qtbot.waitUntil(lambda: not panel.visibleRegion().isEmpty(), timeout=3000)
+    qtbot.waitUntil(lambda: not panel.visibleRegion().isEmpty())
     view = room.state.session.notes[room.state.selected].view
     zoom = canvas.model.scene.camera.zoom
     assert view.field_mm == pytest.approx(min(canvas.native.width(), canvas.native.height()) / zoom)
     act(panel.unreviewed.click)
-    qtbot.waitUntil(lambda: not any(s.is_working for s in room.state.statuses.values()), timeout=60_000)
+    qtbot.waitUntil(lambda: not any(s.is_working for s in room.state.statuses.values()))
     act(panel.export.click)
-    qtbot.waitUntil(lambda: panel.message.isVisible() and bool(panel.message.label.text()), timeout=60_000)
+    qtbot.waitUntil(lambda: panel.message.isVisible() and bool(panel.message.label.text()))
     written = [path.name for path in (tmp_path / "out").iterdir()]
     assert len(written) == 7, written
     assert actions <= 12
-    qtbot.waitUntil(lambda: "<img" in panel.page.toHtml(), timeout=10_000)
+    qtbot.waitUntil(lambda: "<img" in panel.page.toHtml())
     folder = Path(os.environ.get("LESIONSCOPE_SCREENSHOTS", tmp_path))
     assert stage.window.grab().save(str(folder / "report-dock.png"))
     (sr,) = (tmp_path / "out").glob("*-sr.dcm")
     lesion = room.state.lesion
     room.delete()
     panel.take_report(sr)
-    qtbot.waitUntil(lambda: bool(room.state.lesions), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(room.state.lesions))
     assert room.state.lesions[0].fingerprint == lesion.fingerprint and room.state.lesions[0].id == lesion.id
     assert panel.message.label.text() == words.TAKEN.format(count=1)
     room.select(lesion.id)

@@ -140,7 +140,7 @@ def test_two_readers_are_adjudicated_in_the_list_and_the_adjudicator_counts(pane
     press(panel, KEY.Key_A)
     assert page.list.rows == () and page.words.text() == words.AGREED
     review.export(tmp_path / "reviewed.json")
-    qtbot.waitUntil(lambda: "Carla adjudicates" in review.state.notice, timeout=20000)
+    qtbot.waitUntil(lambda: "Carla adjudicates" in review.state.notice)
     written = json.loads((tmp_path / "reviewed.json").read_text(encoding="utf-8"))
     assert written["review"]["adjudicator"] == "Carla"
     place = written["term_list"].index("nodule")

@@ -26,7 +26,7 @@ def opened(viewer, qtbot, key):
     room = room_for(viewer)
     before = room.state.volume
     viewer.open_sample("napari-lesionscope", key)
-    qtbot.waitUntil(lambda: room.state.volume is not before, timeout=20_000)
+    qtbot.waitUntil(lambda: room.state.volume is not before)
     return room.state.volume
 
 

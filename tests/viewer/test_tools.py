@@ -268,13 +268,13 @@ def test_next_previous_and_return(stage, qtbot):
     key(stage, "Key_P")
     assert room.state.selected == second
     key(stage, "Key_Return", canvas)
-    qtbot.waitUntil(lambda: room.state.reading(second) is not None, timeout=3000)
+    qtbot.waitUntil(lambda: room.state.reading(second) is not None)
 
 
 @pytest_window
 def test_tools_outlive_the_coronal_and_sagittal_dock(stage, qtbot):
     stage.viewer.window.remove_dock_widget(stage.study.panes)
-    qtbot.waitUntil(lambda: len(stage.marks) == 1, timeout=2000)
+    qtbot.waitUntil(lambda: len(stage.marks) == 1)
     stage.reset_layout()
     qtbot.wait(100)
     canvas = stage.study.canvas("coronal")

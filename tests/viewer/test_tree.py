@@ -83,7 +83,7 @@ def read(room, qtbot, ct=None):
     room.open(ct)
     room.mark_click(centre(ct))
     room.read()
-    qtbot.waitUntil(lambda: not room.state.status(room.state.selected).is_working, timeout=3000)
+    qtbot.waitUntil(lambda: not room.state.status(room.state.selected).is_working)
 
 
 def texts(tree) -> dict[str, bool]:
@@ -173,7 +173,7 @@ def test_a_refusal_offers_to_read_anyway(make, qtbot):
     assert panel.message.label.text() == sentence and not panel.tree.isVisible()
     assert panel.message.button.text() == wording.READ_ANYWAY
     panel.message.button.click()
-    qtbot.waitUntil(panel.tree.isVisible, timeout=3000)
+    qtbot.waitUntil(panel.tree.isVisible)
     assert panel.message.label.text() == wording.OUT_OF_SCOPE_READ
 
 
@@ -187,7 +187,7 @@ def test_progress_and_cancel(make, qtbot):
     room.mark_click(centre(ct))
     assert panel.message.button.text() == wording.READ
     panel.message.button.click()
-    qtbot.waitUntil(lambda: panel.progress.value() > 0, timeout=3000)
+    qtbot.waitUntil(lambda: panel.progress.value() > 0)
     assert panel.working.isVisible() and panel.working.button.text() == wording.CANCEL
     panel.working.button.click()
     assert not panel.working.isVisible() and panel.message.label.text() == wording.CANCELLED
@@ -205,7 +205,7 @@ def test_a_prediction_set_is_said_in_plain_words_while_its_promise_holds(make, q
     assert panel.prediction_set.text() == words
     assert "90 of 100 lesions" in panel.prediction_set.toolTip()
     room.read()
-    qtbot.waitUntil(lambda: not answers and not panel.prediction_set.isVisible(), timeout=3000)
+    qtbot.waitUntil(lambda: not answers and not panel.prediction_set.isVisible())
 
 
 @window
@@ -219,7 +219,7 @@ def test_a_stale_answer_fades_and_can_be_read_again(make, qtbot):
     assert panel.stale.isVisible() and panel.stale.button.text() == wording.READ_AGAIN
     assert panel.tree.delegate.faded and bar_pixels(panel, row=0) < bright / 4
     panel.stale.button.click()
-    qtbot.waitUntil(lambda: not panel.stale.isVisible(), timeout=3000)
+    qtbot.waitUntil(lambda: not panel.stale.isVisible())
     assert not panel.tree.delegate.faded
 
 

@@ -61,7 +61,7 @@ def test_a_study_that_is_shown_has_its_models_and_the_rest_made_ready(make_room,
     room = make_room(make_reader=tree, make_labels=labels, warm=lambda ct, cancel: warmed.append(ct))
     room.open(ct)
     assert tree.prepared == 0, "the study is drawn first"
-    qtbot.waitUntil(lambda: warmed == [ct], timeout=5000)
+    qtbot.waitUntil(lambda: warmed == [ct])
     assert (tree.prepared, labels.prepared) == (1, 1)
 
 
@@ -70,7 +70,7 @@ def test_a_study_that_is_left_at_once_is_not_warmed_up(make_room, qtbot):
     room = make_room(make_reader=FakeReader(), warm=lambda ct, cancel: warmed.append(ct.source.uid))
     room.open(volume("1"))
     room.open(volume("2"))
-    qtbot.waitUntil(lambda: warmed == ["2"], timeout=5000)
+    qtbot.waitUntil(lambda: warmed == ["2"])
     room.leave()
     room.open(volume("3"))
     room.leave()

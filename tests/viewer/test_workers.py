@@ -33,7 +33,7 @@ def test_results_come_in_order_in_the_window_s_thread(worker, qtbot):
             lambda _c, _p, number=number: number * 10,
             done=lambda value: got.append((value, threading.current_thread() is threading.main_thread())),
         )
-    qtbot.waitUntil(lambda: len(got) == 5, timeout=3000)
+    qtbot.waitUntil(lambda: len(got) == 5)
     assert got == [(value, True) for value in (0, 10, 20, 30, 40)]
     assert not worker.busy
 
@@ -46,18 +46,18 @@ def test_progress_is_passed_on_and_throttled(worker, qtbot):
             progress(step, 2000, "counting")
 
     worker.submit(task, done=done.append, progress=lambda *args: seen.append(args))
-    qtbot.waitUntil(lambda: bool(done), timeout=5000)
+    qtbot.waitUntil(lambda: bool(done))
     assert seen[-1] == (2000, 2000, "counting")
     assert len(seen) < 200
 
 
 def test_a_waiting_job_that_is_cancelled_never_runs(worker, qtbot):
     gate, ran, ended = threading.Event(), [], []
-    worker.submit(lambda _c, _p: gate.wait(5))
+    worker.submit(lambda _c, _p: gate.wait(60))
     job = worker.submit(lambda _c, _p: ran.append(1), cancelled=lambda: ended.append("cancelled"))
     job.cancel()
     gate.set()
-    qtbot.waitUntil(lambda: bool(ended), timeout=3000)
+    qtbot.waitUntil(lambda: bool(ended))
     assert ran == [] and ended == ["cancelled"]
 
 
@@ -72,7 +72,7 @@ def test_errors_become_sentences(worker, qtbot):
 
     worker.submit(bad_input, failed=sentences.append)
     worker.submit(our_fault, failed=sentences.append)
-    qtbot.waitUntil(lambda: len(sentences) == 2, timeout=3000)
+    qtbot.waitUntil(lambda: len(sentences) == 2)
     assert sentences[0] == "scan.dcm is truncated: copy it again."
     assert "ValueError" in sentences[1] and "axes don't match" in sentences[1]
 
@@ -87,9 +87,9 @@ def test_closing_midway_joins_the_thread_and_calls_nothing(qtbot):
             time.sleep(0.002)
 
     worker.submit(task, done=calls.append, failed=calls.append, cancelled=lambda: calls.append("cancelled"))
-    assert begun.wait(3)
+    assert begun.wait(60)
     assert alive()
-    assert worker.close(timeout_s=3)
+    assert worker.close(timeout_s=60)
     qtbot.wait(50)
     assert calls == [] and alive() == []
     with pytest.raises(LesionscopeError):
@@ -125,6 +125,6 @@ def test_the_window_lives_while_a_model_works(worker, qtbot):
     timer.timeout.connect(lambda: ticks.append(1))
     timer.start()
     worker.submit(task, done=done.append)
-    qtbot.waitUntil(lambda: bool(done), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(done))
     timer.stop()
     assert done[0] >= 50
