@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 # Before napari is imported: its settings are neither read from nor written to the user's own.
@@ -20,6 +21,7 @@ from worker_screen import screen_of_ones_own
 from benchmarks.window_hand import Hand
 from lesionscope.ct.volume import CTVolume
 
+PATIENCE_MS = 120_000
 SCREEN = screen_of_ones_own()
 """Kept as long as this process lives; made before its first window."""
 
@@ -43,6 +45,19 @@ def plain_clicks(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a machine as slow as it likes know a CT: no look at a folder ends by the clock."""
     monkeypatch.setattr("lesionscope.ct.peek.SECONDS", 60.0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def little_garbage() -> None:
+    """Have collections leave out what stays anyway: napari collects all garbage whenever a layer goes."""
+    if not no_display():
+        from napari.qt import QtViewer
+
+        import lesionscope.viewer.rooms  # noqa: F401
+
+        if not QtViewer._instances:
+            gc.collect()
+            gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -150,6 +165,13 @@ def study(display: None, shared_window: SharedWindow, qtbot: Any) -> Iterator[An
         for layer in tuple(canvas.model.layers):
             if layer is not canvas.image:
                 canvas.remove_layer(layer)
+
+
+@pytest.fixture
+def qtbot(qtbot: Any) -> Any:
+    """Wait as long as a slow machine may need: what is waited for ends the wait."""
+    qtbot.waitUntil = partial(qtbot.waitUntil, timeout=PATIENCE_MS)
+    return qtbot
 
 
 @pytest.fixture
