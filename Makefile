@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
 
-.PHONY: install demo test test-slow bench docs lint types demo-model label-model clean
+.PHONY: install demo test test-slow bench docs tutorial lint types demo-model label-model clean
 
 install: $(VENV)/.ready  ## a ready virtual environment in .venv
 
@@ -37,6 +37,9 @@ bench: install  ## every benchmark beside its peer, about half an hour on two qu
 docs: install  ## the documentation as pages in build/docs; a warning is an error
 	$(BIN)/python -m sphinx -q -E -W --keep-going -d build/doctrees docs build/docs
 	@echo build/docs/index.html
+
+tutorial: install  ## the tutorial's pictures, by doing all that it says on a virtual screen
+	scripts/with_display.sh --virtual $(BIN)/python scripts/tutorial.py docs/images
 
 demo-model: install  ## re-make the bundled model package (about an hour on two cores)
 	$(BIN)/lesionscope train radpath-demo --out runs/radpath-demo
