@@ -69,7 +69,7 @@ for kind in "${kinds[@]}"; do
   case $place in "$work/$kind"/*) ;; *) echo "lesionscope came from $place" >&2; exit 1 ;; esac
   "$bin/npe2" validate napari-lesionscope
   "$root/scripts/with_display.sh" --virtual "$bin/lesionscope" doctor
-  "$bin/lesionscope" read "$place/sample_data/baseline/dicom" --click=-70.8,10.4,75 --out read.json
+  "$bin/lesionscope" read "$place/sample_data/baseline/dicom" --click=-70.8,10.4,75 --out - >read.json
   "$bin/python" -c 'import json; (one,) = json.load(open("read.json"))["lesions"]; assert {"pathology", "labels", "neighbours"} <= one.keys(), one.keys()'
   "$bin/lesionscope" models list
   "$root/scripts/with_display.sh" --virtual "$bin/lesionscope" demo --out demo
