@@ -3,7 +3,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
 
-.PHONY: install demo test test-slow bench docs tutorial lint types demo-model label-model clean
+# Files stay whole where there are windows: what a file opens, its tests share.
+TESTS := $(BIN)/python -m pytest -q -n 2 -m "not slow" --ignore tests/viewer
+WINDOW_TESTS := scripts/with_display.sh --virtual \
+  $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" tests/viewer
+COVERED := $(BIN)/coverage report --skip-covered --sort=-miss
+
+.PHONY: install demo test test-slow coverage bench docs tutorial lint types demo-model label-model clean
 
 install: $(VENV)/.ready  ## a ready virtual environment in .venv
 
@@ -22,8 +28,16 @@ types: install
 
 test: lint types  ## everything but the slow checks
 	scripts/test_tools.sh
-	$(BIN)/python -m pytest -q -n 2 -m "not slow" --ignore tests/viewer
-	scripts/with_display.sh --virtual $(BIN)/python -m pytest -q -m "not slow" tests/viewer
+	$(TESTS)
+	$(WINDOW_TESTS)
+
+coverage: install  ## which lines the tests run: below the viewer, in training, in the viewer; fails below the bounds
+	scripts/test_tools.sh
+	$(TESTS) --cov --cov-report=
+	$(WINDOW_TESTS) --cov --cov-append --cov-report=
+	$(COVERED) --omit '*/viewer/*,training/*,*/training/*' --fail-under 90
+	$(COVERED) --include 'training/*,*/training/*' --fail-under 75
+	$(COVERED) --include '*/viewer/*' --fail-under 75
 
 test-slow: install  ## the minutes-long checks
 	scripts/test_tools.sh --slow
