@@ -9,7 +9,7 @@ WINDOW_TESTS := scripts/with_display.sh --virtual \
   $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" tests/viewer
 COVERED := $(BIN)/coverage report --skip-covered --sort=-miss
 
-.PHONY: install demo test test-slow coverage bench docs tutorial lint types demo-model label-model clean
+.PHONY: install demo test test-slow coverage bench dist-check docs tutorial lint types demo-model label-model clean
 
 install: $(VENV)/.ready  ## a ready virtual environment in .venv
 
@@ -44,9 +44,12 @@ test-slow: install  ## the minutes-long checks
 	$(BIN)/python -m pytest -q -m slow --ignore tests/viewer
 	scripts/with_display.sh --virtual $(BIN)/python -m pytest -q -m slow tests/viewer
 
-bench: install  ## every benchmark beside its peer, about half an hour on two quiet cores
+bench: install  ## every benchmark beside its peer, and the window; about an hour on two quiet cores
 	$(BIN)/pip install -q -e ".[bench]" -c constraints.txt
-	$(BIN)/python -m benchmarks
+	scripts/with_display.sh --virtual $(BIN)/python -m benchmarks
+
+dist-check:  ## wheel and source distribution, each installed into an empty environment and used there
+	scripts/check_dist.sh
 
 docs: install  ## the documentation as pages in build/docs; a warning is an error
 	$(BIN)/python -m sphinx -q -E -W --keep-going -d build/doctrees docs build/docs

@@ -10,10 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+
 from lesionscope.lesions.lesion import Point
 
 SIZE = (1366, 768)
-WAIT_S = 120.0
+WAIT_S = 300.0
 
 
 class Waits(Protocol):
@@ -116,6 +118,17 @@ class Hand:
         self._waits.wait(10)
 
 
+def pixels(native: object) -> np.ndarray:
+    """Grab what a canvas has drawn, (rows, columns) grey 0…255."""
+    image = native.grabFramebuffer()
+    image = image.convertToFormat(image.Format.Format_RGBA8888)
+    data = image.constBits()
+    if hasattr(data, "setsize"):
+        data.setsize(image.bytesPerLine() * image.height())
+    array = np.frombuffer(data, np.uint8).reshape(image.height(), image.bytesPerLine() // 4, 4)
+    return array[:, : image.width(), :3].mean(axis=-1)
+
+
 class Reader:
     """Someone who reads studies in one napari window."""
 
@@ -176,11 +189,17 @@ class Reader:
         self.until(lambda: self.state.volume is None, "the study's end")
         self.wait(20)
 
-    def at(self, lps: Point) -> Any:
-        """Where a place lies on the axial canvas, in pixels; its slice comes into sight."""
-        study = self.stage.study
-        study.go_to(lps)
-        return study.axial.to_pixels(lps)
+    def at(self, lps: Point, view: Any = None) -> Any:
+        """Where a place lies on a canvas, in pixels; its slice comes into sight.
+
+        ``view`` is a side of a comparison; the study's axial canvas by default.
+        """
+        planes, canvas = self._view(view)
+        planes.go_to(lps)
+        return canvas.to_pixels(lps)
+
+    def _view(self, side: Any) -> tuple[Any, Any]:
+        return (self.stage.study, self.axial) if side is None else (side, side.view)
 
     def click(self, lps: Point) -> Point:
         """Click a place on the axial canvas; return the place that the pixel stands for."""
@@ -188,11 +207,11 @@ class Reader:
         self.hand.drag(self.axial.native, [spot])
         return self.axial.to_lps(spot.x(), spot.y())
 
-    def draw(self, start: Point, end: Point) -> tuple[Point, Point]:
+    def draw(self, start: Point, end: Point, view: Any = None) -> tuple[Point, Point]:
         """Drag from a place to another one on the slice of the first; return the places as pixels have it."""
         from qtpy.QtCore import QPoint
 
-        first, canvas = self.at(start), self.axial
+        first, canvas = self.at(start, view), self._view(view)[1]
         last = canvas.to_pixels(end)
         middle = QPoint((first.x() + last.x()) // 2, (first.y() + last.y()) // 2)
         self.hand.drag(canvas.native, [first, middle, last])
@@ -200,7 +219,10 @@ class Reader:
 
     def scroll(self, notches: int) -> None:
         """Turn the wheel over the axial canvas."""
-        native = self.axial.native
+        self.scroll_on(self.axial.native, notches)
+
+    def scroll_on(self, native: Any, notches: int) -> None:
+        """Turn the wheel over the middle of a canvas."""
         self.hand.wheel(native, native.rect().center(), notches)
 
     def press(self, *keys: str, on: Any = None) -> None:

@@ -160,7 +160,8 @@ class Side(LinkedPlanes):
         """Take everything down for good; the room stays open."""
         self.room.changed.disconnect(self._room_changed, missing_ok=True)
         self._tools.close()
-        self.marks.close()
+        with self.view.batch():
+            self.marks.close()
         self.windowing.unlink([self.view.image] if self.view.image is not None else [])
         self._rack.remove(self.view)
         self._qt.close()

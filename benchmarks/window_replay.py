@@ -1,0 +1,174 @@
+"""Two hours of reading, replayed at speed in real windows: ``python -m benchmarks.window --only replay``.
+
+A study every three minutes, 38 or so acts a study: what a reader does, without the time for looking. The same
+seed does the same. What a study's acts were is checked against its session on disk when all is over.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import traceback
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.window_acts import Acts
+from benchmarks.window_book import Book
+from benchmarks.window_hand import Reader, reader
+from benchmarks.window_studies import Study, study
+from benchmarks.window_visits import compare, review
+from benchmarks.window_watch import (
+    OWN_THREADS,
+    Slope,
+    Watch,
+    open_files,
+    own_temporary,
+    resident_mib,
+    slope,
+    threads,
+    watched,
+)
+from lesionscope.ct.volume import CTVolume
+
+MINUTES_A_STUDY = 3
+WINDOW_STUDIES = 10
+"""After so many studies the window is closed and another one opened."""
+REPORT_EVERY, FIND_EVERY, COMPARE_EVERY, REVIEW_EVERY = 3, 3, 8, 10
+WARM_STUDIES = 5
+"""Memory is looked at after these: models, banks and fonts are loaded by then."""
+
+
+@dataclass
+class Replayed:
+    """What a replay did, and what it left."""
+
+    studies: int
+    acts: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    resident_mib: list[float] = field(default_factory=list)
+
+    @property
+    def growth(self) -> Slope | None:
+        """Memory after each study by its number, MiB; ``None`` where there are too few."""
+        later = self.resident_mib[WARM_STUDIES:]
+        return slope(later) if len(later) > 2 else None
+
+
+def replay(studies: int, place: Path, *, seed: int = 0, told: bool = False) -> Replayed:
+    """Read so many studies below an empty folder; sessions, reports and temporary files lie there."""
+    done = Replayed(studies)
+    books: dict[Path, Book] = {}
+    with ExitStack() as stack:
+        stack.enter_context(_data_in(place / "data"))
+        temporary = stack.enter_context(own_temporary(place))
+        watch = stack.enter_context(watched())
+        before, files = threads(), open_files(place)
+        for first in range(0, studies, WINDOW_STUDIES):
+            with reader() as person:
+                for number in range(first, min(first + WINDOW_STUDIES, studies)):
+                    _read_one(person, number, place, books, done, random.Random(f"{seed} {number}"), watch)
+                    done.resident_mib.append(resident_mib())
+                    if told:
+                        print(f"{number + 1}/{studies}: {done.resident_mib[-1]:.0f} MiB", flush=True)
+        done.faults += watch.faults
+        done.faults += [
+            f"a thread is left: {thread.name}"
+            for thread in threads() - before
+            if thread.name.startswith(OWN_THREADS) or not thread.daemon
+        ]
+        done.faults += [f"a file is left open: {name}" for name in open_files(place) - files]
+        done.faults += [f"a temporary file is left: {path.name}" for path in temporary.iterdir()]
+    for path, book in books.items():
+        done.faults += book.differences(path)
+    return done
+
+
+@contextmanager
+def _data_in(folder: Path) -> Iterator[None]:
+    """Keep sessions and settings apart from the user's own."""
+    names = ("LESIONSCOPE_DATA", "LESIONSCOPE_CONFIG")
+    was = {name: os.environ.get(name) for name in names}
+    folder.mkdir(parents=True)
+    (folder / "config.toml").touch()
+    os.environ.update(LESIONSCOPE_DATA=str(folder), LESIONSCOPE_CONFIG=str(folder / "config.toml"))
+    try:
+        yield
+    finally:
+        for name, value in was.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _read_one(
+    person: Reader,
+    number: int,
+    place: Path,
+    books: dict[Path, Book],
+    done: Replayed,
+    rng: random.Random,
+    watch: Watch,
+) -> None:
+    """Read one study; what goes wrong is a fault, and the next study is read all the same."""
+    with study(place, number) as found:
+        try:
+            _read_study(person, number, found, place, books, done, rng)
+        except Exception:
+            watch.say(f"study {number}", traceback.format_exc())
+
+
+def _read_study(
+    person: Reader,
+    number: int,
+    found: Study,
+    place: Path,
+    books: dict[Path, Book],
+    done: Replayed,
+    rng: random.Random,
+) -> None:
+    from lesionscope.session.paths import default_path
+
+    person.open(found.folder)
+    done.acts["open"] += 1
+    volume: CTVolume = person.state.volume
+    uid = volume.source.uid
+    book = books[default_path(uid)] = Book(uid)
+    acts = Acts(person, book, rng, done.acts)
+    for act in rng.choices((acts.scroll, acts.look), (3, 1), k=rng.randint(8, 12)):
+        act()
+    acts.whole()
+    lesions = rng.sample(found.diameters, rng.randint(2, 3))
+    for diameters in lesions:
+        acts.scroll()
+        middle = tuple(np.mean(diameters[0], axis=0).tolist())
+        rng.choice((partial(acts.draw, diameters), partial(acts.click, middle)))()
+        for act in rng.sample((acts.scroll, acts.scroll, acts.look, acts.measure, acts.step), 2):
+            act()
+    acts.whole()
+    some = [acts.move_end, acts.turn, acts.turn, acts.delete, acts.read_again, acts.step, acts.scroll]
+    for act in rng.sample(some, 5):
+        act()
+    acts.wait_for_answers()
+    acts.tabs()
+    if number % FIND_EVERY == 1:
+        acts.find(tuple(np.mean(lesions[0][0], axis=0).tolist()))
+        acts.wait_for_answers()
+    if number % REPORT_EVERY == 0:
+        acts.report(place / f"report-{number}")
+    if number % COMPARE_EVERY == 1:
+        compare(person, number, place, books, book, done.acts)
+    if number % REVIEW_EVERY == 1:
+        review(person, number, place, books, done.acts)
+    elif rng.random() < 0.5:
+        person.leave()
+    elif rng.random() < 0.5:
+        acts.read_again()  # and away while the models are at it
+        person.leave()
+    done.acts["close"] += 1
