@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,51 @@ def test_training_without_its_libraries_is_refused_before_it_begins(
     status, line = said(capsys, "train", "radpath-demo", "--out", str(tmp_path / "run"))
     assert status == 1 and "needs onnx," in line and "pip install 'napari-lesionscope[train]'" in line
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [("device=gpu", "'gpu' is no device; choose auto"), ("device=cuda:99", "no GPU 'cuda:99'")],
+)
+def test_a_device_that_is_not_there_is_refused_before_the_data_are_made(
+    setting: str, says: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    begun = time.monotonic()
+    status, line = said(capsys, "train", "radpath-demo", "--set", setting, "--out", str(tmp_path / "run"))
+    assert status == 3 and says in line
+    assert time.monotonic() - begun < 60, "phantoms for this recipe take ten minutes"
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("read --list {0}/no.csv --out {0}/r", "no.csv could not be read as a table of lesions (there is no"),
+        ("read --list {0}/latin.csv --out {0}/r", "a table of lesions (it is not text in UTF-8): save it as"),
+        (
+            "doctor --dataset {0}",
+            "DL_info.csv could not be read as DeepLesion's table (there is no",
+        ),
+        (
+            "train radpath-paper --set data.manifest={0} --out {0}/r",
+            "a manifest (CSV) (it is a folder): name",
+        ),
+        ("mine {0}/latin.csv --labels {0}/no.tsv", "no.tsv could not be read as a table of labels (there"),
+        ("phantom chest --seed -1 --out {0}/c", "--seed must be 0 or more, not -1."),
+        ("phantom atlas --seed -1 --out {0}/c", "--seed must be 0 or more, not -1."),
+    ],
+)
+def test_what_is_wrong_and_what_to_do(
+    words: str, line: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "latin.csv").write_bytes("path,click\nétude,\n".encode("latin-1"))
+    status, told = said(capsys, *words.format(tmp_path).split())
+    assert status in (2, 3) and line in told
+    assert told.count("\n") == 1 and "Errno" not in told and "codec" not in told
+
+
+def test_training_into_a_file_is_refused_before_it_begins(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    status, line = said(capsys, "train", "radpath-demo", "--out", str(tmp_path / "notes.txt"))
+    assert status == 2 and "notes.txt is a file: give a folder" in line

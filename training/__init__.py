@@ -61,10 +61,14 @@ def run(
         The recipe, a change to it, or the data can't be used.
     """
     wait_without_spinning()
+    from .engine.devices import pick_device
+    from .engine.recipe import NetworkRecipe
     from .recipes import load
     from .tasks import loaded, task_of
 
     chosen = load(recipe, overrides)
+    if isinstance(chosen, NetworkRecipe):
+        pick_device(chosen.device)  # before the data are read, which may take an hour
     result: TrainingResult[Any] | CategoriesResult
     result = loaded(task_of(chosen).train)(chosen, Path(out), progress, cancel)
     return result

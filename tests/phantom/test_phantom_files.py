@@ -8,11 +8,13 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
+from lesionscope.training.radpath.manifest import read_manifest
 
 from lesionscope.ct.crops import crop
 from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.volume import CTVolume, Source
 from lesionscope.errors import LesionscopeError, UsageError
+from lesionscope.ontology.tree import load_tree
 from lesionscope.phantom.chest_series import APART_MM, chest_volume
 from lesionscope.phantom.corners import BALL_HU, CORNER_HU, ball_centre, corner_blocks, corner_marked
 from lesionscope.phantom.dicom_series import write_series
@@ -105,10 +107,11 @@ def test_manifest_leads_to_the_cubes(tmp_path: Path, form: str) -> None:
     table = write_manifest(tmp_path, "validation", 2, frequencies="balanced", form=form, workers=1)
     with table.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert list(rows[0]) == ["path", "x", "y", "z", "label", "patient", "split", "seed"]
+    assert list(rows[0]) == ["path", "x", "y", "z", "leaf", "patient", "split", "seed"]
     row = rows[0]
     of = case(int(row["seed"]))
-    assert row["label"] == of.leaf and row["split"] == "validation"
+    assert row["leaf"] == of.leaf and row["split"] == "validation"
+    assert [one.leaf for one in read_manifest(table, load_tree())] == [one["leaf"] for one in rows]
     path = tmp_path / row["path"]
     image = SimpleITK.ReadImage(str(path)) if form == "nifti" else read_series(path)
     geometry = Geometry(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lesionscope.errors import InputError
+from lesionscope.errors import InputError, unreadable
 from lesionscope.lesions.deeplesion import COLUMNS, DeepLesionRow, measured_box, read_row
 from lesionscope.lesions.marking import DEFAULT_PADDING_PX
 
@@ -69,7 +69,7 @@ def read_table(path: str | Path) -> Table:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} could not be read as DeepLesion's table: {error}") from error
+        raise unreadable(path, "DeepLesion's table", error) from error
     rows: dict[int, DeepLesionRow] = {}
     problems: list[Problem] = []
     seen: dict[tuple[str, tuple[float, ...]], int] = {}
@@ -98,7 +98,7 @@ def _lines(text: str, path: str | Path) -> Iterator[tuple[dict[str | None, str |
     try:
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     except csv.Error as error:
-        raise InputError(f"{path} could not be read as DeepLesion's table: {error}") from error
+        raise unreadable(path, "DeepLesion's table", error) from error
     if missing:
         raise InputError(f"{path} is not DeepLesion's table: it has no column {', '.join(missing)}.")
     try:

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscope.ct.volume import CTVolume
-from lesionscope.errors import InputError
+from lesionscope.errors import InputError, unreadable
 from lesionscope.files import write_atomically
 from lesionscope.lesions.lesion import Point
 from lesionscope.ontology.tree import PathologyTree
@@ -69,7 +69,7 @@ def read_manifest(path: str | Path, tree: PathologyTree) -> tuple[Row, ...]:
             reader.fieldnames = columns
             rows = tuple(_row(path, reader.line_num, record, tree) for record in reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} can't be read as a CSV manifest ({error}).") from error
+        raise unreadable(path, "a manifest (CSV)", error) from error
     if not rows:
         raise InputError(f"{path} lists no lesion; add a row for each.")
     given = [row.subset is not None for row in rows]

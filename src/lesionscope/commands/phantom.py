@@ -26,9 +26,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def chest(arguments: argparse.Namespace) -> int:
     """Write a chest as a DICOM series, and truth.json with its lesions beside it."""
+    _check_seed(arguments)
     samples: Any = import_module("lesionscope.sample_data")
     print(samples.make_chest(arguments.out, seed=arguments.seed, progress=terminal_progress()))
     return 0
+
+
+def _check_seed(arguments: argparse.Namespace) -> None:
+    if arguments.seed < 0:
+        raise UsageError(f"--seed must be 0 or more, not {arguments.seed}.")
 
 
 def patient(arguments: argparse.Namespace) -> int:
@@ -53,6 +59,7 @@ def patient(arguments: argparse.Namespace) -> int:
 
 def atlas(arguments: argparse.Namespace) -> int:
     """Write outlined slices of a whole-body patient."""
+    _check_seed(arguments)
     from lesionscope.phantom.body.atlas import write_atlas
 
     files = write_atlas(arguments.seed, arguments.out, progress=terminal_progress())

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from lesionscope.commands.output import terminal_progress
-from lesionscope.errors import LesionscopeError
+from lesionscope.errors import LesionscopeError, UsageError
 
 EXTRA = {"onnx": "onnx", "onnxscript": "onnxscript", "sklearn": "scikit-learn"}
 """Modules that only training needs, and what installs them: the extra ``train``."""
@@ -28,6 +28,8 @@ def train(arguments: argparse.Namespace) -> int:
             f"Training needs {', '.join(missing)}, which the plain installation leaves out: "
             "pip install 'napari-lesionscope[train]'"
         )
+    if arguments.out.exists() and not arguments.out.is_dir():
+        raise UsageError(f"--out {arguments.out} is a file: give a folder, a new one or a run's.")
     result = _training().run(arguments.recipe, arguments.settings, arguments.out, terminal_progress())
     # A search for categories makes a table, every other recipe a package.
     print(result.package.folder if hasattr(result, "package") else result.categories)

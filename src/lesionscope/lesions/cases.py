@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lesionscope.errors import InputError
+from lesionscope.errors import InputError, unreadable
 
 MARKS = {"click": 3, "long": 6, "short": 6}
 """Numbers in the cell of each kind of mark."""
@@ -56,7 +56,7 @@ def read_cases(path: str | Path, *, more: tuple[str, ...] = ()) -> tuple[Case, .
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} could not be read as a table of lesions: {error}.") from error
+        raise unreadable(path, "a table of lesions", error) from error
     header = text.split("\n", 1)[0]
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
     try:

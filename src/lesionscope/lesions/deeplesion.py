@@ -20,7 +20,7 @@ from typing import IO, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscope.errors import InputError, UsageError
+from lesionscope.errors import InputError, UsageError, unreadable
 from lesionscope.files import write_atomically
 from lesionscope.lesions.marking import DEFAULT_PADDING_PX, box_around
 
@@ -156,7 +156,7 @@ def read_dl_info(path: str | Path) -> tuple[DeepLesionRow, ...]:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} could not be read as DeepLesion's table: {error}") from error
+        raise unreadable(path, "DeepLesion's table", error) from error
     try:
         reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
@@ -164,7 +164,7 @@ def read_dl_info(path: str | Path) -> tuple[DeepLesionRow, ...]:
             raise InputError(f"{path} is not DeepLesion's table: it has no column {', '.join(missing)}.")
         return tuple(read_row(cells, f"{path}, line {reader.line_num}") for cells in reader)
     except csv.Error as error:
-        raise InputError(f"{path} could not be read as DeepLesion's table: {error}") from error
+        raise unreadable(path, "DeepLesion's table", error) from error
 
 
 def write_dl_info(path: str | Path, rows: Iterable[DeepLesionRow]) -> Path:
@@ -215,7 +215,7 @@ def read_slice(path: str | Path) -> NDArray[np.int16]:
                 raise InputError(f"{path} is not a slice of DeepLesion's: it is no 16-bit grey image.")
             stored = np.asarray(image)
     except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{path} could not be read as a slice of DeepLesion's: {error}") from error
+        raise unreadable(path, "a slice of DeepLesion's", error) from error
     return (stored.astype(np.int32) - HU_OFFSET).astype(np.int16)
 
 

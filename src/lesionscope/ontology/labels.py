@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
-from lesionscope.errors import InputError
+from lesionscope.errors import InputError, unreadable
 
 KINDS = ("body part", "type", "attribute")
 COLUMNS = ("label", "class", "place", "parents", "exclusives", "exceptions", "synonyms", "codes")
@@ -72,7 +72,7 @@ def read_labels(path: str | Path) -> tuple[Label, ...]:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} could not be read as a table of labels: {error}") from error
+        raise unreadable(path, "a table of labels", error) from error
     return parse_labels(text, str(path))
 
 

@@ -15,7 +15,7 @@ from statistics import fmean
 from types import MappingProxyType
 from typing import Any
 
-from lesionscope.errors import InputError
+from lesionscope.errors import InputError, unreadable
 
 from .label_graph import LabelGraph
 from .labels import Label, private_code
@@ -240,7 +240,7 @@ def read_label_file(path: str | Path) -> ReleasedLabels:
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} could not be read as LesaNet's label file: {error}") from error
+        raise unreadable(path, "LesaNet's label file", error) from error
     if not isinstance(data, dict) or not isinstance(data.get("term_list"), list):
         raise InputError(f"{path} is not LesaNet's label file: it has no 'term_list'.")
     terms = tuple(map(str, data["term_list"]))
@@ -349,12 +349,12 @@ def _sheet(path: str | Path) -> list[tuple[Any, ...]]:
         import openpyxl
     except ImportError as error:
         raise InputError(
-            f"{path} is an Excel workbook, which needs openpyxl: install napari-lesionscope[lesanet]."
+            f"{path} is an Excel workbook, which needs openpyxl: pip install 'napari-lesionscope[lesanet]'"
         ) from error
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except Exception as error:  # openpyxl lets zipfile's, XML's and its own errors through
-        raise InputError(f"{path} could not be read as an Excel workbook: {error}") from error
+        raise unreadable(path, "an Excel workbook", error) from error
     try:
         rows = [tuple(row) for row in book.worksheets[0].iter_rows(values_only=True)]
     finally:

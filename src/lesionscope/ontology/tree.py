@@ -17,7 +17,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from lesionscope.errors import InputError
+from lesionscope.errors import InputError, unreadable
 
 RADPATH = "pulmonary_radpath"
 CHEST_XRAY = "chest_xray"
@@ -194,5 +194,5 @@ def _read(source: Traversable | Path) -> PathologyTree:
     try:
         data = json.loads(source.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{source} could not be read as a class tree: {error}") from error
+        raise unreadable(source, "a class tree", error) from error
     return tree_from_dict(data, str(source))

@@ -17,8 +17,9 @@ from lesionscope.phantom.dicom_series import write_series
 from lesionscope.phantom.pool import ordered
 from lesionscope.progress import Progress, silent
 
-COLUMNS = ("path", "x", "y", "z", "label", "patient", "split", "seed")
-"""Columns of ``manifest.csv``; x, y, z are the centroid's LPS mm, ``path`` is relative to the table."""
+COLUMNS = ("path", "x", "y", "z", "leaf", "patient", "split", "seed")
+"""Columns of ``manifest.csv``, as training reads them (``training/radpath/manifest.py``): x, y, z are LPS mm,
+``path`` is relative to the table, ``leaf`` is the class."""
 
 Job = tuple[int, str, str, str, str]
 

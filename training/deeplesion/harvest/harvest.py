@@ -97,7 +97,7 @@ def harvest(
     try:
         lesions = re.compile(regions, re.IGNORECASE)
     except re.error as error:
-        raise UsageError(f"{regions!r} is no regular expression ({error}).") from error
+        raise UsageError(f"{regions!r} is no regular expression ({error}): mend --regions.") from error
     if not root.is_dir():
         raise InputError(f"{root} is no folder: give one with images, reports and structure sets.")
     lock = _lock(out)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscope.errors import InputError
+from lesionscope.errors import InputError, unreadable
 from lesionscope.ontology.label_graph import LabelGraph, load_labels
 
 BUNDLED = Path(__file__).with_name("frequencies.tsv")
@@ -196,7 +196,7 @@ def _read_table(path: Path) -> Frequencies:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} could not be read as a table of label frequencies: {error}") from error
+        raise unreadable(path, "a table of label frequencies", error) from error
     graph = load_labels()
     core = frozenset(graph.core)
     family: dict[str, str] = {}
