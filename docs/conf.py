@@ -19,6 +19,7 @@ extensions = ["myst_parser"]
 myst_heading_anchors = 3
 exclude_patterns: list[str] = []
 highlight_language = "none"
+smartquotes = False  # they make a dash of the two hyphens of an option
 
 html_theme = "furo"
 html_title = f"Lesionscope {__version__}"

@@ -81,7 +81,7 @@ def _is_branch(action: argparse.Action) -> bool:
 
 
 def _usage(parser: argparse.ArgumentParser) -> str:
-    formatter = argparse.HelpFormatter(parser.prog, width=96)
+    formatter = argparse.HelpFormatter(parser.prog, width=82)
     shown = [action for action in parser._actions if action.dest not in ("help", "debug")]
     formatter.add_usage(parser.usage, shown, parser._mutually_exclusive_groups, prefix="")
     return formatter.format_help().strip()
@@ -165,9 +165,9 @@ def settings() -> str:
     from lesionscope.config import KEYS, variable_of
 
     return _table(
-        ("key", "variable", "what it decides", "values", "without it"),
+        ("key and variable", "what it decides", "values", "without it"),
         (
-            (f"`{name}`", f"`{variable_of(name)}`", key.meaning, key.values, key.default)
+            (f"`{name}` `{variable_of(name)}`", key.meaning, key.values, key.default)
             for name, key in KEYS.items()
         ),
     )
