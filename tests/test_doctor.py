@@ -35,7 +35,7 @@ def failed() -> list[doctor.Check]:
 def test_a_healthy_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(SimpleNamespace(dataset=None)) == 0  # type: ignore[arg-type]
     text = capsys.readouterr().out
-    assert "FAIL" not in text
+    assert "FAIL" not in text and "mend it" not in text
     looked_at = {line[6:].partition(":")[0] for line in text.splitlines() if line.startswith("ok ")}
     assert looked_at >= {
         *("Python", "libraries", "settings", "Qt", "OpenGL", "fonts", "decoders", "napari", "device"),
@@ -149,7 +149,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, count: int, cuda_build: bool) -> doctor
 
 
 @pytest.mark.parametrize(
-    ("setting", "count", "cuda_build", "ok", "remedy"),
+    ("setting", "count", "cuda_build", "ok", "command"),
     [
         ("auto", 1, True, True, ""),
         ("auto", 1, False, True, "--force-reinstall torch"),
@@ -160,12 +160,13 @@ def gpu(monkeypatch: pytest.MonkeyPatch, count: int, cuda_build: bool) -> doctor
     ],
 )
 def test_what_becomes_of_a_gpu(
-    monkeypatch: pytest.MonkeyPatch, setting: str, count: int, cuda_build: bool, ok: bool, remedy: str
+    monkeypatch: pytest.MonkeyPatch, setting: str, count: int, cuda_build: bool, ok: bool, command: str
 ) -> None:
     monkeypatch.setenv("LESIONSCOPE_DEVICE", setting)
     check = gpu(monkeypatch, count, cuda_build)
     assert check.ok is ok
-    assert remedy in check.remedy and bool(check.remedy) is bool(remedy)
+    said = check.better if ok else check.remedy
+    assert command in said and bool(said) is bool(command)
 
 
 def test_a_card_without_a_driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -179,7 +180,7 @@ def test_a_card_without_a_driver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     check = gpu(monkeypatch, 0, True)
     assert check.ok and "driver isn't loaded" in check.found
     monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
-    assert gpu(monkeypatch, 0, True).remedy == "sudo apt-get install -y nvidia-driver"
+    assert gpu(monkeypatch, 0, True).better == "sudo apt-get install -y nvidia-driver"
 
 
 def test_a_font_that_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -192,6 +193,20 @@ def test_models_that_were_set_but_are_not_there(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("LESIONSCOPE_LABEL_MODEL", "none")
     (check,) = failed()
     assert "'none'" in check.found and check.remedy == "export LESIONSCOPE_LABEL_MODEL=lesanet-demo"
+
+
+def test_a_better_way_is_said_where_there_is_one_and_only_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks = (doctor.Check("a", True, "fine", "never said"), doctor.Check("b", True, "slow", better="faster"))
+    monkeypatch.setattr("lesionscope.commands.doctor.examine", lambda: checks)
+    assert run(SimpleNamespace(dataset=None)) == 0  # type: ignore[arg-type]
+    assert capsys.readouterr().out.splitlines() == [
+        "ok    a: fine",
+        "ok    b: slow",
+        "      better with:  faster",
+        "All is well.",
+    ]
 
 
 def test_nothing_of_a_patient_is_printed(

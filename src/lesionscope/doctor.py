@@ -73,13 +73,16 @@ class Check:
     name, ok, found
         What it is, whether it will do, and what was found.
     remedy
-        The command that mends it; of a thing that will do, the one that betters it.
+        The command that mends it where it won't do.
+    better
+        The command that betters it where it will.
     """
 
     name: str
     ok: bool
     found: str
     remedy: str = ""
+    better: str = ""
 
 
 def examine() -> Iterator[Check]:
@@ -257,11 +260,11 @@ def _processor(settings: config.Config) -> Check:
         mended = unused and wanted.isdecimal() and int(wanted) < count
         return Check("device", False, str(error), CUDA_TORCH if mended else "export LESIONSCOPE_DEVICE=auto")
     if unused and settings.device != "cpu":
-        return Check("device", True, " ".join([f"{device}.", *notes]), CUDA_TORCH)
+        return Check("device", True, " ".join([f"{device}.", *notes]), better=CUDA_TORCH)
     if count == 0 and _has_nvidia_card():
         found = f"{device}; there is an NVIDIA card, but its driver isn't loaded"
         tool = "sudo ubuntu-drivers install" if shutil.which("ubuntu-drivers") else None
-        return Check("device", True, found, tool or "sudo apt-get install -y nvidia-driver")
+        return Check("device", True, found, better=tool or "sudo apt-get install -y nvidia-driver")
     return Check(
         "device", True, f"{device}; {f'{count} CUDA GPU(s)' if count else 'no CUDA GPU (none is needed)'}"
     )
@@ -358,7 +361,7 @@ def _report_font() -> Check:
 
     missing = [name for name in PDF_FONTS if not (FOLDER / name).is_file()]
     found = f"{', '.join(missing)} is missing" if missing else "DejaVu Sans"
-    return Check("report font", not missing, found, REINSTALL if missing else "")
+    return Check("report font", not missing, found, REINSTALL)
 
 
 def _writable(settings: config.Config) -> Check:

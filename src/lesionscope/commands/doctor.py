@@ -19,9 +19,11 @@ def run(arguments: argparse.Namespace) -> int:
     failed = 0
     for check in examine():
         print(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.found}", flush=True)
-        failed += not check.ok
-        if check.remedy:
-            print(f"      {'better' if check.ok else 'mend it'} with:  {check.remedy}")
+        if not check.ok:
+            failed += 1
+            print(f"      mend it with:  {check.remedy}")
+        elif check.better:
+            print(f"      better with:  {check.better}")
     print("All is well." if not failed else f"{failed} thing(s) to mend.")
     return 1 if failed else 0
 
