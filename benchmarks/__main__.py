@@ -58,8 +58,9 @@ Rows that speak of napari, the wheel, clicks, memory and minutes' reading come f
 mouse, wheel and key events, made by `scripts/with_display.sh --virtual python -m benchmarks.window`; all
 figures, with percentiles, processor time and what others kept busy, lie in `benchmarks/window.json`.
 
-- **Command → first image**: napari's own command on a DICOM folder, against the same voxels as `.npy` without
-  Lesionscope; from starting the process to a canvas that shows an image. *Met* is at most twice napari's time.
+- **Command → first image**: napari's own command on a DICOM folder, against the same voxels as `.npy`
+  without Lesionscope; from starting the process to a canvas that shows an image. *Met* is at most twice
+  napari's time.
 - **Wheel → frame**: from the notch to the frame's swap. Ours draws crosshair and letters on three canvases,
   napari alone one canvas; on a virtual display the processor draws. Twice as long is *met*, and with both
   networks at work twice as long as without.
@@ -67,11 +68,11 @@ figures, with percentiles, processor time and what others kept busy, lie in `ben
   *met*.
 - **Memory**: resident after garbage collection, a straight line through studies 5 to 20. *Met* is less than
   2 % of a study. Every closed study's volume is gone at once (`tests/viewer/test_leaks.py`).
-- **Replay**: a study every three minutes and 38 or so acts a study (opening, scrolling, windowing, clicking,
-  drawing, correcting, undoing, searching, reporting, comparing, reviewing), from one seed, without the time
-  for looking. A fault is an exception anywhere, an error in a log or from Qt, a thread, an open or a temporary
-  file left, or a session on disk that differs from what the script did. Six minutes of it are a test
-  (`tests/viewer/test_replay.py`).
+- **Replay**: a study every three minutes and 38 or so acts a study (opening, scrolling, windowing,
+  clicking, drawing, correcting, undoing, searching, reporting, comparing, reviewing), from one seed, without
+  the time for looking. A fault is an exception anywhere, an error in a log or from Qt, a thread, an open or a
+  temporary file left, or a session on disk that differs from what the script did. Two studies of it are a
+  test (`tests/viewer/test_replay.py`).
 
 ## Growth, and what keeps rows from more
 

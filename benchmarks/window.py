@@ -6,7 +6,7 @@ Needs a display; ``scripts/with_display.sh --virtual python -m benchmarks.window
 - ``scroll``: from a notch of the wheel to the frame, idle and while both networks read, beside napari alone.
 - ``click``: from a click to tree, labels and known lesions in sight, all loaded.
 - ``memory``: resident memory over studies opened, read and closed, in one window and in windows of their own.
-- ``replay``: ``--minutes`` of reading at speed (:mod:`benchmarks.window_replay`).
+- ``replay``: ``--minutes`` of reading at speed (:mod:`benchmarks.window_replay`), or a stretch of it.
 
 Figures go into ``window.json`` part by part, and the chief ones into the table. Each part has a process of
 its own. Slices are drawn by the processor where there is no graphics card, as on a virtual display.
@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,13 @@ from benchmarks.window_parts import Part, click, memory, scroll, start
 from benchmarks.window_replay import MINUTES_A_STUDY, WARM_STUDIES, replay
 
 FIGURES = Path(__file__).with_name("window.json")
+PARTS = ("start", "scroll", "click", "memory", REPLAY := "replay")
 
 
-def replayed(place: Path, minutes: float) -> Part:
-    """Replay so many minutes of reading."""
+def replayed(place: Path, minutes: float, begin: float) -> Part:
+    """Replay so many minutes of reading, from a minute on."""
     studies = max(round(minutes / MINUTES_A_STUDY), 1)
-    done = replay(studies, place, told=True)
+    done = replay(studies, place, first=round(begin / MINUTES_A_STUDY), told=True)
     figures: dict[str, Any] = {
         "minutes": minutes,
         "studies": studies,
@@ -48,23 +50,21 @@ def replayed(place: Path, minutes: float) -> Part:
     if grown is not None:
         figures["mib_a_study"] = {"slope": round(grown.each, 3), "standard_error": round(grown.error, 3)}
         figures["slope_after_studies"] = WARM_STUDIES
-    row = Row(
-        f"errors, threads and files left, sessions unlike the script, in {minutes:g} minutes' reading, "
-        f"{figures['acts']:,} acts",
-        len(done.faults),
-        "–",
-        None,
-        None,
-        0.0,
-        not done.faults,
-        False,
-        unit="faults",
-        limit="0",
-    )
-    return figures, [row]
+    return figures, []
 
 
-def parts(small: bool, minutes: float | None) -> dict[str, Callable[[Path], Part]]:
+def replay_row(kept: dict[str, Any]) -> Row:
+    """Return the row of all that was replayed, in one go or in stretches."""
+    stretches = [figures for name, figures in kept.items() if name.startswith("replay")]
+    minutes, acts = (sum(one[name] for one in stretches) for name in ("minutes", "acts"))
+    faults = sum(len(one["faults"]) for one in stretches)
+    quiet = all(one["quiet"] for one in stretches)
+    name = "errors, threads and files left, sessions unlike the script, in reading replayed"
+    note = f"{minutes:g} minutes, {acts:,} acts"
+    return Row(name, faults, "–", None, None, 0.0, not faults, quiet, unit="faults", limit="0", note=note)
+
+
+def parts(small: bool, minutes: float | None, begin: float) -> dict[str, Callable[[Path], Part]]:
     """Return what each part runs, in a folder of its own."""
     reading = minutes if minutes is not None else 6.0 if small else 120.0
     return {
@@ -72,12 +72,12 @@ def parts(small: bool, minutes: float | None) -> dict[str, Callable[[Path], Part
         "scroll": lambda place: scroll(slices=60 if small else 300, steps=30 if small else 200),
         "click": lambda place: click(place, clicks=4 if small else 30),
         "memory": lambda place: memory(place, studies=8 if small else 20, windows=4 if small else 12),
-        "replay": lambda place: replayed(place, reading),
+        REPLAY: lambda place: replayed(place, reading, begin),
     }
 
 
 def run(name: str, work: Callable[[Path], Part]) -> None:
-    """Run one part in this process and keep its figures."""
+    """Run one part in this process and keep its figures under its name."""
     os.environ["NAPARI_CONFIG"] = ""  # neither read nor write the user's own settings
     with tempfile.TemporaryDirectory(prefix="lesionscope-window-") as place, Quiet() as watch:
         os.environ["LESIONSCOPE_DATA"] = str(Path(place) / "data")
@@ -89,8 +89,9 @@ def run(name: str, work: Callable[[Path], Part]) -> None:
     FIGURES.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(json.dumps({name: kept[name]}, indent=1, ensure_ascii=False))
     for row in rows:
-        # Faults are faults on a busy machine, too.
-        record(row if row.quiet else Row(**{**vars(row), "quiet": watch.quiet, "load": watch.load}))
+        record(replace(row, quiet=watch.quiet, load=watch.load))
+    if name.startswith(REPLAY):
+        record(replay_row(kept))
 
 
 def main() -> int:
@@ -98,12 +99,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true")
     parser.add_argument("--minutes", type=float, help="of reading to replay; 120 by default")
-    parser.add_argument("--only", nargs="+", choices=tuple(parts(False, None)))
+    parser.add_argument("--begin", type=float, default=0.0, help="replay from this minute on, as a stretch")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     arguments = parser.parse_args()
-    work = parts(arguments.small, arguments.minutes)
-    chosen = arguments.only or list(work)
+    begin, chosen = arguments.begin, arguments.only
+    work = parts(arguments.small, arguments.minutes, begin)
     if len(chosen) == 1:
-        run(chosen[0], work[chosen[0]])
+        name = chosen[0]
+        run(f"{name} from minute {begin:g}" if name == REPLAY and begin else name, work[name])
         return 0
     more = [*(["--small"] if arguments.small else [])]
     if arguments.minutes is not None:

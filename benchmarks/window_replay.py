@@ -26,7 +26,6 @@ from benchmarks.window_visits import compare, review
 from benchmarks.window_watch import (
     OWN_THREADS,
     Slope,
-    Watch,
     open_files,
     own_temporary,
     resident_mib,
@@ -60,8 +59,22 @@ class Replayed:
         return slope(later) if len(later) > 2 else None
 
 
-def replay(studies: int, place: Path, *, seed: int = 0, told: bool = False) -> Replayed:
-    """Read so many studies below an empty folder; sessions, reports and temporary files lie there."""
+def replay(
+    studies: int, place: Path, *, first: int = 0, seed: int = 0, visits: bool = True, told: bool = False
+) -> Replayed:
+    """Read studies below an empty folder, where sessions, reports and temporary files lie.
+
+    Parameters
+    ----------
+    studies, first
+        How many, and the number of the first: what is done in a study follows from its number and the seed.
+    place
+        The folder.
+    visits
+        Whether some are compared with another visit, and labels reviewed after some.
+    told
+        Whether memory is printed after each.
+    """
     done = Replayed(studies)
     books: dict[Path, Book] = {}
     with ExitStack() as stack:
@@ -69,13 +82,27 @@ def replay(studies: int, place: Path, *, seed: int = 0, told: bool = False) -> R
         temporary = stack.enter_context(own_temporary(place))
         watch = stack.enter_context(watched())
         before, files = threads(), open_files(place)
-        for first in range(0, studies, WINDOW_STUDIES):
+        last = first + studies
+        for begin in range(first, last, WINDOW_STUDIES):
             with reader() as person:
-                for number in range(first, min(first + WINDOW_STUDIES, studies)):
-                    _read_one(person, number, place, books, done, random.Random(f"{seed} {number}"), watch)
+                for number in range(begin, min(begin + WINDOW_STUDIES, last)):
+                    with study(place, number) as found:
+                        try:
+                            _read(
+                                person,
+                                number,
+                                found,
+                                place,
+                                books,
+                                done,
+                                random.Random(f"{seed} {number}"),
+                                visits,
+                            )
+                        except Exception:  # a fault; the next study is read all the same
+                            watch.say(f"study {number}", traceback.format_exc())
                     done.resident_mib.append(resident_mib())
                     if told:
-                        print(f"{number + 1}/{studies}: {done.resident_mib[-1]:.0f} MiB", flush=True)
+                        print(f"study {number}: {done.resident_mib[-1]:.0f} MiB", flush=True)
         done.faults += watch.faults
         done.faults += [
             f"a thread is left: {thread.name}"
@@ -107,24 +134,7 @@ def _data_in(folder: Path) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _read_one(
-    person: Reader,
-    number: int,
-    place: Path,
-    books: dict[Path, Book],
-    done: Replayed,
-    rng: random.Random,
-    watch: Watch,
-) -> None:
-    """Read one study; what goes wrong is a fault, and the next study is read all the same."""
-    with study(place, number) as found:
-        try:
-            _read_study(person, number, found, place, books, done, rng)
-        except Exception:
-            watch.say(f"study {number}", traceback.format_exc())
-
-
-def _read_study(
+def _read(
     person: Reader,
     number: int,
     found: Study,
@@ -132,6 +142,7 @@ def _read_study(
     books: dict[Path, Book],
     done: Replayed,
     rng: random.Random,
+    visits: bool,
 ) -> None:
     from lesionscope.session.paths import default_path
 
@@ -162,9 +173,9 @@ def _read_study(
         acts.wait_for_answers()
     if number % REPORT_EVERY == 0:
         acts.report(place / f"report-{number}")
-    if number % COMPARE_EVERY == 1:
+    if visits and number % COMPARE_EVERY == 1:
         compare(person, number, place, books, book, done.acts)
-    if number % REVIEW_EVERY == 1:
+    if visits and number % REVIEW_EVERY == 1:
         review(person, number, place, books, done.acts)
     elif rng.random() < 0.5:
         person.leave()
