@@ -25,6 +25,7 @@ html_theme = "furo"
 html_title = f"Lesionscope {__version__}"
 html_copy_source = False
 html_show_sourcelink = False
+html_show_copyright = False
 
 
 def put_in(app: Any, name: str, source: list[str]) -> None:

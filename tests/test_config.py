@@ -1,9 +1,10 @@
+import dataclasses
 import os
 from pathlib import Path
 
 import pytest
 
-from lesionscope.config import Config, config_path, data_folder, load
+from lesionscope.config import KEYS, Config, config_path, data_folder, load, unknown_variables, variable_of
 from lesionscope.errors import InputError
 
 
@@ -28,6 +29,43 @@ def test_file_then_environment(tmp_path: Path) -> None:
         "LESIONSCOPE_UNFAMILIAR_BELOW": "0.2",
     }
     assert load(environ) == Config("cuda:1", 5, unfamiliar_below=0.2)
+
+
+TWICE: dict[str, tuple[str, object, str, object]] = {
+    "device": ('"cpu"', "cpu", "cuda:1", "cuda:1"),
+    "threads": ("3", 3, "5", 5),
+    "pathology_model": ('"one"', "one", "other", "other"),
+    "label_model": ('"one"', "one", "other", "other"),
+    "data": (f"'{Path.cwd()}'", Path.cwd(), str(Path.cwd().parent), Path.cwd().parent),
+    "unfamiliar_below": ("0.01", 0.01, "0.2", 0.2),
+    "click_box": ("false", False, "true", True),
+    "studies": (f"['{Path.cwd()}']", (Path.cwd(),), str(Path.cwd().parent), (Path.cwd().parent,)),
+}
+"""Each key as the file has it and what is meant, and likewise as the environment has it."""
+
+
+def test_every_key_is_known_to_be_overridden() -> None:
+    assert list(TWICE) == list(KEYS) == [field.name for field in dataclasses.fields(Config)]
+
+
+@pytest.mark.parametrize("key", TWICE)
+def test_the_environment_overrides_the_file(key: str, tmp_path: Path) -> None:
+    written, meant, said, instead = TWICE[key]
+    environ = write(tmp_path, f"{key} = {written}\n")
+    assert getattr(load(environ), key) == meant
+    assert load({**environ, variable_of(key): ""}) == load(environ), "an empty variable is not set"
+    assert getattr(load({**environ, variable_of(key): said}), key) == instead
+    assert getattr(load({variable_of(key): said}), key) == instead
+
+
+def test_misspelt_variables_are_found() -> None:
+    environ = {
+        "LESIONSCOPE_DEVISE": "cpu",
+        "LESIONSCOPE_DEVICE": "cpu",
+        "LESIONSCOPE_CONFIG": "x",
+        "PATH": "y",
+    }
+    assert unknown_variables(environ) == ("LESIONSCOPE_DEVISE",)
 
 
 def test_folders_of_studies_are_a_list_or_a_path_variable(tmp_path: Path) -> None:
