@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -72,3 +73,14 @@ def test_training_into_a_file_is_refused_before_it_begins(
     (tmp_path / "notes.txt").write_text("mine")
     status, line = said(capsys, "train", "radpath-demo", "--out", str(tmp_path / "notes.txt"))
     assert status == 2 and "notes.txt is a file: give a folder" in line
+
+
+def test_of_several_processes_one_says_where_the_package_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    made = SimpleNamespace(package=SimpleNamespace(folder=tmp_path / "package"))
+    monkeypatch.setattr(training, "_training", lambda: SimpleNamespace(run=lambda *_: made))
+    for rank, told in (("0", f"{tmp_path / 'package'}\n"), ("1", "")):
+        monkeypatch.setenv("RANK", rank)
+        assert cli.main(["train", "radpath-demo", "--out", str(tmp_path)]) == 0
+        assert capsys.readouterr().out == told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -31,6 +32,8 @@ def train(arguments: argparse.Namespace) -> int:
     if arguments.out.exists() and not arguments.out.is_dir():
         raise UsageError(f"--out {arguments.out} is a file: give a folder, a new one or a run's.")
     result = _training().run(arguments.recipe, arguments.settings, arguments.out, terminal_progress())
+    if os.environ.get("RANK", "0") != "0":
+        return 0  # one of several processes, of which the first has said it
     # A search for categories makes a table, every other recipe a package.
     print(result.package.folder if hasattr(result, "package") else result.categories)
     return 0
