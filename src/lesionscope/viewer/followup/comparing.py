@@ -347,10 +347,7 @@ class Comparing:
         shown = (self.baseline, self.followup)
         if any(room.state.volume is not volume for room, volume in zip(self.rooms, shown, strict=True)):
             return  # its owner closes us
-        sessions = [room.state.session for room in self.rooms]
-        if any(one is not known for one, known in zip(sessions, self._sessions, strict=True)):
-            self._sessions = sessions
-            self._refresh()
+        # Picks come first: a lesion just drawn is picked, and the row shown before must not take its place.
         for place, room in enumerate(self.rooms):
             picked = room.state.selected
             if picked != self._picked[place]:
@@ -358,6 +355,10 @@ class Comparing:
                 row = self._state.row
                 if picked is not None and (row is None or picked not in ids_of(row)):
                     self._set(selected=picked)
+        sessions = [room.state.session for room in self.rooms]
+        if any(one is not known for one, known in zip(sessions, self._sessions, strict=True)):
+            self._sessions = sessions
+            self._refresh()
 
     def _set(self, **changes: object) -> None:
         state = replace(self._state, **changes)  # type: ignore[arg-type]
