@@ -13,12 +13,15 @@ from benchmarks.window_studies import clinic, study
 
 REVIEWED = 4
 MARKED = 2
+CLOSER = 6
 
 
 def compare(
     reader: Reader, number: int, place: Path, books: dict[Path, Book], book: Book, done: Counter[str]
 ) -> None:
     """Hang the patient's next visit beside the open study, measure there, decide on lesions, close it."""
+    from qtpy.QtCore import Qt
+
     from lesionscope.session.paths import default_path
     from lesionscope.viewer.followup.opening import open_beside
 
@@ -34,6 +37,10 @@ def compare(
         native = side.view.native
         reader.until(lambda: native.width() > 300, "the follow-up's canvas")
         for long, short in later.diameters[:MARKED]:
+            reader.press("Home", on=native)
+            spot = reader.at(long[0], side)
+            # Close up, so that the short diameter isn't begun on an end of the long one.
+            reader.hand.wheel(native, spot, CLOSER, Qt.KeyboardModifier.ControlModifier)
             reader.press("L", on=native)
             drawn = theirs.add(long=reader.draw(*long, view=side))
             theirs.change(drawn, short=reader.draw(*short, view=side))
@@ -44,11 +51,10 @@ def compare(
             before = room.state.session
             reader.press(key, on=native)
             reader.scroll_on(native, 1)
-            if room.state.session.visits != before.visits:
-                if key == "Ctrl+Z":
-                    book.turn("undo")
-                else:
-                    book.step("compare")
+            if key == "Ctrl+Z" and room.state.session is not before:
+                book.turn("undo")
+            elif room.state.session.visits != before.visits:
+                book.step("compare")
             done["follow up"] += 1
         window.close()
         reader.wait(50)

@@ -38,7 +38,7 @@ def read_study(viewer: Any, folder: Path, qtbot: Any) -> weakref.ref[CTVolume]:
     stage_of(viewer).show_docks()
     room.mark_click(centre(ct))
     room.read()
-    qtbot.waitUntil(lambda: room.state.reading(room.state.selected) is not None)
+    qtbot.waitUntil(lambda: room.state.reading(room.state.selected) is not None, timeout=60_000)
     return weakref.ref(ct)
 
 
@@ -54,7 +54,7 @@ def test_a_study_whose_image_is_deleted_goes(
     with monkeypatch.context() as counting:
         counting.setattr(gc, "collect", lambda *_: collections.append(1) or 0)
         viewer.layers.remove(canvases[0].image)
-        qtbot.waitUntil(lambda: room.state.volume is None)
+        qtbot.waitUntil(lambda: room.state.volume is None, timeout=60_000)
     # napari collects all garbage for each layer that goes alone: one by hand, the others once a canvas.
     assert len(collections) == 1 + len(canvases)
     assert not any(canvas.layers for canvas in canvases) and not any(len(c.model.layers) for c in canvases)
@@ -69,7 +69,7 @@ def test_a_study_in_whose_place_another_comes_goes(
     study = read_study(viewer, tmp_path, qtbot)
     room = room_for(viewer)
     room.open(volume("1.2.4"))
-    qtbot.waitUntil(lambda: not room.worker.busy)
+    qtbot.waitUntil(lambda: not room.worker.busy, timeout=60_000)
     assert gone(study, qtbot)
 
 
@@ -88,7 +88,7 @@ def test_a_worker_that_waits_holds_nothing_of_its_last_job(qapp: Any, qtbot: Any
     ct = volume()
     held = weakref.ref(ct)
     worker.submit(lambda *_, ct=ct: ct.hu.sum())
-    qtbot.waitUntil(lambda: not worker.busy)
+    qtbot.waitUntil(lambda: not worker.busy, timeout=60_000)
     del ct
     assert gone(held, qtbot)
     worker.close()
