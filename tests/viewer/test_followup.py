@@ -409,16 +409,16 @@ def test_the_lesions_are_decided_with_real_keys(window: Any, qtbot: Any) -> None
     assert len(c.state.comparison.open_rows) == 1
 
 
-def test_a_lesion_drawn_while_another_is_selected_gets_its_short_diameter(window: Any, qtbot: Any) -> None:
-    window.comparing.step(1)
-    selected, room = window.comparing.state.selected, window.comparing.rooms[1]
-    assert selected is not None and len(room.state.lesions) == 2
-    x, y, z = -30.0, 25.0, -30.0
-    room.set_diameter("long", (x - 6, y, z), (x + 6, y, z))
-    drawn = room.state.lesion
-    assert drawn is not None and drawn.number == 3 and window.comparing.state.selected == drawn.id
-    room.set_diameter("short", (x, y - 4, z), (x, y + 4, z))
-    assert room.state.lesion.id == drawn.id and room.state.lesion.short is not None
+def test_lesions_drawn_one_after_the_other_get_their_short_diameters(window: Any, qtbot: Any) -> None:
+    room = window.comparing.rooms[1]
+    for number, (x, y, z) in enumerate([(-30.0, 25.0, -30.0), (30.0, 20.0, 20.0)], start=3):
+        room.set_diameter("long", (x - 6, y, z), (x + 6, y, z))
+        drawn = room.state.lesion
+        assert drawn is not None and drawn.number == number and window.comparing.state.selected == drawn.id
+        qtbot.wait(20)
+        room.set_diameter("short", (x, y - 4, z), (x, y + 4, z))
+        assert room.state.lesion.id == drawn.id and room.state.lesion.short is not None
+        qtbot.wait(20)
 
 
 def check_the_selected_row(window: Any) -> None:
