@@ -60,7 +60,7 @@ class Replayed:
 
 
 def replay(
-    studies: int, place: Path, *, first: int = 0, seed: int = 0, visits: bool = True, told: bool = False
+    studies: int, place: Path, *, first: int = 0, seed: int = 0, short: bool = False, told: bool = False
 ) -> Replayed:
     """Read studies below an empty folder, where sessions, reports and temporary files lie.
 
@@ -70,8 +70,9 @@ def replay(
         How many, and the number of the first: what is done in a study follows from its number and the seed.
     place
         The folder.
-    visits
-        Whether some are compared with another visit, and labels reviewed after some.
+    short
+        Whether a study is looked at for a moment only: one lesion is drawn and one clicked, nothing is
+        compared or reviewed.
     told
         Whether memory is printed after each.
     """
@@ -96,7 +97,7 @@ def replay(
                                 books,
                                 done,
                                 random.Random(f"{seed} {number}"),
-                                visits,
+                                short,
                             )
                         except Exception:  # a fault; the next study is read all the same
                             watch.say(f"study {number}", traceback.format_exc())
@@ -142,7 +143,7 @@ def _read(
     books: dict[Path, Book],
     done: Replayed,
     rng: random.Random,
-    visits: bool,
+    short: bool,
 ) -> None:
     from lesionscope.session.paths import default_path
 
@@ -152,15 +153,17 @@ def _read(
     uid = volume.source.uid
     book = books[default_path(uid)] = Book(uid)
     acts = Acts(person, book, rng, done.acts)
-    for act in rng.choices((acts.scroll, acts.look), (3, 1), k=rng.randint(8, 12)):
+    for act in rng.choices((acts.scroll, acts.look), (3, 1), k=2 if short else rng.randint(8, 12)):
         act()
     acts.whole()
-    lesions = rng.sample(found.diameters, rng.randint(2, 3))
-    for diameters in lesions:
+    lesions = rng.sample(found.diameters, 2 if short else rng.randint(2, 3))
+    for turn, diameters in enumerate(lesions):
         acts.scroll()
         middle = tuple(np.mean(diameters[0], axis=0).tolist())
-        rng.choice((partial(acts.draw, diameters), partial(acts.click, middle)))()
-        for act in rng.sample((acts.scroll, acts.scroll, acts.look, acts.measure, acts.step), 2):
+        ways = partial(acts.draw, diameters), partial(acts.click, middle)
+        (ways[turn] if short else rng.choice(ways))()
+        between = (acts.scroll, acts.scroll, acts.look, acts.measure, acts.step)
+        for act in rng.sample(between, 0 if short else 2):
             act()
     acts.whole()
     some = [acts.move_end, acts.turn, acts.turn, acts.delete, acts.read_again, acts.step, acts.scroll]
@@ -173,9 +176,9 @@ def _read(
         acts.wait_for_answers()
     if number % REPORT_EVERY == 0:
         acts.report(place / f"report-{number}")
-    if visits and number % COMPARE_EVERY == 1:
+    if not short and number % COMPARE_EVERY == 1:
         compare(person, number, place, books, book, done.acts)
-    if visits and number % REVIEW_EVERY == 1:
+    if not short and number % REVIEW_EVERY == 1:
         review(person, number, place, books, done.acts)
     elif rng.random() < 0.5:
         person.leave()

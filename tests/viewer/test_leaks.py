@@ -18,10 +18,13 @@ from lesionscope.viewer.workers import Worker
 
 
 def gone(reference: weakref.ref[Any], qtbot: Any) -> bool:
-    """Whether the last reference went, once Qt has deleted what it was asked to."""
-    qtbot.wait(50)
-    gc.collect()
-    return reference() is None
+    """Whether the last reference goes, when Qt has deleted what it was asked to and garbage was collected."""
+    for _ in range(5):
+        qtbot.wait(50)
+        gc.collect()
+        if reference() is None:
+            return True
+    return False
 
 
 def read_study(viewer: Any, folder: Path, qtbot: Any) -> weakref.ref[CTVolume]:
