@@ -206,14 +206,16 @@ DECIMAL = st.one_of(
     st.floats(-2e3, 2e3).map(lambda v: f"{v:.6g}"),
     st.sampled_from(["", " ", "1", "0", "-0", "1e3", "nan", "inf", "1\\2", "x", "+1.", "1,5", "9" * 16]),
 )
+WHOLE = DECIMAL.filter(lambda text: text != "inf")
+"""What pydicom can write where a whole number belongs, when it is to write a file anew."""
 HEADERS = st.fixed_dictionaries(
     {},
     optional={
         "RescaleSlope": DECIMAL,
         "RescaleIntercept": DECIMAL,
         "SliceThickness": DECIMAL,
-        "InstanceNumber": DECIMAL,
-        "AcquisitionNumber": DECIMAL,
+        "InstanceNumber": WHOLE,
+        "AcquisitionNumber": WHOLE,
         "GantryDetectorTilt": DECIMAL,
         "PixelSpacing": st.tuples(DECIMAL, DECIMAL).map("\\".join),
         "ImagePositionPatient": st.tuples(DECIMAL, DECIMAL, DECIMAL).map("\\".join),

@@ -20,7 +20,7 @@ from lesionscope.phantom.clinic.patients import whole_body
 from lesionscope.session.importing import LABELS, REPORTS
 
 PIXEL_MM = 0.8
-WAIT_S = 60.0
+WAIT_S = 120.0
 
 
 def write_clinic(folder: Path, lesions: int, body_of: Callable[[int], Body] = whole_body) -> Path:

@@ -5,6 +5,7 @@ It leafs on as fast as the dock is drawn, without waiting for images: the sittin
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -17,6 +18,7 @@ from review_clinic import review_window
 
 from lesionscope.viewer.review import sources
 
+gc.freeze()  # napari collects all garbage whenever a layer goes
 project, folder = Path(sys.argv[1]), Path(sys.argv[2])
 with review_window() as reviewer:
     reviewer.review.open(sources.folder(folder, project))
