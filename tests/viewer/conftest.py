@@ -15,10 +15,10 @@ os.environ.setdefault("NAPARI_CONFIG", "")
 import numpy as np
 import pytest
 from room_fakes import viewers
-from window_helpers import landmark_volume, pixels
+from window_helpers import landmark_volume
 from worker_screen import screen_of_ones_own
 
-from benchmarks.window_hand import Hand
+from benchmarks.window_hand import Hand, pixels
 from lesionscope.ct.volume import CTVolume
 
 PATIENCE_MS = 120_000

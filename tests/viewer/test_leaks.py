@@ -19,7 +19,7 @@ from lesionscope.viewer.workers import Worker
 
 def gone(reference: weakref.ref[Any], qtbot: Any) -> bool:
     """Whether the last reference goes, when Qt has deleted what it was asked to and garbage was collected."""
-    for _ in range(5):
+    for _ in range(100):
         qtbot.wait(50)
         gc.collect()
         if reference() is None:

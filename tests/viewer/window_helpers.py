@@ -1,4 +1,4 @@
-"""Small volumes with landmarks, and a canvas' pixels."""
+"""Small volumes with landmarks, and what a window's layout shows."""
 
 from __future__ import annotations
 
@@ -47,17 +47,6 @@ def landmark_volume(
         patient=Patient("Doe^Jane^Q", "PID-77", "19500203", "F"),
     )
     return CTVolume(hu, geometry, source, findings)
-
-
-def pixels(native: object) -> np.ndarray:
-    """Grab what a canvas has drawn, (rows, columns) grey 0…255."""
-    image = native.grabFramebuffer()
-    image = image.convertToFormat(image.Format.Format_RGBA8888)
-    data = image.constBits()
-    if hasattr(data, "setsize"):
-        data.setsize(image.bytesPerLine() * image.height())
-    array = np.frombuffer(data, np.uint8).reshape(image.height(), image.bytesPerLine() // 4, 4)
-    return array[:, : image.width(), :3].mean(axis=-1)
 
 
 def docks_of_a_reader(viewer: Any) -> tuple[list[Any], list[Any]]:
