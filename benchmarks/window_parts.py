@@ -85,7 +85,7 @@ def _first_image(arguments: list[str]) -> tuple[float, float]:
     began = time.monotonic()
     command = [sys.executable, "-m", "benchmarks.window_start", *arguments]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    drawn, cpu = map(float, told.split("\n", 1)[0].split())
+    drawn, cpu = map(float, told.splitlines()[-1].split())
     return drawn - began, cpu
 
 

@@ -135,7 +135,7 @@ def test_slices_hold_hu_and_an_offset(tmp_path: Path) -> None:
     hu = np.array(list(itertools.product((-1024, -1, 0), (40, 3071, 32767))), dtype=np.int16)
     write_slice(tmp_path / "001.png", hu)
     with Image.open(tmp_path / "001.png") as image:
-        assert image.mode == "I;16" and image.size == (2, 9)
+        assert image.mode in ("I;16", "I") and image.size == (2, 9)  # Pillow 10 names it "I"
         assert np.array_equal(np.asarray(image), hu.astype(int) + 32768)
     assert np.array_equal(read_slice(tmp_path / "001.png"), hu)
     assert read_slice(tmp_path / "001.png").dtype == np.int16
