@@ -39,6 +39,7 @@ def watch() -> None:
         widget = next(w for w in QApplication.allWidgets() if isinstance(w, QtViewer))
         native = widget.canvas.native
         native.frameSwapped.connect(lambda: QTimer.singleShot(0, lambda: looked(native)))
+        QTimer.singleShot(0, native.update)  # napari alone may have drawn already
         QTimer.singleShot(int(1e3 * PATIENCE_S), lambda: QApplication.exit(1))
         run(**options)
 
