@@ -103,6 +103,27 @@ def test_what_was_typed_is_kept_through_a_change_of_lesion_undo_and_a_restart(ma
     again.close()
 
 
+@pytest.mark.parametrize("go", ["open another study", "leave", "close"])
+def test_what_was_typed_last_is_kept_when_the_study_goes(made, qtbot, tmp_path, go):
+    from dataclasses import replace
+
+    from lesionscope.session.store import Session
+
+    room, panel = made
+    marked(room, qtbot)
+    lesion, uid = room.state.selected, room.state.volume.source.uid
+    panel.sentence.setPlainText("Typed a moment ago.")
+    if go == "open another study":
+        shown = room.state.volume
+        room.open(replace(shown, source=replace(shown.source, uid="another")))
+        assert room.state.session.notes == {} and panel.sentence.toPlainText() == ""
+    elif go == "leave":
+        room.leave()
+    room.close()
+    with Session.open(tmp_path / f"{uid}.db", series_uid=uid) as session:
+        assert session.state.notes[lesion].sentence == "Typed a moment ago."
+
+
 def test_it_holds_the_response_of_an_open_comparison(made, qtbot, monkeypatch):
     from types import SimpleNamespace
 

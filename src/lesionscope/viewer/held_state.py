@@ -21,11 +21,14 @@ class HeldState:
         Emitted with the new :class:`RoomState`, after the change is on disk.
     pointed
         Emitted with an LPS point that the canvases should show.
+    leaving
+        Emitted before a study's session closes: the last moment to keep what was typed.
     """
 
     # "latest-only": who changes the room while it tells of a change must not have the older state drawn last.
     changed = Signal(RoomState, reemission="latest-only")
     pointed = Signal(object)
+    leaving = Signal()
 
     def __init__(self) -> None:
         self._state = RoomState()

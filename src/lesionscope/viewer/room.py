@@ -149,6 +149,7 @@ class Room(HeldState):
         self._set(**{field.name: getattr(fresh, field.name) for field in fields(fresh)} | kept)
 
     def _end_study(self) -> None:
+        self.leaving.emit()
         self._timer.stop()
         self._shown_timer.stop()
         self._due.clear()
@@ -162,6 +163,7 @@ class Room(HeldState):
         """End everything: no thread, no lock and no callback is left."""
         if self._closed:
             return
+        self.leaving.emit()
         self._timer.stop()
         self._shown_timer.stop()
         self._closed = True

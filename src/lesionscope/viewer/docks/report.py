@@ -43,6 +43,7 @@ from lesionscope.viewer.docks.report_preview import preview
 from lesionscope.viewer.room_state import RoomState
 
 if TYPE_CHECKING:
+    from lesionscope.viewer.docks.report_draft import Drafts
     from lesionscope.viewer.room import Room
     from lesionscope.viewer.workers import Job
 
@@ -115,7 +116,8 @@ class ReportPanel(Panel):
         self._lay_out()
         self.follow()
         self.drafts.changed.connect(self._redraw)
-        self.destroyed.connect(partial(_forget, self.drafts, self._redraw))
+        room.leaving.connect(self.keep)
+        self.destroyed.connect(partial(_forget, room, self.drafts, self._redraw, self.keep))
 
     def _button(self, text: str, action: Any, tip: str = "") -> QPushButton:
         button = QPushButton(text)
@@ -345,5 +347,6 @@ class ReportPanel(Panel):
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._written[0].parent)))
 
 
-def _forget(drafts: Any, slot: Any, *_: object) -> None:
-    drafts.changed.disconnect(slot, missing_ok=True)
+def _forget(room: Room, drafts: Drafts, redraw: Any, keep: Any, *_: object) -> None:
+    drafts.changed.disconnect(redraw, missing_ok=True)
+    room.leaving.disconnect(keep, missing_ok=True)
