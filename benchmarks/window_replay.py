@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
@@ -120,19 +121,11 @@ def replay(
 @contextmanager
 def _data_in(folder: Path) -> Iterator[None]:
     """Keep sessions and settings apart from the user's own."""
-    names = ("LESIONSCOPE_DATA", "LESIONSCOPE_CONFIG")
-    was = {name: os.environ.get(name) for name in names}
     folder.mkdir(parents=True)
-    (folder / "config.toml").touch()
-    os.environ.update(LESIONSCOPE_DATA=str(folder), LESIONSCOPE_CONFIG=str(folder / "config.toml"))
-    try:
+    settings = folder / "config.toml"
+    settings.touch()
+    with patch.dict(os.environ, LESIONSCOPE_DATA=str(folder), LESIONSCOPE_CONFIG=str(settings)):
         yield
-    finally:
-        for name, value in was.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _read(

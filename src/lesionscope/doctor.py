@@ -42,7 +42,6 @@ CUDA_TORCH = f"{PIP} --force-reinstall torch" + (
 """The default torch has CUDA on Linux; on Windows that of PyTorch's own index has."""
 PCI = Path("/sys/bus/pci/devices")
 NVIDIA, DISPLAY_CLASS = "0x10de", "0x03"
-PDF_FONTS = ("DejaVuSans.ttf", "DejaVuSans-Bold.ttf")
 DECODED = {"JPEG2000": "JPEG 2000", "JPEG": "lossless JPEG"}
 """Compressions that GDCM can write too, so that decoding is checked on pixels: its name, ours."""
 
@@ -357,9 +356,9 @@ def _damaged(folder: Path, error: LesionscopeError) -> Check:
 
 def _report_font() -> Check:
     """Whether the font of the PDF report is there."""
-    from lesionscope.report.pdf_form import FONTS as FOLDER
+    from lesionscope.report.pdf_form import BOLD, FONTS, REGULAR
 
-    missing = [name for name in PDF_FONTS if not (FOLDER / name).is_file()]
+    missing = [name for name in (REGULAR, BOLD) if not (FONTS / name).is_file()]
     found = f"{', '.join(missing)} is missing" if missing else "DejaVu Sans"
     return Check("report font", not missing, found, REINSTALL)
 

@@ -116,7 +116,7 @@ class Canvas:
 
     def region(self, low: ArrayLike, high: ArrayLike) -> Region | None:
         """Voxels of one box, ``None`` where it misses the grid."""
-        return next((region for _, region in self.regions(low, high, np.inf)), None)
+        return next((region for _, region in self.regions(low, high)), None)
 
     def blend(self, region: Region | None, alpha: Field, value: Field | float) -> None:
         """Move HU towards ``value`` by the share ``alpha``."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FONTS = Path(__file__).with_name("fonts")
 FAMILY = "DejaVu"
+REGULAR, BOLD = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf"
 MARGIN, FOOT = 14.0, 16.0
 IMAGE = 72.0
 GAP = 5.0
@@ -86,7 +87,7 @@ def drawable(text: object) -> str:
 def _glyphs() -> frozenset[int]:
     from fontTools.ttLib import TTFont
 
-    with TTFont(FONTS / "DejaVuSans.ttf", lazy=True) as font:
+    with TTFont(FONTS / REGULAR, lazy=True) as font:
         return frozenset(font.getBestCmap())
 
 
@@ -111,8 +112,8 @@ class _Page:
         self.paper: FPDF = Paper(format="A4")
         self.paper.set_margins(MARGIN, MARGIN)
         self.paper.set_auto_page_break(True, FOOT)
-        self.paper.add_font(FAMILY, "", FONTS / "DejaVuSans.ttf")
-        self.paper.add_font(FAMILY, "B", FONTS / "DejaVuSans-Bold.ttf")
+        self.paper.add_font(FAMILY, "", FONTS / REGULAR)
+        self.paper.add_font(FAMILY, "B", FONTS / BOLD)
         self.paper.set_title(wording.TITLE)
         self.paper.set_creator("Lesionscope")
         self.paper.set_creation_date(made)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import weakref
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -177,10 +176,9 @@ class Canvas:
         if self.image is layer:
             self.image = None
 
-    def batch(self) -> AbstractContextManager[None]:
+    def batch(self) -> contextlib.AbstractContextManager[None]:
         """Take several layers off in one go: napari collects all of Python's garbage each time."""
-        batch: AbstractContextManager[None] = self.model.layers.batched_update()
-        return batch
+        return self.model.layers.batched_update()
 
     # -- hanging --------------------------------------------------------------------------
 

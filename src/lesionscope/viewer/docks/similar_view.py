@@ -20,8 +20,6 @@ from qtpy.QtGui import (
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QListView,
-    QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QWidget,
 )
@@ -29,19 +27,18 @@ from qtpy.QtWidgets import (
 from lesionscope.ct.windows import Window
 from lesionscope.retrieval.thumbnails import SIDE
 from lesionscope.viewer import wording
-from lesionscope.viewer.docks.colours import Colours, colours
+from lesionscope.viewer.docks.colours import Colours
+from lesionscope.viewer.docks.row_list import ROW, RowDelegate
 from lesionscope.viewer.docks.similar_rows import Picture, Similar
 
-ROW = Qt.ItemDataRole.UserRole + 1
 MARGIN = 6
 
 
-class SimilarDelegate(QStyledItemDelegate):
+class SimilarDelegate(RowDelegate):
     """Paints a :class:`Similar` with its picture at the left, all at one window and scale."""
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.colours: Colours = colours()
         self.window: Window | None = None
         self.faded = False
 
@@ -55,14 +52,8 @@ class SimilarDelegate(QStyledItemDelegate):
         words = self._words(option, index.data(ROW), width)
         return QSize(width, max(self.side(option), round(words.size().height())) + 2 * MARGIN)
 
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+    def draw(self, painter: QPainter, option: QStyleOptionViewItem, row: Similar) -> None:
         """Draw one lesion."""
-        row: Similar = index.data(ROW)
-        self.initStyleOption(option, index)
-        painter.save()
-        style = option.widget.style() if option.widget is not None else None
-        if style is not None:
-            style.drawPrimitive(QStyle.PrimitiveElement.PE_PanelItemViewItem, option, painter, option.widget)
         side = self.side(option)
         place = QRect(option.rect.left() + MARGIN, option.rect.top() + MARGIN, side, side)
         if row.picture is not None and self.window is not None:
@@ -73,6 +64,7 @@ class SimilarDelegate(QStyledItemDelegate):
             text = "…" if row.waiting else wording.NO_PICTURE
             painter.drawText(place, int(Qt.AlignmentFlag.AlignCenter), text)
         words = self._words(option, row, option.rect.width())
+        painter.save()
         painter.translate(place.right() + MARGIN, place.top())
         painter.setOpacity(0.5 if self.faded else 1.0)
         context = QAbstractTextDocumentLayout.PaintContext()
