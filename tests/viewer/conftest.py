@@ -122,8 +122,17 @@ def shared_window() -> Iterator[SharedWindow]:
 
 @pytest.fixture
 def own_windows(shared_window: SharedWindow) -> None:
-    """Close the shared window: a test that opens windows of its own must be alone with them."""
+    """Close the shared window and collect others' remains: a test with windows of its own must be alone.
+
+    A canvas that Python's collector deletes in the midst of another one's painting takes
+    that one's GL context from it.
+    """
     shared_window.close()
+    if not no_display():
+        from napari.qt import QtViewer
+
+        if QtViewer._instances:
+            gc.collect()
 
 
 @pytest.fixture
@@ -131,7 +140,6 @@ def make_viewer(display: None, own_windows: None) -> Iterator[Callable[[], Any]]
     """Make shown viewers of the test's own, with no other about; none is left after them."""
     from napari.qt import QtViewer
 
-    gc.collect()
     before = set(map(id, QtViewer._instances))
     with viewers() as make:
         yield make
