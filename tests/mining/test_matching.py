@@ -20,6 +20,7 @@ def said(miner: Miner, text: str) -> set[str]:
         ("enlarged axillae", {"axilla"}),
         ("heterogeneously enhancing", {"heterogeneous", "enhancing"}),
         ("the lesion enhances", {"enhancing"}),
+        ("R renal lesion", {"right kidney", "kidney"}),
     ],
 )
 def test_words_in_any_form(miner: Miner, text: str, labels: set[str]) -> None:
@@ -77,6 +78,9 @@ def test_a_modifier_and_a_head_make_a_compound(miner: Miner, text: str, label: s
         ("gall bladder", "urinary bladder"),
         ("fat-containing lesion", "fat"),
         ("enhancing in the arterial phase", "artery"),
+        ("arterially enhancing mass", "artery"),
+        ("LAD stent", "lymphadenopathy"),
+        ("femoral LN", "femur"),
         ("axillary node with a fatty hilum", "hilum"),
         ("peritoneal cavity", "cavitary"),
     ],
@@ -88,11 +92,15 @@ def test_what_is_not_said(miner: Miner, text: str, label: str) -> None:
 def test_a_slip_of_the_pen_in_a_long_word(miner: Miner) -> None:
     assert "retroperitoneum lymph node" in said(miner, "retroperioneal node")
     assert "mediastinum" in said(miner, "mediastnal mass")
+    assert "supraclavicular lymph node" in said(miner, "supraclavicualr node")
+    assert "lymphadenopathy" in said(miner, "adenopthy")
+    assert "paraaortic" in said(miner, "paraortic node")
 
 
 def test_words_that_differ_in_prefix_or_ending_are_no_slips(miner: Miner) -> None:
     assert "intramuscular" not in said(miner, "intermuscular lesion")
     assert said(miner, "infiltrating") == set()
+    assert said(miner, "neurotic") == said(miner, "avascular") == set()
 
 
 def test_all_matches_are_listed_with_their_spans(miner: Miner) -> None:

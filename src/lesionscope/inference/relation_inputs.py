@@ -42,7 +42,7 @@ SIZES = (WORDS, ENDINGS, 16, 2 * len(_KINDS) + 1, 3, 2 * FAR + 1, 2 * FAR + 1, 4
 """How many values each feature has."""
 LONGEST = 160
 """Tokens read of a sentence, a window around mention and bookmark."""
-_BITS = {Turn.DENIED: 1, Turn.DOUBTED: 2, Turn.PAST: 4, Turn.LANDMARK: 8}
+_BITS = {Turn.DENIED: 1, Turn.FORMER: 1, Turn.DOUBTED: 2, Turn.PAST: 4, Turn.LANDMARK: 8}
 
 
 def encode(parsed: Parsed) -> NDArray[np.int64]:

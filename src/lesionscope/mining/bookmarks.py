@@ -22,13 +22,15 @@ SLICE = re.compile(
     r"\(?\b(?:(?:series|se)\s*#?\s*\d+\s*[,;/]?\s*)?(?:images?|im|img|slices?)\s*#?\s*\d+\b\)?|\(\d+\s*[:/]\s*\d+\)",
     re.IGNORECASE,
 )
+_MEASURED = r"(?:\s+(?:measured|measuring|was|about|approximately))*\s*\(?$"
 EARLIER = re.compile(
-    r"(?:previously|formerly|prior(?:ly)?|earlier|before|was|were|from|compared (?:to|with)|versus|vs\.?|"
-    r"(?:less|smaller|larger|greater) than|under|over|up to)"
-    r"(?:\s+(?:measured|measuring|was|about|approximately))*\s*\(?$",
+    r"(?:previously|formerly|prior(?:ly)?|earlier|before|was|were|from|compared (?:to|with)|versus|vs\.?)"
+    + _MEASURED,
     re.IGNORECASE,
 )
-"""What stands before a size that a lesion had in an earlier study, or that is a bound."""
+"""What stands before a size that a lesion had in an earlier study."""
+BOUND = re.compile(r"(?:(?:less|smaller|larger|greater) than|under|over|up to)" + _MEASURED, re.IGNORECASE)
+"""What stands before a size that is a bound: of no one lesion where others are measured."""
 GAP = re.compile(r"[\s,(\[]*(?:on|in|at|see|seen on)?[\s,(\[]*")
 """What may stand between the size of a lesion and its slice number."""
 SAME = re.compile(r"(?:(?!\band\b)[^,;.])*", re.IGNORECASE)
@@ -54,6 +56,8 @@ def find_bookmarks(text: str) -> tuple[Bookmark, ...]:
         return marked
     sizes = [m.span() for m in SIZE.finditer(text) if not EARLIER.search(text, 0, m.start())]
     slices = [m.span() for m in SLICE.finditer(text)]
+    exact = [size for size in sizes if not BOUND.search(text, 0, size[0])]
+    sizes = exact if exact or slices else sizes
     found: list[tuple[int, int]] = []
     for start, end in sorted(sizes + slices):
         if found and GAP.fullmatch(text, found[-1][1], start):

@@ -24,6 +24,7 @@ class Turn(Enum):
     DOUBTED = "said to be possible"
     PAST = "history, or what was done"
     LANDMARK = "a place beside the lesion"
+    FORMER = "how the lesion was; where it is has not changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,15 @@ PHRASES: dict[tuple[Turn, bool], str] = {
         significant change, no increase, no interval increase, no significant increase, no decrease, no
         significant decrease, no significant interval increase, no growth, no interval growth, no
         progression, not changed, not significantly, not appreciably, not increased, not decreased, not
-        grown, not only, not necessarily, no doubt, no evidence that, likely represents no""",
+        grown, not only, not necessarily, no doubt, no evidence that, likely represents no, previously
+        seen, previously described, previously noted, previously identified, previously reported,
+        previously demonstrated, previously visualized, previously mentioned, previously measured,
+        previously measuring, previously characterized, previously biopsied, previously present""",
     (Turn.DENIED, False): """
         no, without, not, negative for, absence of, no evidence of, free of, denies, rather than, instead
         of, lack of, lacks, lacking, never, neither, nor, no longer, devoid of, fails to, failed to,
-        unlikely, formerly, what was""",
+        unlikely""",
+    (Turn.FORMER, False): "formerly, previously, what was, what was formerly, what was previously",
     (Turn.DENIED, True): """
         ruled out, not seen, no longer seen, no longer visualized, no longer present, no longer
         identified, no longer visible, no longer evident, not identified, not visualized, not present, not
@@ -66,11 +71,13 @@ PHRASES: dict[tuple[Turn, bool], str] = {
         questionable, questionably, cannot exclude, can not exclude, cannot rule out, can not rule out,
         not exclude, r/o, rule out, versus, vs, suggestive of, suggesting, suggests, suggest, presumed,
         presumably, presumptive, differential, perhaps, potentially, potential, favor, favored, favors,
-        query, equivocal, raises, raising, either, questioned, apparent, apparently, ?""",
+        query, equivocal, doubtful, raises, raising, either, questioned, apparent, apparently, ?""",
     (Turn.DOUBTED, True): """
-        not excluded, cannot be excluded, can not be excluded, is possible, are possible, is suspected,
-        are suspected, is questioned, in the differential, not be excluded, is likely, is favored, favored
-        over""",
+        not excluded, cannot be excluded, can not be excluded, not be ruled out, cannot be ruled out, must
+        be ruled out, must be excluded, should be ruled out, should be excluded, needs to be ruled out,
+        needs to be excluded, has to be ruled out, has to be excluded, is possible, are possible, is
+        suspected, are suspected, is questioned, in the differential, not be excluded, is likely, is favored,
+        favored over""",
     (Turn.PAST, False): """
         history of, h/o, hx of, status post, s/p, site of prior, site of previous, post, previously
         resected, previous resection of""",
@@ -78,21 +85,35 @@ PHRASES: dict[tuple[Turn, bool], str] = {
         [
             "abutting, abuts, contacting, contacts, inseparable from, separate from, at the level of, "
             "along the surface of, unlike, above, below, beneath, behind, beside, between, surrounding, "
-            "overlying, underlying, displacing"
+            "overlying, underlying, displacing, displaces, compressing, compresses, effacing, effaces"
         ]
         + [f"{direction} to" for direction in DIRECTIONS]
     ),
+    (Turn.LANDMARK, True): """
+        is displaced, are displaced, displaced by, is compressed, are compressed, compressed by""",
 }
 STOPS = frozenset("but however although though while whereas except aside apart nevertheless yet".split())
 """Words that begin a new clause."""
 ENDS = frozenset(";.!")
-JOINS = frozenset(("and", "or", "nor", "versus", "vs", "/", "&"))
+JOINS = frozenset(("and", "or", "nor", "&"))
+"""Words that close a list."""
 OUTSIDE = frozenset(
     "in within at along involving invading infiltrating extending encasing arising measuring measures is "
     "are was were which that seen with".split()
 )
 """Words that end a noun phrase."""
 WITHIN = frozenset(("in", "within", "at", "along"))
+VERBS = frozenset(
+    "is are was were has have had shows show demonstrates demonstrate contains contain exhibits exhibit "
+    "appears appear".split()
+)
+"""With one of them after "neither", it is what they say that is denied: "neither shows fat" …"""
+EXISTS = frozenset(
+    "present seen identified noted found evident visible visualized demonstrated detected".split()
+)
+"""… but "neither fat nor calcium is seen"."""
+PRESENT = frozenset("now currently presently is are ,".split())
+"""Words that end what a finding was."""
 
 
 def _table() -> dict[tuple[str, ...], tuple[Turn, bool]]:
@@ -116,7 +137,10 @@ def find_cues(tokens: Sequence[Token]) -> list[Cue]:
     while i < len(words):
         if words[i] in STARTS:
             for length in range(min(LONGEST, len(words) - i), 0, -1):
+                following = words[i + length : i + length + 1]
                 if entry := TABLE.get(tuple(words[i : i + length])):
+                    if entry[0] is Turn.FORMER and following and following[0][0].isdigit():
+                        break  # "previously 1.2 cm"
                     back = entry[1] or (words[i] == "?" and not any(w[0].isalpha() for w in words[i + 1 :]))
                     cues.append(Cue(entry[0], i, i + length - 1, back))
                     i += length - 1
@@ -128,8 +152,9 @@ def find_cues(tokens: Sequence[Token]) -> list[Cue]:
 def clauses(tokens: Sequence[Token]) -> list[int]:
     """Return for each token the number of its clause, from 0."""
     numbers, current = [], 0
-    for token in tokens:
-        if token.word in ENDS or token.word in STOPS:
+    for token, following in pairwise([*tokens, Token(0, 0, "\0")]):
+        excepts = token.word == "other" and following.word == "than"
+        if token.word in ENDS or token.word in STOPS or excepts:
             current += 1
         numbers.append(current)
     return numbers
@@ -153,13 +178,18 @@ def reach(cue: Cue, tokens: Sequence[Token], clause: Sequence[int], cues: Sequen
         while start > 0 and clause[start - 1] == clause[cue.first] and not _breaks(tokens, start - 1):
             start -= 1
         return range(start, cue.first)
-    end = cue.last + 1
+    start = end = cue.last + 1
+    if tokens[cue.first].word in ("neither", "nor"):
+        same = (i for i in range(start, len(tokens)) if clause[i] == clause[cue.last])
+        verb = next((i for i in same if tokens[i].word in VERBS), -1)
+        if verb >= 0 and not any(token.word in EXISTS for token in tokens[verb + 1 : verb + 3]):
+            start = end = verb + 1
     starts = {other.first for other in cues if other is not cue and other.turn is not Turn.NOTHING}
     while end < len(tokens) and clause[end] == clause[cue.last] and not _ends(cue, tokens, end):
         if end in starts and cue.turn is not Turn.DENIED:
             break
         end += 1
-    return range(cue.last + 1, end)
+    return range(start, end)
 
 
 def _breaks(tokens: Sequence[Token], at: int) -> bool:
@@ -169,6 +199,10 @@ def _breaks(tokens: Sequence[Token], at: int) -> bool:
 def _ends(cue: Cue, tokens: Sequence[Token], at: int) -> bool:
     """Whether a forward cue's reach ends before the token at ``at``."""
     word = tokens[at].word
+    if cue.turn is Turn.FORMER:
+        # "The previously cavitary nodule" is one still.
+        adjective = cue.first == cue.last and tokens[cue.last + 1].word not in ("a", "an", "the")
+        return word in PRESENT or (adjective and at > cue.last + 1)
     if word in ",()":
         return cue.turn is Turn.LANDMARK or not _listed(tokens, at)
     if cue.turn is Turn.LANDMARK:
@@ -178,7 +212,7 @@ def _ends(cue: Cue, tokens: Sequence[Token], at: int) -> bool:
     if cue.turn is Turn.DOUBTED:
         return word in WITHIN
     if cue.turn is Turn.DENIED:
-        if word == MARK:
+        if word in (MARK, ":"):
             return True
         leads = cue.first == 0 or tokens[cue.first - 1].word in {",", ";", ".", "is", "are", "was", "were"}
         return word in OUTSIDE and not leads

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from itertools import groupby
 
 from lesionscope.ontology.label_graph import LabelGraph
 
@@ -15,7 +16,9 @@ from .tokens import tokenise
 Phrase = tuple[str, ...]
 
 IRREGULAR = {
+    "l": "left",
     "lt": "left",
+    "r": "right",
     "rt": "right",
     "abd": "abdomen",
     "axillae": "axilla",
@@ -32,16 +35,21 @@ OTHER_THINGS = """
 arterial phase, venous phase, portal venous phase, lung window, bone window, soft tissue window, lateral
 limb, medial limb, renal hilum*, splenic hilum*, hepatic hilum*, fatty hilum*, nodal hilum*, peritoneal
 cavity, abdominal cavity, pleural cavity, thoracic cavity, chest cavity, oral cavity, nasal cavity,
-femoral* node, femoral* lymph node, femoral artery, femoral vein, femoral vessel, femoral canal, femoral
-hernia, cystic duct, hepatic flexure, splenic flexure, internal mammary, renal failure, pulmonary
-embolism, pulmonary embolus, chest tube, chest pain, chest ct, chest radiograph, abdominal ct, lymph node
-dissection, node dissection, bone scan, bone marrow, gastric band, fat stranding, skin marker
+femoral* node, femoral* lymph node, femoral* ln, femoral* adenopathy, femoral* lymphadenopathy, arterial*
+enhancing, arterial* enhancement, arterial* hyperenhancing, arterial* hyperenhancement, lad artery, lad
+stent, lad calcification, lad disease, lad territory, proximal lad, mid lad, distal lad, femoral artery,
+femoral vein, femoral vessel, femoral canal, femoral hernia, cystic duct, hepatic flexure, splenic
+flexure, internal mammary, renal failure, pulmonary embolism, pulmonary embolus, chest tube, chest pain,
+chest ct, chest radiograph, abdominal ct, lymph node dissection, node dissection, bone scan, bone marrow,
+gastric band, fat stranding, skin marker
 """
 """Phrases that hold the name of a label but mean something else; a star marks the one word that does."""
 CUT_LENGTH = 6
 """Shortest beginning of a long word that stands for it."""
 FUZZY_LENGTH = 10
-"""Shortest word that may be one slip of the pen away from a known one; shorter ones have true neighbours."""
+"""Shortest word with a letter too many, too few or another; shorter ones have true neighbours."""
+SLIP_LENGTH = 8
+"""Shortest word with two letters exchanged, or one of a pair dropped."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +124,11 @@ class Lexicon:
             for form in (*plurals(word), *verb_forms(word)):
                 self._forms.setdefault(form, self._forms[word])
         for form, word in IRREGULAR.items():
-            self._forms.setdefault(form, self._forms.get(word, word))
+            self._forms[form] = self._forms.get(word, word)
         self._deletions = _deletions(self._forms)
+        self._single = _unambiguous(
+            (_single(word), form) for word, form in self._forms.items() if len(word) > SLIP_LENGTH
+        )
         self._sorted = sorted(word for word in self._forms if len(word) >= FUZZY_LENGTH)
         self._cached_form = lru_cache(maxsize=100_000)(self._form)
         self.phrases: Mapping[Phrase, frozenset[str]] = self._phrases(raw)
@@ -176,10 +187,23 @@ class Lexicon:
         known = self._forms.get(word)
         if known is None and len(word) >= CUT_LENGTH and word.isalpha():
             known = self._whole(word)
-        if known is None and len(word) >= FUZZY_LENGTH:
-            near = {self._deletions.get(left, "") for left in (word, *_dropped(word))} - {""}
-            known = near.pop() if len(near) == 1 else word
+        if known is None and len(word) >= SLIP_LENGTH:
+            known = self._slipped(word)
         return word if known is None else known
+
+    def _slipped(self, word: str) -> str | None:
+        """Return the form of the one known word that is a slip of the pen away."""
+        swapped = {self._forms.get(other, "") for other in _swapped(word)}
+        dropped = (word, *_dropped(word)) if len(word) >= FUZZY_LENGTH else (word,)
+        for near in (
+            swapped,
+            {self._single.get(_single(word), "")},
+            {self._deletions.get(w, "") for w in dropped},
+        ):
+            near.discard("")
+            if near:
+                return near.pop() if len(near) == 1 else None
+        return None
 
     def _whole(self, cut: str) -> str | None:
         """Return the form of the words that a cut one begins: "supraclav"; ``None`` where they differ."""
@@ -192,13 +216,28 @@ class Lexicon:
 
 
 def _deletions(forms: Mapping[str, str]) -> dict[str, str]:
-    """Forms of known long words by what is left when a letter is dropped; "" where two leave the same."""
+    """Forms of known long words by what is left when a letter is dropped."""
+    long = ((word, form) for word, form in forms.items() if len(word) >= FUZZY_LENGTH)
+    return _unambiguous((left, form) for word, form in long for left in {word, *_dropped(word)})
+
+
+def _unambiguous(forms: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Forms by a key; "" where a key has several."""
     found: dict[str, str] = {}
-    for word, form in forms.items():
-        if len(word) >= FUZZY_LENGTH:
-            for left in {word, *_dropped(word)}:
-                found[left] = form if found.get(left, form) == form else ""
+    for key, form in forms:
+        found[key] = form if found.get(key, form) == form else ""
     return found
+
+
+def _single(word: str) -> str:
+    """Return a word with double letters single."""
+    return "".join(letter for letter, _ in groupby(word))
+
+
+def _swapped(word: str) -> Iterator[str]:
+    """Yield a word with two neighbouring letters exchanged, not the first."""
+    for i in range(1, len(word) - 1):
+        yield word[:i] + word[i + 1] + word[i] + word[i + 2 :]
 
 
 def _words(text: str) -> Phrase:

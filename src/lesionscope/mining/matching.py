@@ -23,12 +23,12 @@ from .lexicon import LINKS, Compound, Lexicon, Phrase
 from .tokens import Token
 
 POSITIONS = frozenset(
-    "left right bilateral lt rt upper middle mid lower anterior posterior superior inferior medial lateral "
-    "central major minor common internal external main ascending descending proximal distal deep "
-    "superficial".split()
+    "left right bilateral lt rt l r upper middle mid lower anterior posterior superior inferior medial "
+    "lateral central major minor common internal external main ascending descending proximal distal "
+    "deep superficial".split()
 )
 """Words that place a part, and make another part only where they stand beside it."""
-SIDES = frozenset(("left", "right", "bilateral", "lt", "rt"))
+SIDES = frozenset(("left", "right", "bilateral", "lt", "rt", "l", "r"))
 ARTICLES = frozenset(("the", "a", "an", "his", "her", "this", "that"))
 JOINS = frozenset(("and", "or", "&", "/", "versus", "vs"))
 AT_PREFIXES = ("juxta", "intra", "endo", "trans")

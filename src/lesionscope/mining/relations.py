@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .bookmarks import MARK
-from .cues import OUTSIDE, STOPS, Turn
-from .matching import HEAD, LOOK, PLACE, Match
+from .cues import OUTSIDE, STOPS, VERBS, Turn
+from .matching import ARTICLES, HEAD, LOOK, PLACE, Match
 from .tokens import Token
 
 RELEVANT, UNCERTAIN, IRRELEVANT = "relevant", "uncertain", "irrelevant"
@@ -28,6 +28,10 @@ GENERIC = frozenset(
     "collection".split()
 )
 """Heads that are no label: with one of them a finding says what it is."""
+EQUALS = frozenset(("consistent", "compatible", "keeping"))
+"""With "with" they say what a finding is, not what accompanies it."""
+WEIGHED = frozenset("less more likely probably possibly".split())
+"""Words that weigh one of two against the other."""
 NEAR = 4
 """Most words between an "or" and what it joins."""
 
@@ -69,9 +73,8 @@ def certainty(
     for match, cues in zip(matches, reached, strict=True):
         is_part = roles[match.label] == PLACE
         over = {turn for turn, at in cues if not (is_part and (turn, at) in doubted)}
-        if not is_part:
-            over.discard(Turn.LANDMARK)
-        if over & {Turn.DENIED, Turn.PAST, Turn.LANDMARK}:
+        over.discard(Turn.FORMER if is_part else Turn.LANDMARK)
+        if over & {Turn.DENIED, Turn.FORMER, Turn.PAST, Turn.LANDMARK}:
             relations.append(IRRELEVANT)
         else:
             relations.append(UNCERTAIN if Turn.DOUBTED in over else RELEVANT)
@@ -87,8 +90,12 @@ def _alternatives(
     at: int, tokens: Sequence[Token], matches: Sequence[Match], roles: Mapping[str, int]
 ) -> list[int]:
     """Return the matches that an "or" joins: the nearest of one kind on either side."""
+    end = at
+    if not WEIGHED.isdisjoint(token.word for token in tokens[at + 1 : at + NEAR]):
+        while end + 1 < len(tokens) and tokens[end + 1].word in WEIGHED | {","}:  # "or, less likely, scar"
+            end += 1
     before = [i for i, m in enumerate(matches) if m.last < at <= m.last + NEAR]
-    after = [i for i, m in enumerate(matches) if m.first - NEAR <= at < m.first]
+    after = [i for i, m in enumerate(matches) if m.first - NEAR <= end < m.first]
     joined = []
     for role in (HEAD, LOOK, PLACE):
         left = [i for i in before if roles[matches[i].label] & role]
@@ -96,8 +103,11 @@ def _alternatives(
         if left and right:
             near_left = max(matches[i].last for i in left)
             near_right = min(matches[i].first for i in right)
-            between = {token.word for token in tokens[near_left + 1 : near_right]} - {tokens[at].word}
-            if not between & (ENDS_FINDING | {MARK}):
+            between = {token.word for token in (*tokens[near_left + 1 : at], *tokens[end + 1 : near_right])}
+            headed = role == PLACE and any(  # "liver cyst or scar in the spleen"
+                end < m.first and m.last < near_right and roles[m.label] & HEAD for m in matches
+            )
+            if not between & (ENDS_FINDING | {MARK}) and not headed:
                 joined += [i for i in left if matches[i].last == near_left]
                 joined += [i for i in right if matches[i].first == near_right]
     return joined
@@ -121,6 +131,7 @@ def findings(
     matches, roles
         What was matched, and the roles of each label.
     """
+    clause = _with_ellipses(tokens, clause, matches)
     owned: list[set[int]] = [set() for _ in places]
     heads = [m for m in matches if roles[m.label] & HEAD]
     parts = [m for m in matches if roles[m.label] & PLACE]
@@ -128,11 +139,12 @@ def findings(
         owner = _owner(match, tokens, clause, places, heads, parts)
         if owner is not None:
             owned[owner].add(i)
-    header = {
-        i for i, m in enumerate(matches) if places and any(t.word == ":" for t in tokens[m.last : places[0]])
-    }
+    opening = _opening(tokens, places)
     for number, place in enumerate(places):
-        owned[number] |= {i for i in header if clause[matches[i].last] == clause[place]}
+        if "." not in (token.word for token in tokens[opening:place]):
+            owned[number] |= {
+                i for i, m in enumerate(matches) if m.last < opening and clause[m.last] == clause[opening]
+            }
     for number in range(1, len(places)):
         low, high = places[number - 1], places[number]
         if clause[low] != clause[high]:
@@ -147,6 +159,30 @@ def findings(
         if clause[low] == clause[high] and headless and not any(t.word in GENERIC for t in tokens[:low]):
             owned[number] |= {i for i in owned[number + 1] if roles[matches[i].label] != PLACE}
     return [frozenset(group) for group in owned]
+
+
+def _with_ellipses(tokens: Sequence[Token], clause: Sequence[int], matches: Sequence[Match]) -> list[int]:
+    """Return clauses in which one without a subject is part of that before: "… but is likely a cyst"."""
+    numbers, joined = [], 0
+    for index, token in enumerate(tokens):
+        if token.word == "but":
+            same = [i for i in range(index + 1, len(tokens)) if clause[i] == clause[index]]
+            verb = next((i for i in same if tokens[i].word in VERBS), len(tokens))
+            named = any(index < match.first and match.last < verb < len(tokens) for match in matches)
+            pointed = any(tokens[i].word == MARK for i in same)
+            if same and not (named or pointed) and tokens[same[0]].word not in NEW | ARTICLES:
+                joined += 1
+        numbers.append(clause[index] - joined)
+    return numbers
+
+
+def _opening(tokens: Sequence[Token], places: Sequence[int]) -> int:
+    """Return where the findings of a list begin: after "Nodules:", or "nodules, one in … and one in …"."""
+    words = [token.word for token in tokens]
+    before = words[: places[0]] if places else []
+    if ":" in before:
+        return len(before) - 1 - before[::-1].index(":")
+    return before.index("one") if "one" in before and words.count("one") > 1 else 0
 
 
 def _owner(
@@ -167,7 +203,9 @@ def _owner(
         if following is None:
             if _accompanied(match, tokens, places[preceding], heads):
                 return None
-            spoken = any(head.last < places[preceding] for head in heads)
+            # "BOOKMARK is a mass in the liver, and there is a cyst …": its head may follow it.
+            anew = gap and tokens[gap[-1]].word == "and" and tokens[gap[-1] + 1].word in NEW
+            spoken = any(head.last < (gap[-1] if anew else places[preceding]) for head in heads)
             return None if gap and spoken and _another(match, gap, tokens, heads, parts) else preceding
         if not gap and (continues or _ends_between(tokens, match.last, places[following])):
             return preceding
@@ -184,6 +222,8 @@ def _another(
     match: Match, gap: Sequence[int], tokens: Sequence[Token], heads: Sequence[Match], parts: Sequence[Match]
 ) -> bool:
     """Whether what follows a bookmark speaks of something else: "…, with a cyst in the liver"."""
+    if tokens[gap[-1]].word == "but":
+        return False
     opening = tokens[gap[-1] + 1].word
     says_head = any(
         gap[-1] < head.first <= match.last or gap[-1] < match.first <= head.first for head in heads
@@ -191,13 +231,13 @@ def _another(
     says_part = any(gap[-1] < part.first <= match.last for part in parts)
     if tokens[gap[-1]].word == ",":
         return opening in NEW or (says_head and opening in OUTSIDE)
-    return opening in NEW or says_head or says_part
+    return opening in NEW or says_head or (says_part and opening not in OUTSIDE)
 
 
 def _accompanied(match: Match, tokens: Sequence[Token], bookmark: int, heads: Sequence[Match]) -> bool:
     """Whether a match is of a finding beside the bookmark's: "mass BOOKMARK … with thrombus in a vein"."""
     for index in range(bookmark + 1, match.first):
-        if tokens[index].word == "with":
+        if tokens[index].word == "with" and tokens[index - 1].word not in EQUALS:
             own = any(head.last < index for head in heads)
             return own and any(index < head.first <= match.last for head in heads)
     return False
@@ -210,7 +250,9 @@ def _complete(
     for end in _ends_between(tokens, match.last, bookmark):
         start = max((i for i in range(match.first) if tokens[i].word in {*ENDS_FINDING, MARK}), default=-1)
         own = [m for m in heads if start < m.first and m.last < end]
-        later = [m for m in heads if end < m.first and m.last < bookmark]
+        verbs = (i for i in range(end + 1, bookmark) if tokens[i].word in VERBS)
+        said = next((i for i in verbs if tokens[i - 1].word in ENDS_FINDING), bookmark)
+        later = [m for m in heads if end < m.first and m.last < bookmark and m.first < said]
         placed = any(start < m.first and m.last < end for m in parts)
         if own and later and (placed or tokens[end + 1].word in NEW):
             return True
