@@ -60,6 +60,25 @@ def chosen(comparison: Comparison, choices: Choices) -> Comparison:
     return replace(comparison, choices=choices)
 
 
+def test_visits_that_cant_be_read_are_said_beside_the_response() -> None:
+    assert replace(two(), missing=("left out",)).response.missing == ("left out",)
+
+
+@pytest.mark.parametrize(("later", "is_open"), [(9.9, False), (10.0, True), (20.0, True)])
+def test_a_normal_node_that_outgrows_10_mm_is_to_be_decided_on(later: float, is_open: bool) -> None:
+    first = MarkedStudy("20260105", (lesion("n", 1, 12, 8),), {"n": NODE})
+    second = MarkedStudy("20260406", (lesion("n2", 1, 25, later),))
+    compared = confirmed(Comparison(first, second, Choices(propose(first.lesions, second.lesions, Rigid()))))
+    assert len(compared.open_rows) == is_open
+    for new, response in ((True, PD), (False, NE)) if is_open else ():
+        said = chosen(compared, compared.choices.with_news("n2", new))
+        assert not said.open_rows and said.response.visits[1].overall is response
+        assert [one.name for one in said.response.of_role(Role.NEW)] == ["Lesion 1"] * new
+        third = MarkedStudy("20260706", second.lesions)
+        after = Comparison(first, third, said.choices.for_another_visit, (said,))
+        assert after.response.visits[2].new is new, "what was new stays new at later visits"
+
+
 def test_what_is_only_proposed_counts_for_nothing() -> None:
     comparison = two()
     assert len(comparison.open_rows) == 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from lesionscope.followup.choices import Choices
@@ -45,7 +45,11 @@ class MarkedStudy:
 
 @dataclass(frozen=True)
 class Row:
-    """One lesion as a table shows it: at baseline, at follow-up, and what became of it."""
+    """One lesion as a table shows it: at baseline, at follow-up, and what became of it.
+
+    ``outgrown``: a node that was normal at baseline and is not at follow-up. It is new disease, where
+    the reader doesn't say that 9 and 11 mm are one size (EORTC, *RECIST 1.1 questions and clarifications*).
+    """
 
     baseline: Lesion | None
     followup: Lesion | None
@@ -55,10 +59,13 @@ class Row:
     fate: Seen | None = None
     new: bool | None = None
     growth: Growth | None = None
+    outgrown: bool = False
 
     @property
     def is_open(self) -> bool:
         """Whether the reader still has to say what became of it."""
+        if self.outgrown:
+            return self.new is None
         if self.pair is not None:
             return self.pair.verdict is Verdict.PROPOSED and self.fate not in (Seen.GONE, Seen.NOT_EVALUABLE)
         return self.fate is None if self.baseline is not None else self.new is None
@@ -76,12 +83,15 @@ class Comparison:
         The reader's.
     earlier
         Comparisons of the same baseline with the visits between, oldest first: the nadir may be theirs.
+    missing
+        A sentence for each visit between whose marks can't be read.
     """
 
     baseline: MarkedStudy
     followup: MarkedStudy
     choices: Choices = field(default_factory=Choices)
     earlier: tuple[Comparison, ...] = ()
+    missing: tuple[str, ...] = ()
 
     def site(self, lesion: Lesion) -> Site:
         """Where a lesion lies: by the reader's word, its labels, or those of the lesion it is paired with."""
@@ -96,22 +106,8 @@ class Comparison:
     @property
     def candidates(self) -> tuple[Candidate, ...]:
         """The baseline's lesions as RECIST sees them."""
-        found = []
-        for lesion in self.baseline.lesions:
-            site = self.site(lesion)
-            long, short = diameters(lesion)
-            found.append(
-                Candidate(
-                    lesion.id,
-                    f"Lesion {lesion.number}",
-                    site.organ,
-                    site.node,
-                    long,
-                    short,
-                    self.baseline.slice_mm,
-                )
-            )
-        return tuple(found)
+        step = self.baseline.slice_mm
+        return tuple(_candidate(lesion, self.site(lesion), step) for lesion in self.baseline.lesions)
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -142,7 +138,16 @@ class Comparison:
                 change = growth(diameters(lesion), (0.0, 0.0), node=site.node)
             elif later is not None and fate is not Seen.NOT_EVALUABLE:
                 change = growth(diameters(lesion), diameters(later), node=site.node, days=days)
-            rows.append(Row(lesion, later, pair, role, site, fate, None, change))
+            outgrown = (
+                later is not None
+                and role is None
+                and fate in (None, Seen.PROGRESSED)
+                and _is_confirmed(pair)
+                and is_disease(_candidate(later, site))
+            )
+            new = choices.news.get(later.id) if later is not None and outgrown else None
+            role = Role.NEW if new else role
+            rows.append(Row(lesion, later, pair, role, site, fate, new, change, outgrown))
         for lesion in self.followup.lesions:
             if choices.pairing.of(lesion.id) is None:
                 new = choices.news.get(lesion.id)
@@ -165,7 +170,7 @@ class Comparison:
         later = [{row.baseline.id: row for row in one.rows if row.baseline is not None} for one in visits]
         lesions = []
         for row in self.rows:
-            if row.role is not None and row.baseline is not None:
+            if row.role in (Role.TARGET, Role.NON_TARGET) and row.baseline is not None:
                 rows = [known.get(row.baseline.id) for known in later]
                 sizes = tuple(None if one is None else _later_size(one) for one in rows)
                 lesions.append(_followed(row, (_size(row.baseline), *sizes)))
@@ -175,7 +180,16 @@ class Comparison:
             new = (row for row in visit.rows if row.role is Role.NEW)
             lesions += [_followed(row, (*before, _size(row.followup), *after), then) for row in new]
         dates = (self.baseline.date, *(visit.followup.date for visit in visits))
-        return assess(tuple(lesions), dates)
+        return replace(assess(tuple(lesions), dates), missing=self.missing)
+
+
+def _candidate(lesion: Lesion, site: Site, slice_mm: float = 0.0) -> Candidate:
+    name = f"Lesion {lesion.number}"
+    return Candidate(lesion.id, name, site.organ, site.node, *diameters(lesion), slice_mm)
+
+
+def _is_confirmed(pair: Pair | None) -> bool:
+    return pair is not None and pair.verdict is Verdict.CONFIRMED
 
 
 def _followed(row: Row, sizes: tuple[Size | None, ...], then: str = "") -> Followed:
@@ -190,7 +204,7 @@ def _called(row: Row) -> tuple[str, str]:
     if before is None:
         assert now is not None
         return now.tracking_uid, f"New lesion {now.number}"
-    if now is None or row.pair is None or row.pair.verdict is not Verdict.CONFIRMED:
+    if now is None or not _is_confirmed(row.pair):
         return before.tracking_uid, f"Baseline lesion {before.number}"
     was = "" if before.number == now.number else f" (baseline {before.number})"
     return now.tracking_uid, f"Lesion {now.number}{was}"
@@ -215,7 +229,6 @@ def _later_size(row: Row) -> Size | None:
     """Return what is known of a baseline lesion at follow-up."""
     if row.fate in (Seen.GONE, Seen.NOT_EVALUABLE):
         return Size(row.fate)
-    confirmed = row.pair is not None and row.pair.verdict is Verdict.CONFIRMED
-    if confirmed:
+    if _is_confirmed(row.pair):
         return _size(row.followup, row.fate or Seen.MEASURED)
     return None if row.fate is None else Size(row.fate)

@@ -181,10 +181,14 @@ class Response:
 
 @dataclass(frozen=True)
 class ResponseTable:
-    """Lesions (rows) and visits (columns) with the response at each; the first visit is the baseline."""
+    """Lesions (rows) and visits (columns) with the response at each; the first visit is the baseline.
+
+    ``missing`` are sentences on what is not in it: a visit whose marks can't be read might be the nadir.
+    """
 
     lesions: tuple[Followed, ...]
     visits: tuple[Response, ...]
+    missing: tuple[str, ...] = ()
 
     def of_role(self, role: Role) -> tuple[Followed, ...]:
         """Return the lesions that count as this."""

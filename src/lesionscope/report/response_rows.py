@@ -45,6 +45,7 @@ def response_entry(table: ResponseTable) -> dict[str, Any]:
             }
             for visit in table.visits
         ],
+        "missing": list(table.missing),
     }
 
 

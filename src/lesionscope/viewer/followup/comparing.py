@@ -66,14 +66,14 @@ class Comparing:
         self._job: Job | None = None
         self._closed = False
         first, second = marked(baseline.state), marked(followup.state)
-        self._earlier, notes = (), ()
+        self._earlier, self._missing = (), ()
         if baseline.state.session is not None:
-            self._earlier, notes = earlier_visits(
+            self._earlier, self._missing = earlier_visits(
                 baseline.state.session, first, second.date, path_of=session_path
             )
-        said = dict.fromkeys((baseline.state.session_note, followup.state.session_note, *notes))
+        said = dict.fromkeys((baseline.state.session_note, followup.state.session_note, *self._missing))
         self._state = CompareState(
-            Comparison(first, second, self._kept, self._earlier),
+            Comparison(first, second, self._kept, self._earlier, self._missing),
             concerns=concerns(self.baseline.source, self.followup.source),
             note=" ".join(filter(None, said)),
         )
@@ -166,7 +166,7 @@ class Comparing:
         if row is None or row.baseline is None:
             self._set(notice=wording.SELECT_BASELINE)
             return
-        if fate is Seen.PROGRESSED and row.role is Role.TARGET:
+        if fate is Seen.PROGRESSED and row.role is not Role.NON_TARGET:
             self._set(notice=wording.ONLY_NON_TARGETS)
             return
         self._record(
@@ -174,9 +174,9 @@ class Comparing:
         )
 
     def set_new(self, new: bool) -> None:
-        """Say that the selected follow-up lesion is new, or was only overlooked; again takes it back."""
+        """Say that the selected follow-up lesion is new, or isn't; the same again takes it back."""
         row = self._state.row
-        if row is None or row.baseline is not None or row.followup is None:
+        if row is None or row.followup is None or (row.baseline is not None and not row.outgrown):
             self._set(notice=wording.SELECT_UNPAIRED)
             return
         self._record(
@@ -341,7 +341,7 @@ class Comparing:
             )
             choices = replace(choices, pairing=pairing)
         earlier = tuple(replace(one, baseline=first) for one in self._earlier)
-        self._set(comparison=Comparison(first, second, choices, earlier))
+        self._set(comparison=Comparison(first, second, choices, earlier, self._missing))
 
     def _room_changed(self, _: RoomState) -> None:
         shown = (self.baseline, self.followup)

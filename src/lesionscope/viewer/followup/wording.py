@@ -25,8 +25,10 @@ ALIGNING: Final = "Aligning the two studies…"
 UNDO_MARK: Final = "Undo the last mark of this study"
 SELECT_BOTH: Final = "Select a lesion in either study first, then pair them."
 SELECT_BASELINE: Final = "Select a lesion of the baseline first."
-SELECT_UNPAIRED: Final = "Select a lesion that only the follow-up has first."
-ONLY_NON_TARGETS: Final = "Targets progress by their measurement: draw it, or make the lesion a non-target."
+SELECT_UNPAIRED: Final = "Select a lesion that only the follow-up has, or a node that was normal, first."
+ONLY_NON_TARGETS: Final = (
+    "Only non-targets are called progressed: targets and normal nodes progress by their measurement."
+)
 NO_PAIR: Final = "The selected lesion has no pair to decide on."
 STILL_OPEN: Final = "A report holds no response that is still open: decide on {count} more first."
 WRITING: Final = "Writing the report…"
@@ -113,7 +115,7 @@ def row_words(row: Row) -> tuple[str, ...]:
         doubling = "" if row.growth.doubling_days is None else f"{row.growth.doubling_days:.0f} days"
     role = "" if row.role is None else str(row.role)
     if row.baseline is not None and row.role is None:
-        role = "none: a normal node"
+        role = "none: a normal node before" if row.outgrown else "none: a normal node"
     return (
         name,
         place,
@@ -136,6 +138,9 @@ def fate_words(row: Row) -> str:
         ]
     if row.pair is None:
         return "no pair: G gone, J pairs it"
+    if row.outgrown:
+        undecided = "no longer a normal node: A new disease, H not yet"
+        return {True: "new disease", False: "not yet disease", None: undecided}[row.new]
     if row.pair.verdict is Verdict.CONFIRMED:
         return "same lesion"
     return f"same lesion? {row.pair.distance_mm:.0f} mm apart, fit {row.pair.confidence:.0%}: Enter yes, U no"
