@@ -79,6 +79,17 @@ def test_reading_the_nodule(lesionscope: Any, shared_data: Path) -> None:
     assert "LIDC" not in result.out.replace("lidc0314", ""), "no patient on stdout"
 
 
+def test_what_is_printed_can_be_without_identities(lesionscope: Any, shared_data: Path) -> None:
+    read = ("read", shared_data / "ct/01_chest_lidc0314", f"--click={NODULE}", "--out", "-")
+    plain, clean = lesionscope(*read), lesionscope(*read, "--deidentify")
+    assert (clean.status, clean.err) == (0, "")
+    study, lesion = plain.json["study"], plain.json["lesions"][0]
+    for secret in (study["series_uid"], study["study_uid"], lesion["tracking_uid"], plain.json["created"]):
+        assert secret and secret not in clean.out
+    assert clean.json["study"]["study_date"] == "" and clean.json["deidentified"] is True
+    assert clean.json["lesions"][0]["pathology"] == lesion["pathology"]
+
+
 def test_several_lesions_and_how_negative_numbers_are_written(lesionscope: Any, shared_data: Path) -> None:
     result = lesionscope(
         "read",

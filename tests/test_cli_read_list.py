@@ -96,8 +96,8 @@ def test_a_list_of_which_nothing_can_be_read_is_bad_input(tmp_path: Path, labels
 
 @pytest.mark.parametrize(
     "more",
-    [["SCAN"], ["--click=1,2,3"], ["--series", "1.2"], ["--format", "csv"], ["--out", "-"]],
-    ids=["path", "click", "series", "format", "stdout"],
+    [["SCAN"], ["--click=1,2,3"], ["--series", "1.2"], ["--format", "csv"], ["--out", "-"], ["--deidentify"]],
+    ids=["path", "click", "series", "format", "stdout", "deidentify"],
 )
 def test_a_list_leaves_no_room_for_one_lesion(tmp_path: Path, capsys, more: list[str]) -> None:
     assert main(["read", "--list", "cases.csv", "--out", str(tmp_path / "out"), *more]) == 2

@@ -36,17 +36,18 @@ def run(arguments: argparse.Namespace) -> int:
     content, clicked = models.report(
         volume, arguments.lesions, patient=arguments.out != STDOUT, progress=progress
     )
-    if arguments.out == STDOUT:
-        sys.stdout.write(json_form.text(content))
-        return 0
-    from lesionscope.report.key_image import key_images
-
     lesions = [one.lesion for one in clicked]
-    pictured = WITH_IMAGES.intersection(forms)
-    images = key_images(volume, lesions, notice=content["notice"]) if pictured else {}
+    images = {}
+    if WITH_IMAGES.intersection(forms):
+        from lesionscope.report.key_image import key_images
+
+        images = key_images(volume, lesions, notice=content["notice"])
     report = Report(content, images, lesions, volume)
     if arguments.deidentify:
         report = _deidentified(report, forms, Path(arguments.out))
+    if arguments.out == STDOUT:
+        sys.stdout.write(json_form.text(report.content))
+        return 0
     for form in forms:
         if form in MASK_FORMS:
             print(write_masks(clicked, volume, form, Path(arguments.out)))

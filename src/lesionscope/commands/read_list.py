@@ -27,6 +27,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("--list names the CTs, series and marks itself: leave out PATH, marks and --series.")
     if arguments.out == "-" or arguments.format != "json":
         raise UsageError("--list writes readings.csv and status.csv: give --out a folder, and no --format.")
+    if arguments.deidentify:
+        raise UsageError(
+            "--deidentify works on the report of one CT: the tables of --list hold the ids of your own "
+            "list and the UIDs of its series. Leave it out, or read the CTs one by one."
+        )
     cases = read_cases(arguments.list)
     models = open_models(arguments)
     folder = Path(arguments.out)
