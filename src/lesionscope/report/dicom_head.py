@@ -17,6 +17,7 @@ from typing import Any
 from lesionscope import __version__
 from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import UsageError
+from lesionscope.report.damage import damage
 from lesionscope.report.document import Content
 from lesionscope.report.text import showable
 
@@ -158,7 +159,6 @@ def _date(value: str) -> str:
 def _copy_study(ds: Any, volume: CTVolume) -> None:
     """Copy what a file of the same study says of it, where the scan still lies where it was read."""
     from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
 
     place = Path(volume.source.path) if volume.source.path else None
     if place is None or not place.exists():
@@ -179,5 +179,5 @@ def _copy_study(ds: Any, volume: CTVolume) -> None:
                 if value not in (None, ""):
                     setattr(ds, name, person_name(value) if "Name" in name else long_text(value))
             return
-        except (InvalidDicomError, OSError, ValueError, RecursionError):
-            continue  # other files may lie beside the images
+        except damage():
+            continue  # other and damaged files may lie beside the images

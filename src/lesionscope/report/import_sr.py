@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from lesionscope.errors import InputError, UsageError
 from lesionscope.lesions.lesion import Diameter, Lesion
 from lesionscope.lesions.marking import lesion_from_diameters
 from lesionscope.report import sr_codes as codes
+from lesionscope.report.damage import damage
 from lesionscope.report.dicom_head import is_uid, series_uid_of
 from lesionscope.report.document import Content
 from lesionscope.report.import_record import agreed, point
@@ -181,7 +181,7 @@ def damage_named(path: Path) -> Iterator[None]:
         yield
     except (OSError, InvalidDicomError) as error:
         raise InputError(f"{path} could not be read as DICOM ({error}): choose another file.") from error
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError, struct.error) as error:
+    except damage() as error:
         raise InputError(f"{path} is damaged ({type(error).__name__}): ask for it again.") from error
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lesionscope.errors import InputError
+from lesionscope.report.damage import damage
 
 
 def source_images(uids: Sequence[str], path: Path, *, pixels: bool = False) -> list[Any]:
@@ -27,7 +28,6 @@ def source_images(uids: Sequence[str], path: Path, *, pixels: bool = False) -> l
         Some are no longer there.
     """
     from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
 
     wanted = set(uids)
     found: dict[str, Any] = {}
@@ -40,8 +40,8 @@ def source_images(uids: Sequence[str], path: Path, *, pixels: bool = False) -> l
             )
             if name in wanted:
                 found[name] = dcmread(file, stop_before_pixels=not pixels)
-        except (InvalidDicomError, OSError):
-            continue  # other files may lie beside the images
+        except damage():
+            continue  # other and damaged files may lie beside the images
     if len(found) < len(wanted):
         raise InputError(
             f"{path} no longer holds {len(wanted) - len(found)} of the images that the lesions lie on "
