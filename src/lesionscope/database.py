@@ -11,6 +11,14 @@ from sqlalchemy.pool import StaticPool
 BUSY_TIMEOUT_S = 5.0
 
 
+def uri_of(path: Path, *, read_only: bool, immutable: bool = False) -> str:
+    """Return how SQLite is asked for a file (sqlite.org/uri.html)."""
+    uri = path.resolve().as_uri()
+    if not uri.startswith("file:///"):  # a Windows share: SQLite takes no host name in a URI
+        uri = uri.replace("file://", "file:////", 1)
+    return f"{uri}?mode={'ro' if read_only else 'rwc'}" + ("&immutable=1" if immutable else "")
+
+
 def engine_for(path: Path, *, read_only: bool, immutable: bool = False) -> Engine:
     """Return an engine with one connection to the file, made where it is missing unless read-only.
 
@@ -18,10 +26,7 @@ def engine_for(path: Path, *, read_only: bool, immutable: bool = False) -> Engin
     the journal (sqlite.org/pragma.html). ``immutable`` reads without locks or
     side files, for folders where nobody can write.
     """
-    uri = path.resolve().as_uri()
-    if not uri.startswith("file:///"):  # a Windows share: SQLite takes no host name in a URI
-        uri = uri.replace("file://", "file:////", 1)
-    uri += f"?mode={'ro' if read_only else 'rwc'}" + ("&immutable=1" if immutable else "")
+    uri = uri_of(path, read_only=read_only, immutable=immutable)
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(

@@ -361,6 +361,27 @@ def test_another_programs_database_and_another_series_are_refused(path: Path, re
     assert other.read_bytes() == before
 
 
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("content", [b"path;click\nct;1,2,3\n", b"\0" * 50 + b"%PDF", bytes(range(256)) * 40])
+def test_a_file_that_no_lesionscope_wrote_stays_as_it_is(
+    tmp_path: Path, content: bytes, read_only: bool
+) -> None:
+    notes = tmp_path / "notes.csv"
+    notes.write_bytes(content)
+    for series in (None, SERIES):
+        with pytest.raises(InputError, match="another program"):
+            Session.open(notes, series_uid=series, read_only=read_only)
+    assert notes.read_bytes() == content and list(tmp_path.iterdir()) == [notes]
+
+
+def test_a_folder_or_a_name_that_is_too_long_is_bad_input(tmp_path: Path) -> None:
+    for path, why in ((tmp_path, "is a folder"), (tmp_path / ("n" * 300), "choose another name")):
+        for read_only in (False, True):
+            with pytest.raises(InputError, match=why):
+                Session.open(path, read_only=read_only)
+    assert not list(tmp_path.iterdir())
+
+
 def damage_header(path: Path) -> None:
     path.write_bytes(b"\0" * 100 + path.read_bytes()[100:])
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import DBAPIError
 
-from lesionscope.database import engine_for
-from lesionscope.errors import LesionscopeError
+from lesionscope.database import engine_for, uri_of
+from lesionscope.errors import InputError, LesionscopeError
 from lesionscope.files import write_atomically
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.lock import WriterLock
@@ -25,6 +25,56 @@ Outlines = dict[tuple[str, str], KeptOutline]
 Contents = tuple[History, KeptReadings, Outlines, int]
 """The log, the readings, the outlines, and how many changes they are together."""
 Loaded = tuple[Engine, Contents]
+
+
+def check_ours(path: Path) -> None:
+    """Refuse what can't become a session file, before anything is made or moved beside it.
+
+    Raises
+    ------
+    InputError
+        A folder, a file that no Lesionscope wrote, or a name that the disk doesn't take.
+    LesionscopeError
+        The file can't be read.
+    """
+    try:
+        folder, new = path.is_dir(), not path.exists() or (path.is_file() and not path.stat().st_size)
+    except OSError as error:
+        raise InputError(f"{path} can't be used ({error.strerror}): choose another name.") from error
+    if folder:
+        raise InputError(f"{path} is a folder: name the session file in it, or a new one.")
+    if not new and not is_ours(path):
+        raise InputError(
+            f"{path} is a file of another program, and was left as it is: choose a Lesionscope session file, "
+            "or a new name."
+        )
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file that is there is a session file, whole or damaged: its header says so, or was wiped.
+
+    Raises
+    ------
+    LesionscopeError
+        It can't be read.
+    """
+    try:
+        # Through SQLite: POSIX drops a process's locks on a file when any handle to it closes.
+        connection = sqlite3.connect(uri_of(path, read_only=True, immutable=True), uri=True)
+        try:
+            return bool(connection.execute("PRAGMA application_id").fetchone() == (schema.APPLICATION_ID,))
+        finally:
+            connection.close()
+    except sqlite3.OperationalError as error:
+        raise LesionscopeError(_cannot_open(path, error)) from error
+    except sqlite3.DatabaseError:
+        pass  # no database, or no longer one: nobody can have it open as one
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(100)
+    except OSError as error:
+        raise LesionscopeError(_cannot_open(path, error)) from error
+    return head[68:72] == schema.APPLICATION_ID.to_bytes(4, "big") or not any(head)
 
 
 def writer_lock(path: Path, notices: list[str]) -> WriterLock | None:
