@@ -268,6 +268,25 @@ def test_two_tables_in_one_project_are_not_exported_as_one(folder: Path, tmp_pat
     assert not (tmp_path / "two.json").exists()
 
 
+def test_an_export_never_takes_the_place_of_a_project(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, beside = tmp_path / "p.lsc", tmp_path / "q.decisions.csv"
+    for path in (project, beside):
+        assert main(["review", "import", str(path), "--from", str(folder)]) == 0
+    before = project.read_bytes(), beside.read_bytes()
+    monkeypatch.chdir(tmp_path)
+    for out in ("p.lsc", "q.json", "q.decisions.csv"):
+        assert main(["review", "export", str(project), "--out", out]) == 2
+        assert "is a project" in capsys.readouterr().err
+    for out in (".", str(folder)):
+        assert main(["review", "export", str(project), "--out", out]) == 2
+        assert "is a folder" in capsys.readouterr().err
+    assert (project.read_bytes(), beside.read_bytes()) == before
+    for _ in range(2):  # an export before is written over
+        assert main(["review", "export", str(project), "--out", "out.json"]) == 0
+
+
 def test_the_command_from_import_to_kappa(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,13 +11,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from lesionscope.errors import InputError
+from lesionscope.errors import InputError, UsageError
 from lesionscope.files import write_atomically
 from lesionscope.ontology.label_graph import LabelGraph
 from lesionscope.ontology.lesanet_files import SPLITS
 from lesionscope.session.agreement import readers
 from lesionscope.session.importing import RELEASED
 from lesionscope.session.mined import RELATIONS, MinedLesion
+from lesionscope.session.opening import is_ours
 from lesionscope.session.outcome import Outcome, outcome, settled
 from lesionscope.session.state import SessionState
 
@@ -49,12 +50,20 @@ def export(
 
     Raises
     ------
+    UsageError
+        The label file would be a folder, or either file would take the place of a project.
     InputError
         The project holds no lesion whose split is known, or two that share a row.
     LesionscopeError
         A file can't be written.
     """
     path = Path(path)
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name the label file to write, such as reviewed.json.")
+    beside = path.with_suffix(".decisions.csv")
+    for target in (path, beside):
+        if target.is_file() and is_ours(target):
+            raise UsageError(f"{target} is a project, which must not be written over: choose another name.")
     chosen = sorted((one for one in state.mined.values() if one.split), key=lambda one: one.row)
     if not chosen:
         raise InputError(
@@ -84,7 +93,6 @@ def export(
         "decisions": len(state.decisions),
         "changed_lesions": changed,
     }
-    beside = path.with_suffix(".decisions.csv")
     write_atomically(beside, _table(state, chosen, as_mined, outcomes))
     write_atomically(path, json.dumps(content) + "\n")
     return Exported(path, beside, len(chosen), changed)
