@@ -15,7 +15,7 @@ EXAM = Path(__file__).parent / "exam"
 RELATIONS = ("relevant", "uncertain", "irrelevant")
 
 
-@pytest.mark.parametrize("part", ["dev", "test"])
+@pytest.mark.parametrize("part", ["dev", "test", "test2", "test3"])
 def test_labels(miner: Miner, part: str) -> None:
     core = set(load_labels().core)
     cases = json.loads((EXAM / f"sentences_{part}.json").read_text())
@@ -24,11 +24,11 @@ def test_labels(miner: Miner, part: str) -> None:
         found = set(miner.mine(case["text"]).labels) - set(case.get("optional_terms", ())) & core
         truth = set(case["expanded_terms"]) & core
         hits, said, true = hits + len(found & truth), said + len(found & core), true + len(truth)
-    assert 2 * hits / (said + true) >= 0.97
+    assert 2 * hits / (said + true) >= 0.98
 
 
-@pytest.mark.parametrize("part", ["dev", "test"])
-def test_relations(miner: Miner, part: str) -> None:
+@pytest.mark.parametrize(("part", "least"), [("dev", 0.99), ("test", 0.94), ("test2", 0.94), ("test3", 0.85)])
+def test_relations(miner: Miner, part: str, least: float) -> None:
     """Macro-F1 over the listed mention-bookmark pairs; a pair not found counts as missed."""
     pairs = []
     for line in (EXAM / f"relations_{part}.jsonl").read_text().splitlines():
@@ -39,7 +39,7 @@ def test_relations(miner: Miner, part: str) -> None:
     for relation in RELATIONS:
         hits = sum(truth == ours == relation for truth, ours in pairs)
         scores.append(2 * hits / sum((truth == relation) + (ours == relation) for truth, ours in pairs))
-    assert sum(scores) / 3 >= 0.93
+    assert sum(scores) / 3 >= least
 
 
 def said(mined: MinedSentence, case: dict[str, Any], label: dict[str, Any]) -> str | None:

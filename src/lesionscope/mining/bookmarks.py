@@ -19,7 +19,8 @@ SIZE = re.compile(
     re.IGNORECASE,
 )
 SLICE = re.compile(
-    r"\(?\b(?:(?:series|se)\s*#?\s*\d+\s*[,;/]?\s*)?(?:images?|im|img|slices?)\s*#?\s*\d+\b\)?|\(\d+\s*[:/]\s*\d+\)",
+    r"\(?\b(?:(?:series|se)\s*#?\s*\d+\s*[,;/]?\s*)?(?:images?|im|img|slices?)\s*#?\s*\d+\b\)?|\(\d+\s*[:/]\s*\d+\)|\bs\d+\s*i\d+\b"
+    r"|(?:(?<=\bat )|(?<=\d and ))\d{1,3}[:/]\d{1,4}(?![\d/])",
     re.IGNORECASE,
 )
 _MEASURED = r"(?:\s+(?:measured|measuring|was|about|approximately))*\s*\(?$"

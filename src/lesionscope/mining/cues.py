@@ -47,24 +47,27 @@ DIRECTIONS = (
 
 PHRASES: dict[tuple[Turn, bool], str] = {
     (Turn.NOTHING, False): """
-        no change, no interval change, no significant change, no significant interval change, no definite
-        change, no other change, no appreciable change, without change, without interval change, without
-        significant change, no increase, no interval increase, no significant increase, no decrease, no
-        significant decrease, no significant interval increase, no growth, no interval growth, no
-        progression, not changed, not significantly, not appreciably, not increased, not decreased, not
-        grown, not only, not necessarily, no doubt, no evidence that, likely represents no, previously
-        seen, previously described, previously noted, previously identified, previously reported,
-        previously demonstrated, previously visualized, previously mentioned, previously measured,
-        previously measuring, previously characterized, previously biopsied, previously present""",
+        no change, no interval change, no significant change, no significant interval change, no
+        definite change, no other change, no appreciable change, without change, without interval
+        change, without significant change, no increase, no interval increase, no significant increase,
+        no decrease, no significant decrease, no significant interval increase, no growth, no interval
+        growth, no progression, not changed, not significantly, not appreciably, not increased, not
+        decreased, not grown, not only, not necessarily, no doubt, no evidence that, likely represents
+        no, previously seen, previously described, previously noted, previously identified, previously
+        reported, previously demonstrated, previously visualized, previously mentioned, previously
+        measured, previously measuring, previously characterized, previously biopsied, previously
+        present""",
     (Turn.DENIED, False): """
-        no, without, not, negative for, absence of, no evidence of, free of, denies, rather than, instead
-        of, lack of, lacks, lacking, never, neither, nor, no longer, devoid of, fails to, failed to,
-        unlikely""",
+        no, without, not, negative for, absence of, no evidence of, free of, denies, rather than,
+        instead of, lack of, lacks, lacking, sparing, spares, never, neither, nor, no longer, devoid of,
+        fails to, failed to, unlikely""",
     (Turn.FORMER, False): "formerly, previously, what was, what was formerly, what was previously",
     (Turn.DENIED, True): """
         ruled out, not seen, no longer seen, no longer visualized, no longer present, no longer
-        identified, no longer visible, no longer evident, not identified, not visualized, not present, not
-        evident, not demonstrated, resolved, absent, excluded, is gone, are gone, disappeared""",
+        identified, no longer visible, no longer evident, not identified, not visualized, not present,
+        not evident, not demonstrated, resolved, absent, excluded, is gone, are gone, disappeared, is
+        normal, are normal, itself normal, appears normal, appear normal, unremarkable, normal, patent,
+        is clear, are clear""",
     (Turn.DOUBTED, False): """
         possible, possibly, probable, probably, likely, may, might, could, suspicious for, suspicion of,
         suspicion for, suspected, suspect, concerning for, concern for, worrisome for, question of,
@@ -73,11 +76,11 @@ PHRASES: dict[tuple[Turn, bool], str] = {
         presumably, presumptive, differential, perhaps, potentially, potential, favor, favored, favors,
         query, equivocal, doubtful, raises, raising, either, questioned, apparent, apparently, ?""",
     (Turn.DOUBTED, True): """
-        not excluded, cannot be excluded, can not be excluded, not be ruled out, cannot be ruled out, must
-        be ruled out, must be excluded, should be ruled out, should be excluded, needs to be ruled out,
-        needs to be excluded, has to be ruled out, has to be excluded, is possible, are possible, is
-        suspected, are suspected, is questioned, in the differential, not be excluded, is likely, is favored,
-        favored over""",
+        not excluded, cannot be excluded, can not be excluded, not be ruled out, cannot be ruled out,
+        must be ruled out, must be excluded, should be ruled out, should be excluded, needs to be ruled
+        out, needs to be excluded, has to be ruled out, has to be excluded, is possible, are possible,
+        is suspected, are suspected, being less likely, is less likely, are less likely, considered less
+        likely, is questioned, in the differential, not be excluded, is likely, is favored, favored over""",
     (Turn.PAST, False): """
         history of, h/o, hx of, status post, s/p, site of prior, site of previous, post, previously
         resected, previous resection of""",
@@ -90,7 +93,8 @@ PHRASES: dict[tuple[Turn, bool], str] = {
         + [f"{direction} to" for direction in DIRECTIONS]
     ),
     (Turn.LANDMARK, True): """
-        is displaced, are displaced, displaced by, is compressed, are compressed, compressed by""",
+        is displaced, are displaced, displaced by, shifted by, shifted to, deviated by, deviated to, is
+        compressed, are compressed, compressed by""",
 }
 STOPS = frozenset("but however although though while whereas except aside apart nevertheless yet".split())
 """Words that begin a new clause."""
@@ -124,6 +128,8 @@ def _table() -> dict[tuple[str, ...], tuple[Turn, bool]]:
     }
 
 
+LAST = frozenset(("normal", "patent", "unremarkable"))
+"""They deny what stands before them only where they end what is said."""
 TABLE = _table()
 LONGEST = max(map(len, TABLE))
 STARTS = frozenset(phrase[0] for phrase in TABLE)
@@ -141,6 +147,8 @@ def find_cues(tokens: Sequence[Token]) -> list[Cue]:
                 if entry := TABLE.get(tuple(words[i : i + length])):
                     if entry[0] is Turn.FORMER and following and following[0][0].isdigit():
                         break  # "previously 1.2 cm"
+                    if words[i] in LAST and following and following[0][0].isalnum():
+                        break  # "normal liver"
                     back = entry[1] or (words[i] == "?" and not any(w[0].isalpha() for w in words[i + 1 :]))
                     cues.append(Cue(entry[0], i, i + length - 1, back))
                     i += length - 1

@@ -20,20 +20,30 @@ IRREGULAR = {
     "lt": "left",
     "r": "right",
     "rt": "right",
-    "abd": "abdomen",
+    "abd": "abdominal",
+    "ant": "anterior",
     "axillae": "axilla",
+    "calc": "calcification",
+    "calcs": "calcification",
     "calices": "calyx",
     "femora": "femur",
     "foramina": "foramen",
+    "gb": "gallbladder",
+    "lg": "large",
     "lymphomata": "lymphoma",
+    "met": "metastasis",
+    "panc": "pancreatic",
     "pelves": "pelvis",
+    "pulm": "pulmonary",
+    "spic": "spiculated",
+    "subq": "subcutaneous",
     "viscera": "viscus",
 }
 LINKS = frozenset("of to from near in within at with along by the a an is was".split())
 """Words that end the adjectives of a noun."""
 OTHER_THINGS = """
 arterial phase, venous phase, portal venous phase, lung window, bone window, soft tissue window, lateral
-limb, medial limb, renal hilum*, splenic hilum*, hepatic hilum*, fatty hilum*, nodal hilum*, peritoneal
+limb, medial limb, renal hilum*, splenic hilum*, hepatic hilum*, fatty hilum, nodal hilum*, peritoneal
 cavity, abdominal cavity, pleural cavity, thoracic cavity, chest cavity, oral cavity, nasal cavity,
 femoral* node, femoral* lymph node, femoral* ln, femoral* adenopathy, femoral* lymphadenopathy, arterial*
 enhancing, arterial* enhancement, arterial* hyperenhancing, arterial* hyperenhancement, lad artery, lad
@@ -48,8 +58,8 @@ CUT_LENGTH = 6
 """Shortest beginning of a long word that stands for it."""
 FUZZY_LENGTH = 10
 """Shortest word with a letter too many, too few or another; shorter ones have true neighbours."""
-SLIP_LENGTH = 8
-"""Shortest word with two letters exchanged, or one of a pair dropped."""
+SLIP_LENGTH, SWAP_LENGTH = 8, 6
+"""Shortest word with one of a pair of letters dropped, and with two letters exchanged."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +197,7 @@ class Lexicon:
         known = self._forms.get(word)
         if known is None and len(word) >= CUT_LENGTH and word.isalpha():
             known = self._whole(word)
-        if known is None and len(word) >= SLIP_LENGTH:
+        if known is None and len(word) >= SWAP_LENGTH:
             known = self._slipped(word)
         return word if known is None else known
 

@@ -100,7 +100,7 @@ class Miner:
         clause = clauses(tokens)
         turned = turns(tokens, clause)
         linked = [
-            next((-1 - at for turn, at in over if turn is Turn.LANDMARK), number)
+            next((-1 - at for turn, at in over if turn in (Turn.LANDMARK, Turn.DENIED)), number)
             for number, over in zip(clause, turned, strict=True)
         ]
         roles = self._matcher.roles

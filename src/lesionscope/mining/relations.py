@@ -20,7 +20,8 @@ RELATIONS = (RELEVANT, UNCERTAIN, IRRELEVANT)
 ENDS_FINDING = frozenset(("and", ",", ";", ".")) | STOPS
 ALTERNATIVES = frozenset(("or", "versus", "vs", "/"))
 NEW = frozenset(
-    "a an another other additional no second third one two three few several multiple there".split()
+    "a an another other additional no second third one two three few several multiple there as plus "
+    "together".split()
 )
 """Words that open a finding of its own."""
 GENERIC = frozenset(
@@ -30,6 +31,9 @@ GENERIC = frozenset(
 """Heads that are no label: with one of them a finding says what it is."""
 EQUALS = frozenset(("consistent", "compatible", "keeping"))
 """With "with" they say what a finding is, not what accompanies it."""
+SPREADS = frozenset("extension infiltration invasion involvement encasement".split())
+"""With "with" they say where a finding goes to."""
+ALL = frozenset(("both", "all", "each"))
 WEIGHED = frozenset("less more likely probably possibly".split())
 """Words that weigh one of two against the other."""
 NEAR = 4
@@ -145,6 +149,12 @@ def findings(
             owned[number] |= {
                 i for i, m in enumerate(matches) if m.last < opening and clause[m.last] == clause[opening]
             }
+    shared = [
+        i for i in range(1, len(tokens)) if tokens[i].word in ALL and tokens[i - 1].word in ENDS_FINDING
+    ]
+    if shared and places and shared[-1] > places[-1]:  # "…; both solid"
+        for group in owned:
+            group |= {i for i, match in enumerate(matches) if match.first > shared[-1]}
     for number in range(1, len(places)):
         low, high = places[number - 1], places[number]
         if clause[low] != clause[high]:
@@ -201,7 +211,7 @@ def _owner(
         gap = _ends_between(tokens, places[preceding], match.first)
         continues = tokens[places[preceding] + 1].word in OUTSIDE | {"of"}
         if following is None:
-            if _accompanied(match, tokens, places[preceding], heads):
+            if _accompanied(match, tokens, places[preceding], heads, parts):
                 return None
             # "BOOKMARK is a mass in the liver, and there is a cyst …": its head may follow it.
             anew = gap and tokens[gap[-1]].word == "and" and tokens[gap[-1] + 1].word in NEW
@@ -222,7 +232,7 @@ def _another(
     match: Match, gap: Sequence[int], tokens: Sequence[Token], heads: Sequence[Match], parts: Sequence[Match]
 ) -> bool:
     """Whether what follows a bookmark speaks of something else: "…, with a cyst in the liver"."""
-    if tokens[gap[-1]].word == "but":
+    if tokens[gap[-1]].word == "but" or any(token.word in EQUALS for token in tokens[gap[-1] : match.first]):
         return False
     opening = tokens[gap[-1] + 1].word
     says_head = any(
@@ -234,12 +244,16 @@ def _another(
     return opening in NEW or says_head or (says_part and opening not in OUTSIDE)
 
 
-def _accompanied(match: Match, tokens: Sequence[Token], bookmark: int, heads: Sequence[Match]) -> bool:
+def _accompanied(
+    match: Match, tokens: Sequence[Token], bookmark: int, heads: Sequence[Match], parts: Sequence[Match]
+) -> bool:
     """Whether a match is of a finding beside the bookmark's: "mass BOOKMARK … with thrombus in a vein"."""
     for index in range(bookmark + 1, match.first):
         if tokens[index].word == "with" and tokens[index - 1].word not in EQUALS:
             own = any(head.last < index for head in heads)
-            return own and any(index < head.first <= match.last for head in heads)
+            other = [head for head in heads if index < head.first <= match.last]
+            spreads = any(token.word in SPREADS for token in tokens[index : match.first])
+            return own and not spreads and any(part.first > index for part in parts) and bool(other)
     return False
 
 
