@@ -10,9 +10,10 @@ from __future__ import annotations
 import io
 import re
 import uuid
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lesionscope import __version__
 from lesionscope.ct.volume import CTVolume
@@ -22,12 +23,10 @@ from lesionscope.report.document import Content
 from lesionscope.report.text import showable
 
 MANUFACTURER, MODEL = "Lesionscope", "napari-lesionscope"
-COPIED = (
-    "AccessionNumber", "StudyID", "StudyTime", "ReferringPhysicianName", "IssuerOfPatientID", "PatientAge",
-    "InstitutionName", "BodyPartExamined",
-)  # fmt: skip
-"""Attributes of the study that a volume does not keep, copied as they are."""
 FILES_TRIED = 20
+SEXES = ("F", "M", "O")
+_TIME = re.compile(r"([01]\d|2[0-3])([0-5]\d([0-5]\d(\.\d{1,6})?)?)?", re.ASCII)
+_OFFSET = re.compile(r"(\+(0\d|1[0-4])|-(0\d|1[0-2]))[0-5]\d", re.ASCII)
 _UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))*", re.ASCII)
 
 
@@ -73,27 +72,28 @@ def dicom_head(
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
     need_images(volume)
-    source, made = volume.source, datetime.fromisoformat(content["created"]).astimezone(UTC)
+    source, made = volume.source, datetime.fromisoformat(content["created"])
     who = (content["study"] or {}).get("patient") or {}
     ds = Dataset()
     ds.SpecificCharacterSet = "ISO_IR 192"
     ds.SOPClassUID, ds.SOPInstanceUID = sop_class, generate_uid(prefix=None)
-    ds.PatientName, ds.PatientID = person_name(who.get("name", "")), long_text(who.get("id", ""))
-    ds.PatientBirthDate = _date(who.get("birth_date", ""))
-    ds.PatientSex = who.get("sex") if who.get("sex") in ("F", "M", "O") else ""
-    ds.StudyInstanceUID, ds.StudyDate = source.study_uid, _date(source.study_date)
+    ds.PatientName, ds.PatientID = person_name(who.get("name", "")), identifier(who.get("id", ""))
+    ds.PatientBirthDate = dicom_date(who.get("birth_date", ""))
+    ds.PatientSex = who.get("sex") if who.get("sex") in SEXES else ""
+    ds.StudyInstanceUID, ds.StudyDate = source.study_uid, dicom_date(source.study_date)
     ds.StudyTime = ds.AccessionNumber = ds.StudyID = ds.ReferringPhysicianName = ""
     if source.study_description:
         ds.StudyDescription = long_text(source.study_description)
     if content.get("deidentified"):
         mark_deidentified(ds)
-    elif who:
-        _copy_study(ds, volume)
+    else:
+        if who:
+            _copy_study(ds, volume)
+        made = made.astimezone(_zone(ds))
     ds.Modality, ds.SeriesInstanceUID = modality, generate_uid(prefix=None)
     ds.SeriesNumber, ds.InstanceNumber = series_number, 1
     ds.SeriesDate = ds.ContentDate = made.strftime("%Y%m%d")
     ds.SeriesTime = ds.ContentTime = made.strftime("%H%M%S")
-    ds.TimezoneOffsetFromUTC = "+0000"
     ds.InstanceCreationDate, ds.InstanceCreationTime = ds.ContentDate, ds.ContentTime
     ds.Manufacturer, ds.ManufacturerModelName = MANUFACTURER, MODEL
     ds.DeviceSerialNumber, ds.SoftwareVersions = "0", long_text(__version__)
@@ -132,6 +132,11 @@ def long_text(text: object, length: int = 64) -> str:
     return " ".join(showable(text).replace("\\", "/").split())[:length].strip()
 
 
+def identifier(text: object, length: int = 64) -> str:
+    """Return an ID as :func:`long_text`, but with the blanks inside it: they tell one from another."""
+    return re.sub(r"\s", " ", showable(text).replace("\\", "/")).strip()[:length].rstrip()
+
+
 def person_name(name: object) -> str:
     """Return a name that a PN holds: as many of its groups as fit into 64 characters.
 
@@ -152,8 +157,52 @@ def stable_uid(*parts: object) -> str:
     return f"2.25.{uuid.uuid5(uuid.NAMESPACE_URL, 'lesionscope/' + '/'.join(map(showable, parts))).int}"
 
 
-def _date(value: str) -> str:
-    return value if re.fullmatch(r"\d{8}", value) else ""
+def dicom_date(value: object) -> str:
+    """Return a date that a DA holds (``YYYYMMDD``); empty where there is no such day."""
+    written = str(value).strip()
+    try:
+        datetime.strptime(written, "%Y%m%d")
+    except ValueError:
+        return ""
+    # It would take days and months of one figure too.
+    return written if len(written) == 8 else ""
+
+
+def dicom_time(value: object) -> str:
+    """Return a time that a TM holds (``HHMMSS.FFFFFF``, or only its start); empty where it is none."""
+    return _of_form(_TIME, value)
+
+
+def _offset(value: object) -> str:
+    return _of_form(_OFFSET, value)
+
+
+def _zone(ds: Any) -> tzinfo | None:
+    """Return the zone that a dataset's dates and times are in; ``None``, this machine's, if it doesn't say.
+
+    An offset counts for all of them (PS3.3 C.12.1.1), the study's among them, which are the scanner's.
+    """
+    offset = ds.get("TimezoneOffsetFromUTC")
+    return datetime.strptime(offset, "%z").tzinfo if offset else None
+
+
+def _of_form(form: re.Pattern[str], value: object) -> str:
+    written = str(value).strip()
+    return written if form.fullmatch(written) else ""
+
+
+COPIED: Final[Mapping[str, Callable[[object], str]]] = {
+    "AccessionNumber": identifier,
+    "StudyID": identifier,
+    "StudyTime": dicom_time,
+    "TimezoneOffsetFromUTC": _offset,
+    "ReferringPhysicianName": person_name,
+    "IssuerOfPatientID": identifier,
+    "PatientAge": long_text,
+    "InstitutionName": long_text,
+    "BodyPartExamined": long_text,
+}
+"""Attributes of the study that a volume does not keep, and how each is copied."""
 
 
 def _copy_study(ds: Any, volume: CTVolume) -> None:
@@ -174,10 +223,10 @@ def _copy_study(ds: Any, volume: CTVolume) -> None:
             found = dcmread(file, stop_before_pixels=True, specific_tags=[*COPIED, "StudyInstanceUID"])
             if found.get("StudyInstanceUID") != ds.StudyInstanceUID:
                 continue
-            for name in COPIED:
+            for name, copied in COPIED.items():
                 value = found.get(name)
-                if value not in (None, ""):
-                    setattr(ds, name, person_name(value) if "Name" in name else long_text(value))
+                if value not in (None, "") and (kept := copied(value)):
+                    setattr(ds, name, kept)
             return
         except damage():
             continue  # other and damaged files may lie beside the images
