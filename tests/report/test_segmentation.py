@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from lesionscope.ct.geometry import Geometry
@@ -15,7 +17,7 @@ from lesionscope.ct.volume import CTVolume, Source
 from lesionscope.errors import InputError, UsageError
 from lesionscope.lesions.marking import lesion_from_click
 from lesionscope.phantom.dicom_series import write_series
-from lesionscope.report.segmentation import LesionMask, write_dicom, write_nifti
+from lesionscope.report.segmentation import LesionMask, write_dicom, write_masks, write_nifti
 
 
 def turned(x, z, shear=0.0):
@@ -70,8 +72,6 @@ def points(mask, geometry):
 
 def read_seg(path):
     """Each segment's voxels as points, LPS mm, by DICOM's own formula (PS3.3 C.7.6.2.1.1)."""
-    import pydicom
-
     seg = pydicom.dcmread(path)
     shared = seg.SharedFunctionalGroupsSequence[0]
     found = {}
@@ -121,6 +121,64 @@ def test_the_standards_own_checker_finds_no_error(name, opened, tmp_path):
     path = write_dicom(two_masks(volume), volume, tmp_path / "mask.dcm")
     told = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
     assert not [line for line in told.stderr.splitlines() if line.startswith("Error")]
+
+
+TYPE_2 = (
+    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
+    "AccessionNumber", "ReferringPhysicianName",
+)  # fmt: skip
+
+
+def rewritten(volume, change):
+    """Change the headers of a scan's files, and open it again."""
+    for number, path in enumerate(sorted(Path(volume.source.path).glob("*.dcm"))):
+        ds = pydicom.dcmread(path)
+        with pydicom.config.disable_value_validation():
+            change(ds, number)
+        ds.save_as(path)
+    return open_ct(volume.source.path)
+
+
+def anonymised(ds, number):
+    for name in (*TYPE_2, "FrameOfReferenceUID", "PositionReferenceIndicator", "SliceThickness"):
+        if name in ds:
+            del ds[name]
+
+
+def defaced(ds, number):
+    ds.PatientBirthDate, ds.StudyDate, ds.StudyTime, ds.PatientSex = "00000000", "20231399", "2561", "U"
+    ds.SliceThickness = None
+
+
+@pytest.mark.parametrize("change", [anonymised, defaced])
+def test_images_that_anonymising_emptied_can_be_referred_to(change, opened, tmp_path):
+    volume = rewritten(opened("straight"), change)
+    masks = two_masks(volume)
+    path = write_dicom(masks, volume, tmp_path / "mask.dcm")
+    seg, found = read_seg(path)
+    for number, mask in enumerate(masks, start=1):
+        assert off(found[number], points(mask.voxels, volume.geometry)) < 0.02
+    measures = seg.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert float(measures.SliceThickness) == pytest.approx(2.5)
+    assert not any((seg.PatientBirthDate, seg.PatientSex, seg.StudyDate, seg.StudyTime))
+    assert seg.FrameOfReferenceUID == (volume.source.frame_of_reference_uid or volume.source.uid)
+    if shutil.which("dciodvfy"):
+        told = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False)
+        assert not [line for line in told.stderr.splitlines() if line.startswith("Error")]
+
+
+def test_images_that_can_not_be_referred_to_leave_nifti(opened, tmp_path):
+    """A frame of reference for each image of one series: no segmentation can name them all."""
+
+    def scattered(ds, number):
+        ds.FrameOfReferenceUID = f"1.2.3.{number}"
+
+    volume = rewritten(opened("straight"), scattered)
+    masks = two_masks(volume)
+    with pytest.raises(UsageError, match="write a NIfTI mask instead"):
+        write_dicom(masks, volume, tmp_path / "mask.dcm")
+    assert write_masks(masks, volume, tmp_path, "mask").name == "mask.nii.gz"
+    assert not (tmp_path / "mask.dcm").exists()
 
 
 @pytest.mark.parametrize("name", ["straight", "oblique", "sagittal"])

@@ -40,6 +40,11 @@ def series_uid_of(volume: CTVolume) -> str:
     return volume.source.uid.partition("#")[0]
 
 
+def frame_of(volume: CTVolume) -> str:
+    """Return the UID of the frame of reference; coordinates without one lie in that of the series itself."""
+    return volume.source.frame_of_reference_uid or series_uid_of(volume)
+
+
 def need_images(volume: CTVolume) -> tuple[str, ...]:
     """Return the UIDs of a volume's images: one a slice, or one in all.
 

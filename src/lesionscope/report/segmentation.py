@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,12 @@ from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import InputError, UsageError
 from lesionscope.files import write_atomically
 from lesionscope.lesions.lesion import Lesion
+from lesionscope.report.damage import damage
+from lesionscope.report.dicom_head import SEXES, dicom_date, dicom_time, frame_of
 from lesionscope.report.source_images import source_images
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
 
 _SERIES_NUMBER = 9001
 SHEAR_DEGREES = 0.05
@@ -78,7 +84,8 @@ def write_dicom(masks: Sequence[LesionMask], volume: CTVolume, path: str | Path)
     Raises
     ------
     UsageError
-        The volume did not come from single-frame DICOM images; no mask.
+        The volume did not come from single-frame DICOM images, or a segmentation can't refer to those;
+        no mask.
     InputError
         Those images are no longer where they were read from.
     LesionscopeError
@@ -97,6 +104,7 @@ def write_dicom(masks: Sequence[LesionMask], volume: CTVolume, path: str | Path)
         )
     touched = np.nonzero(np.any([mask.voxels.any(axis=(1, 2)) for mask in masks], axis=0))[0]
     images = source_images([uids[k] for k in touched], Path(volume.source.path))
+    pixels = np.stack([mask.voxels[touched] for mask in masks], axis=-1).astype(np.uint8)
     algorithm = highdicom.AlgorithmIdentificationSequence(
         name="Lesionscope box from a click", family=codes.cid7162.EdgeDetection, version=__version__
     )
@@ -113,25 +121,32 @@ def write_dicom(masks: Sequence[LesionMask], volume: CTVolume, path: str | Path)
         )
         for place, mask in enumerate(masks, start=1)
     ]
-    written = highdicom.seg.Segmentation(
-        source_images=images,
-        pixel_array=np.stack([mask.voxels[touched] for mask in masks], axis=-1).astype(np.uint8),
-        segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
-        segment_descriptions=segments,
-        series_instance_uid=generate_uid(prefix=None),
-        series_number=_SERIES_NUMBER,
-        sop_instance_uid=generate_uid(prefix=None),
-        instance_number=1,
-        manufacturer="Lesionscope",
-        manufacturer_model_name="napari-lesionscope",
-        software_versions=__version__,
-        device_serial_number="0",
-        content_label="LESIONS",
-        content_description="Proposed from a click",
-        omit_empty_frames=True,
-    )
     stream = io.BytesIO()
-    written.save_as(stream)
+    try:
+        for image in images:
+            _complete(image, volume)
+        highdicom.seg.Segmentation(
+            source_images=images,
+            pixel_array=pixels,
+            segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
+            segment_descriptions=segments,
+            series_instance_uid=generate_uid(prefix=None),
+            series_number=_SERIES_NUMBER,
+            sop_instance_uid=generate_uid(prefix=None),
+            instance_number=1,
+            manufacturer="Lesionscope",
+            manufacturer_model_name="napari-lesionscope",
+            software_versions=__version__,
+            device_serial_number="0",
+            content_label="LESIONS",
+            content_description="Proposed from a click",
+            omit_empty_frames=True,
+        ).save_as(stream)
+    except damage() as error:
+        raise UsageError(
+            "A DICOM segmentation can't refer to this scan's images, whose headers lack what it needs or "
+            f"garble it ({type(error).__name__}): write a NIfTI mask instead."
+        ) from error
     return write_atomically(path, stream.getvalue())
 
 
@@ -148,6 +163,27 @@ def write_masks(masks: Sequence[LesionMask], volume: CTVolume, folder: str | Pat
         return write_dicom(masks, volume, folder / f"{stem}.dcm")
     except (UsageError, InputError):
         return write_nifti(masks, volume, folder / f"{stem}.nii.gz")
+
+
+def _complete(image: Dataset, volume: CTVolume) -> None:
+    """Give an image in memory what a segmentation copies from it and de-identified ones often lack.
+
+    What the standard lets be empty (type 2) is empty where it is missing or invalid; the volume has the rest.
+    """
+    from pydicom.valuerep import format_number_as_ds
+
+    for name in ("PatientName", "PatientID", "StudyID", "AccessionNumber"):
+        if name not in image:
+            setattr(image, name, "")
+    image.PatientBirthDate = dicom_date(image.get("PatientBirthDate"))
+    image.PatientSex = sex if (sex := image.get("PatientSex")) in SEXES else ""
+    image.StudyDate = dicom_date(image.get("StudyDate"))
+    image.StudyTime = dicom_time(image.get("StudyTime"))
+    if not image.get("FrameOfReferenceUID"):
+        image.FrameOfReferenceUID = frame_of(volume)
+    if not image.get("SliceThickness"):
+        thickness = volume.geometry.slice_thickness_mm or volume.geometry.slice_step_mm
+        image.SliceThickness = format_number_as_ds(thickness)
 
 
 def _check(masks: Sequence[LesionMask], volume: CTVolume) -> None:

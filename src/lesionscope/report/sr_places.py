@@ -17,7 +17,7 @@ from lesionscope.ct.volume import CTVolume
 from lesionscope.lesions.lesion import Diameter, Lesion, Point
 from lesionscope.ontology.labels import Code
 from lesionscope.report import sr_items as items
-from lesionscope.report.dicom_head import need_images
+from lesionscope.report.dicom_head import frame_of, need_images
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -61,7 +61,8 @@ class Places:
                 )
                 for points in ends
             ]
-        return [items.in_patient("POLYLINE", points, self._frame, items.INFERRED) for points in ends]
+        frame = frame_of(self.volume)
+        return [items.in_patient("POLYLINE", points, frame, items.INFERRED) for points in ends]
 
     def box(self, lesion: Lesion, name: Code, relation: str = items.CONTAINS) -> Dataset:
         """Return the outline of a lesion's box at the height of its marks."""
@@ -72,17 +73,11 @@ class Places:
             return items.on_image(
                 "POLYLINE", self._pixels(ring), self.image(self._slice(ring)), relation, name
             )
-        return items.in_patient("POLYGON", ring, self._frame, relation, name)
+        return items.in_patient("POLYGON", ring, frame_of(self.volume), relation, name)
 
     @property
     def _one_a_slice(self) -> bool:
         return len(self.volume.source.sop_instance_uids) == self.volume.geometry.size[2]
-
-    @property
-    def _frame(self) -> str:
-        source = self.volume.source
-        # Coordinates without a frame of reference lie in that of the series itself.
-        return source.frame_of_reference_uid or source.uid.partition("#")[0]
 
     def _slice(self, points: Sequence[Point]) -> int:
         mean = float(np.mean(self.volume.geometry.to_voxel(points)[:, 0]))
