@@ -24,6 +24,7 @@ from lesionscope.errors import UsageError
 from lesionscope.followup.response import Followed, Role, Size, assess
 from lesionscope.lesions.lesion import Diameter, Lesion
 from lesionscope.lesions.marking import lesion_from_click, lesion_from_diameters
+from lesionscope.ontology.labels import PRIVATE_SCHEME
 from lesionscope.phantom.dicom_series import write_series
 from lesionscope.report import sr_form, wording
 from lesionscope.report.document import Content, lesion_report
@@ -174,6 +175,49 @@ def test_what_it_must_carry(scan: Callable[..., CTVolume]) -> None:
         i.MeasuredValueSequence[0].NumericValue for i in items(ds) if name_of(i) == "Certainty of Finding"
     ]
     assert sorted(map(float, certainties)) == [65.0, 70.0, 91.0, 91.0]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "new", "targets", "overall"),
+    [
+        ((18.0, 10.0), None, ("112042", "DCM"), "OVERALLPR"),
+        # A new lesion is progression, whatever the targets do (RECIST 1.1, Table 1).
+        ((18.0, 18.0), 9.0, ("112044", "DCM"), "OVERALLPD"),
+        ((18.0, None), None, ("NE", PRIVATE_SCHEME), "NE"),
+        ((), 9.0, None, "OVERALLPD"),
+        ((18.0,), None, None, None),
+    ],
+    ids=["shrunk", "new-lesion", "unseen", "no-targets", "baseline"],
+)
+def test_the_targets_response_is_not_the_overall_one(
+    scan: Callable[..., CTVolume],
+    tmp_path: Path,
+    sizes: tuple[float | None, ...],
+    new: float | None,
+    targets: tuple[str, str] | None,
+    overall: str | None,
+) -> None:
+    volume = scan((128, 128, 6))
+    lesions = lesions_on(volume)[:1]
+    visits = len(sizes) or 2
+    seen = tuple(None if mm is None else Size(long_mm=mm) for mm in sizes)
+    followed = [Followed("1.2", "Lesion 1", "lung", False, Role.TARGET, seen)] if sizes else []
+    if new is not None:
+        followed.append(Followed("1.3", "Lesion 2", "liver", False, Role.NEW, (None, Size(long_mm=new))))
+    table = assess(tuple(followed), ("20240101", "20240401")[:visits])
+    path = sr_form.write(report(lesions, volume, response=table), lesions, volume, tmp_path / "sr.dcm")
+    assert complaints(path) == []
+    coded = {
+        name_of(item): item.ConceptCodeSequence[0]
+        for item in items(pydicom.dcmread(path))
+        if item.ValueType == "CODE"
+    }
+    found = coded.get("RECIST 1.1")
+    assert (found and (found.CodeValue, found.CodingSchemeDesignator)) == targets
+    whole = coded.get("Overall response (RECIST 1.1)")
+    assert (whole and (whole.CodeValue, whole.CodingSchemeDesignator)) == (
+        overall and (overall, PRIVATE_SCHEME)
+    )
 
 
 def test_verified_only_when_all_is_decided(scan: Callable[..., CTVolume]) -> None:

@@ -81,14 +81,24 @@ STATES: Final = {
     "added": _own("ADDED", "Added"),
     "unreviewed": _own("UNREVIEWED", "Unreviewed"),
 }
-OUTCOMES: Final = {
+TARGETS: Final = {
     "CR": _dcm("112041", "Target Lesion Complete Response"),
     "PR": _dcm("112042", "Target Lesion Partial Response"),
     "PD": _dcm("112043", "Target Lesion Progressive Disease"),
     "SD": _dcm("112044", "Target Lesion Stable Disease"),
+    "NE": _own("NE", "Not evaluable"),
+}
+"""Response of the target lesions."""
+OVERALL: Final = _own("OVERALL", "Overall response (RECIST 1.1)")
+OVERALLS: Final = {
+    "CR": _own("OVERALLCR", "Overall Complete Response"),
+    "PR": _own("OVERALLPR", "Overall Partial Response"),
+    "PD": _own("OVERALLPD", "Overall Progressive Disease"),
+    "SD": _own("OVERALLSD", "Overall Stable Disease"),
     "Non-CR/Non-PD": _own("NONCRNONPD", "Non-CR/Non-PD"),
     "NE": _own("NE", "Not evaluable"),
 }
+"""Overall response, for which DICOM has no codes: new lesions and non-targets count for it too."""
 PATHOLOGY: Final = {
     "H1a": Code("SCT", "363346000", "Malignant neoplasm"),
     "H3b": Code("SCT", "51398009", "Hamartoma"),

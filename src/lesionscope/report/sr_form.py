@@ -154,12 +154,19 @@ def _remarks(content: Content) -> list[Dataset]:
 
 
 def _response(content: Content) -> list[Dataset]:
-    """Return the response at the last visit as a code, and the whole table as text."""
+    """Return the response at the last visit as codes, the targets' and the overall one, and the table as text."""
     table = content.get("response")
     if table is None:
         return []
-    outcome = table["visits"][-1]["overall"]
-    coded = [] if outcome is None else [items.code(codes.RECIST, codes.OUTCOMES[outcome])]
+    last = table["visits"][-1]
+    coded = [
+        items.code(name, meanings[last[part]])
+        for name, meanings, part in (
+            (codes.RECIST, codes.TARGETS, "target"),
+            (codes.OVERALL, codes.OVERALLS, "overall"),
+        )
+        if last[part] is not None
+    ]
     rows = "\n".join(" | ".join(row) for row in response_rows(table))
     return [*coded, items.text(codes.RESPONSE, rows)]
 
