@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from lesionscope.cli import main
-from lesionscope.errors import InputError
+from lesionscope.errors import InputError, UsageError
 from lesionscope.lesions.deeplesion import TABLE, DeepLesionRow, read_dl_info, write_dl_info, write_slice
 from lesionscope.mining.miner import Miner
 from lesionscope.ontology.label_graph import load_labels
@@ -254,18 +254,65 @@ def test_a_project_goes_out_as_it_came_in_but_for_what_was_decided(folder: Path,
     )
 
 
-def test_two_tables_in_one_project_are_not_exported_as_one(folder: Path, tmp_path: Path) -> None:
+def test_a_second_table_is_numbered_on_and_goes_out_with_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LESIONSCOPE_DATA", str(tmp_path / "data"))
+    table, commands = tmp_path / "mine.csv", []
+    for name in ("one", "two"):
+        rows = [f"{name}.nii;{n},2,3;{name}-{n};{name}{n};{s};nodule" for n, s in enumerate(SPLITS)]
+        table.write_text("\n".join(["path;click;id;patient;split;labels", *rows]) + "\n")
+        commands.append(from_table(table, GRAPH).command)
+    one, two = commands
+    with Session.open(tmp_path / "p.sqlite") as session:
+        session.apply(dataclasses.replace(one, lesions=one.lesions[:3]))
+        for _ in range(2):  # the second time, nothing of it is news
+            state = session.apply(two)
+        assert [one.row for one in state.mined.values()] == [0, 1, 2, 3, 4, 5, 6]
+        session.apply(Decide(decide(sight(state, two.lesions[3].id, "Ann"), GRAPH, "cyst", "added")))
+        session.undo(), session.undo(), session.redo(), session.redo()
+        state = session.apply(one)  # the table has grown
+    with Session.open(tmp_path / "p.sqlite") as session:
+        assert session.state.mined == state.mined
+        assert [one.row for one in state.mined.values()] == [0, 1, 2, 3, 4, 5, 6, 10]
+        written = export(session.state, tmp_path / "out.json", GRAPH)
+    content = json.loads(written.labels.read_text())
+    assert content["train_lesion_idxs"] == [0, 1, 3, 4] and content["test_lesion_idxs"] == [6, 10]
+    patients = {lesion.id: lesion.patient for lesion in (*one.lesions, *two.lesions)}
+    assert content["test_patients"] == [patients[two.lesions[3].id], patients[one.lesions[3].id]]
+    with written.decisions.open(newline="") as stream:
+        assert {(line["lesion_idx"], line["lesion_id"]) for line in csv.DictReader(stream)} == {
+            ("6", two.lesions[3].id)
+        }
+
+
+def test_lesions_whose_rows_could_be_mistaken_are_not_taken_in(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LESIONSCOPE_DATA", str(tmp_path / "data"))
+    table = tmp_path / "mine.csv"
+    table.write_text(TABLE_OF_ONES_OWN)
+    made, own = from_deeplesion(folder, GRAPH).command, from_table(table, GRAPH).command
+    other = dataclasses.replace(
+        made.lesions[1], lesion=dataclasses.replace(made.lesions[1].lesion, id="another"), row=0
+    )
     with Session.open(tmp_path / "p.sqlite") as session:
         with pytest.raises(InputError, match="nothing to export"):
             export(session.state, tmp_path / "none.json", GRAPH)
-        made = from_deeplesion(folder, GRAPH).command
-        other = dataclasses.replace(
-            made.lesions[1], lesion=dataclasses.replace(made.lesions[1].lesion, id="another"), row=0
-        )
-        session.apply(AddMined(made.studies, (*made.lesions, other)))
+        state = session.apply(made)
+        for more, why in ((AddMined((), (other,)), "another lesion of row 0"), (own, "of their own")):
+            with pytest.raises(UsageError, match=why):
+                session.apply(more)
+        assert session.state is state
+        twice = dataclasses.replace(state, mined={**state.mined, other.id: other})  # as one made earlier
         with pytest.raises(InputError, match="two lesions of row 0"):
-            export(session.state, tmp_path / "two.json", GRAPH)
-    assert not (tmp_path / "two.json").exists()
+            export(twice, tmp_path / "two.json", GRAPH)
+        assert not (tmp_path / "two.json").exists()
+        assert export(state, tmp_path / "out.json", GRAPH).lesions == len(made.lesions)
+    with Session.open(tmp_path / "q.sqlite") as session:
+        session.apply(own)
+        with pytest.raises(UsageError, match="of their own"):
+            session.apply(made)
 
 
 def test_an_export_never_takes_the_place_of_a_project(

@@ -72,7 +72,8 @@ def export(
         )
     if twice := [one.row for one, other in pairwise(chosen) if one.row == other.row]:
         raise InputError(
-            f"The project holds two lesions of row {twice[0]}: export lesions of one table at a time."
+            f"The project holds two lesions of row {twice[0]} of DeepLesion's table, which training couldn't "
+            "tell apart: import each table into a project of its own."
         )
     outcomes = {one.id: outcome(one, settled(state, one.id, graph, adjudicator), graph) for one in chosen}
     place = {name: number for number, name in enumerate(graph.core)}

@@ -206,7 +206,7 @@ class History:
     def _turn_import(self, step: Entry, *, back: bool) -> None:
         """Take studies and lesions in, or back; ``mined`` is another mapping then, and only then."""
         studies = {study.id: study for study in step.studies}
-        mined = {lesion.id: lesion for lesion in step.mined}
+        mined = {lesion.id: lesion for lesion in self._numbered_on(step.mined)}
         if back:
             self.studies = {key: one for key, one in self.studies.items() if key not in studies}
             self.mined = {key: one for key, one in self.mined.items() if key not in mined}
@@ -233,7 +233,9 @@ class History:
                     f"The project has another study by the id {study.id}: import into a new one."
                 )
         for lesion in lesions:
-            if self.mined.get(lesion.id, lesion) != lesion or lesion.id in self._lesions:
+            known = self.mined.get(lesion.id, lesion)
+            same = known == (lesion if lesion.slices else replace(lesion, row=known.row))
+            if not same or lesion.id in self._lesions:
                 raise UsageError(
                     f"The project has another lesion by the id {lesion.id}: import into a new one."
                 )
@@ -243,9 +245,32 @@ class History:
         for lesion in new_lesions.values():
             if lesion.study not in self.studies and lesion.study not in new_studies:
                 raise UsageError(f"Lesion {lesion.id} lies in no study of the project.")
+        self._check_rows(tuple(new_lesions.values()))
         if not new_studies and not new_lesions:
             return None
         return Entry("import", studies=tuple(new_studies.values()), mined=tuple(new_lesions.values()))
+
+    def _check_rows(self, lesions: tuple[MinedLesion, ...]) -> None:
+        """Refuse lesions whose rows would not be told from those of others: training knows them by these."""
+        rows = {one.row for one in self.mined.values()}
+        if lesions and len({bool(one.slices) for one in (*self.mined.values(), *lesions)}) > 1:
+            raise UsageError(
+                "The project would hold lesions of DeepLesion's table and of another one, whose rows an "
+                "export couldn't tell apart: import them into a project of their own."
+            )
+        if twice := [one.row for one in lesions if one.slices and one.row in rows]:
+            raise UsageError(
+                f"The project has another lesion of row {twice[0]} of DeepLesion's table: import into a new "
+                "one."
+            )
+
+    def _numbered_on(self, lesions: tuple[MinedLesion, ...]) -> tuple[MinedLesion, ...]:
+        """Let the rows of a second table of one's own go on after those that are there; none comes twice."""
+        rows = {one.row for one in self.mined.values()}
+        if all(one.slices or one.row not in rows for one in lesions):
+            return lesions
+        start = max(rows) + 1
+        return tuple(one if one.slices else replace(one, row=start + one.row) for one in lesions)
 
     def _known(self, lesion_id: str) -> Lesion:
         if lesion_id not in self._lesions:

@@ -61,7 +61,8 @@ class MinedLesion:
     split
         Which split of training its patient belongs to; "" where nobody said.
     row
-        Its row in ``DL_info.csv``, from 0; for other tables its row there. Training knows it by this.
+        Its row in ``DL_info.csv``, from 0, by which training knows it; for other tables its row there,
+        and a project numbers those of a second table on.
     sentence_id, sentence
         Of the report; "" where labels came without one.
     mentions
