@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,6 +85,19 @@ def refusal(case: Case) -> dict[str, Any]:
     }
     del content["lesions"][0]["neighbours"]
     return content
+
+
+@contextmanager
+def limited(size: int) -> Iterator[None]:
+    """Let no file grow beyond a size, in bytes."""
+    resource = pytest.importorskip("resource")
+    before, heard = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, heard)
 
 
 def test_each_case_is_read_once(tmp_path: Path) -> None:
@@ -180,6 +195,21 @@ def test_half_a_line_is_cut_off(tmp_path: Path, tail: bytes) -> None:
         read_cases_into(journal, cases(3), answer)
     with CaseJournal(path, MODELS) as journal:
         assert set(journal.outcomes) == {"c0", "c1", "c2"}
+
+
+def test_a_full_disk_is_a_sentence_and_the_list_goes_on_later(tmp_path: Path) -> None:
+    """What SQLite's lock and the file itself see: the limit on a file's size stands for the disk's."""
+    path = tmp_path / "journal.jsonl"
+    with limited(900), pytest.raises(LesionscopeError, match=r"free some space and run the same"):  # noqa: SIM117
+        with CaseJournal(path, MODELS) as journal:
+            read_cases_into(journal, cases(20), refusal)
+    kept = len(journal.outcomes)
+    assert 0 < kept < 20
+    with CaseJournal(path, MODELS) as again:  # the lock is free
+        assert set(again.outcomes) == set(journal.outcomes)
+        read_cases_into(again, cases(20), refusal)
+    with CaseJournal(path, MODELS) as again:
+        assert len(again.outcomes) == 20
 
 
 def test_a_kill_at_any_moment_loses_no_case(tmp_path: Path) -> None:

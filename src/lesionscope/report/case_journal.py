@@ -6,6 +6,7 @@ when it is opened again. The last line on a case counts.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -96,8 +97,13 @@ class CaseJournal:
                 )
             self._lock = lock
             try:
-                self._stream = path.open("a+b")
-                self._go_on(head)
+                # Nothing is held back: what a full disk refused must not be tried again in closing.
+                self._stream = path.open("a+b", buffering=0)
+                try:
+                    self._go_on(head)
+                except BaseException:
+                    self._stream.close()
+                    raise
             except BaseException:
                 lock.release()
                 raise
@@ -117,8 +123,11 @@ class CaseJournal:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._stream.close()
-        self._lock.release()
+        try:
+            with contextlib.suppress(OSError):  # every line is on the disk already
+                self._stream.close()
+        finally:
+            self._lock.release()
 
     def __enter__(self) -> CaseJournal:
         return self
@@ -156,9 +165,10 @@ class CaseJournal:
 
     def _write(self, content: Mapping[str, Any]) -> None:
         line = json.dumps(content, allow_nan=False).encode("ascii")
+        left = memoryview(line + b"\n")
         try:
-            self._stream.write(line + b"\n")
-            self._stream.flush()
+            while left:
+                left = left[self._stream.write(left) :]
             os.fsync(self._stream.fileno())
         except OSError as error:
             raise LesionscopeError(
