@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from lesionscope.errors import InputError, LesionscopeError
 from lesionscope.files import new_folder, write_atomically
+from lesionscope.mining.forms import writing
 
 
 def test_it_writes_text_and_bytes_and_makes_folders(tmp_path: Path) -> None:
@@ -94,6 +96,42 @@ def test_a_folder_that_fails_leaves_nothing(tmp_path: Path, error: BaseException
         (place / "half").touch()
         raise error
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+@pytest.mark.parametrize(("mask", "file", "folder"), [(0o077, 0o600, 0o700), (0o022, 0o644, 0o755)])
+def test_what_is_new_is_as_private_as_the_umask_says(
+    tmp_path: Path, mask: int, file: int, folder: int
+) -> None:
+    before = os.umask(mask)
+    try:
+        path = write_atomically(tmp_path / "in" / "report.json", "x")
+        with new_folder(tmp_path / "made"), writing(tmp_path / "mined.jsonl") as write:
+            write(b"{}")
+    finally:
+        os.umask(before)
+    modes = [mode(one) for one in (path, tmp_path / "mined.jsonl", path.parent, tmp_path / "made")]
+    assert modes == [file, file, folder, folder]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+@pytest.mark.parametrize("private", [0o600, 0o664])
+def test_what_is_replaced_stays_as_private_as_it_was(tmp_path: Path, private: int) -> None:
+    path, mined, folder = tmp_path / "report.json", tmp_path / "mined.jsonl", tmp_path / "empty"
+    for one in (path, mined):
+        one.touch()
+        one.chmod(private)
+    folder.mkdir()
+    folder.chmod(0o750)
+    write_atomically(path, "later")
+    with writing(mined) as write, new_folder(folder):
+        write(b"{}")
+    assert [mode(one) for one in (path, mined, folder)] == [private, private, 0o750]
+    assert path.read_text() == "later" and sorted(tmp_path.iterdir()) == sorted([path, mined, folder])
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 def test_a_folder_with_files_is_left_alone(tmp_path: Path) -> None:

@@ -4,12 +4,39 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
+import stat
+import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import BufferedWriter
 from pathlib import Path
 
 from lesionscope.errors import InputError, LesionscopeError
+
+
+def open_part(path: Path) -> tuple[Path, BufferedWriter]:
+    """Make a hidden file beside ``path``, which is to take its place; its folder must be there.
+
+    It is as private as what stands at ``path`` now; where nothing does, as the user's umask says.
+
+    Raises
+    ------
+    OSError
+        It can't be made.
+    """
+    part = _part(path)
+    stream = part.open("xb")
+    _keep_mode(path, part)
+    return part, stream
+
+
+def _part(path: Path) -> Path:
+    return path.parent / f".{uuid.uuid4().hex}.part"
+
+
+def _keep_mode(path: Path, part: Path) -> None:
+    with suppress(OSError):  # nothing is there, or a disk without modes
+        part.chmod(stat.S_IMODE(path.stat().st_mode))
 
 
 def write_atomically(path: str | Path, content: bytes | str) -> Path:
@@ -33,13 +60,11 @@ def write_atomically(path: str | Path, content: bytes | str) -> Path:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as stream:
+        temporary, opened = open_part(path)
+        with opened as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.chmod(0o644)
         temporary.replace(path)
         temporary = None
     except OSError as error:
@@ -72,10 +97,11 @@ def new_folder(target: str | Path) -> Iterator[Path]:
     place: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix=".", suffix=".part", dir=target.parent))
+        place = _part(target)
+        place.mkdir()
         yield place
-        place.chmod(0o755)
         if target.is_dir():
+            _keep_mode(target, place)
             target.rmdir()
         place.rename(target)
         place = None

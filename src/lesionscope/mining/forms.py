@@ -11,7 +11,6 @@ import json
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lesionscope.errors import InputError, LesionscopeError, UsageError
+from lesionscope.files import open_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -255,8 +255,7 @@ def writing(out: Path | None) -> Iterator[Callable[[bytes], None]]:
             temporary, stream = None, out.open("wb")
         else:
             place = out.resolve()
-            handle, name = tempfile.mkstemp(prefix=f".{place.name[:50]}.", suffix=".part", dir=place.parent)
-            temporary, stream = Path(name), os.fdopen(handle, "wb")
+            temporary, stream = open_part(place)
     except OSError as error:
         raise _unwritable(str(out), error) from error
     writer = _Writer(stream, str(out))
@@ -265,7 +264,6 @@ def writing(out: Path | None) -> Iterator[Callable[[bytes], None]]:
         writer.finish(to_disk=temporary is not None)
         if temporary is not None:
             try:
-                temporary.chmod(0o644)
                 temporary.replace(place)
             except OSError as error:
                 raise _unwritable(str(out), error) from error
