@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,29 @@ def test_a_folder_that_cannot_be_written_is_said(made, qtbot, tmp_path):
     drafts_of(room).set(forms=())
     panel.export.click()
     assert panel.message.label.text() == words.NO_FORM
+
+
+def test_what_is_taken_in_stays_out_of_another_study(made, qtbot, monkeypatch):
+    from lesionscope.lesions.marking import lesion_from_click
+    from lesionscope.report.import_sr import Imported
+
+    room, panel = made
+    room.open(volume())
+    release = threading.Event()
+
+    def slowly(path, scan):
+        assert release.wait(60)
+        return Imported((lesion_from_click(centre(scan)),))
+
+    monkeypatch.setattr("lesionscope.viewer.docks.report.import_sr", slowly)
+    panel.take_report(Path("report.dcm"))
+    room.open(volume("1.2.4"))
+    release.set()
+    qtbot.waitUntil(lambda: panel.message.label.text() == words.NOT_TAKEN)
+    assert room.state.lesions == ()
+    panel.take_report(Path("report.dcm"))
+    qtbot.waitUntil(lambda: panel.message.label.text() == words.TAKEN.format(count=1))
+    assert len(room.state.lesions) == 1
 
 
 def test_closing_the_dock_leaves_nothing_behind(made, qtbot):

@@ -46,4 +46,7 @@ IMPORT: Final = "Take in…"
 IMPORT_TIP: Final = "Take the lesions of a DICOM structured report on this scan into the session"
 REPORTS: Final = "DICOM structured reports (*.dcm);;All files (*)"
 TAKEN: Final = "Lesions taken in: {count}."
+NOT_TAKEN: Final = (
+    "Nothing was taken in: its scan was left meanwhile. Open the scan again, then take the report in."
+)
 KEPT_VIEW: Final = "Lesion {number}: its key image has this window and zoom."

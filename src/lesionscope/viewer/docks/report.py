@@ -43,6 +43,7 @@ from lesionscope.viewer.docks.report_preview import preview
 from lesionscope.viewer.room_state import RoomState
 
 if TYPE_CHECKING:
+    from lesionscope.ct.volume import CTVolume
     from lesionscope.viewer.docks.report_draft import Drafts
     from lesionscope.viewer.room import Room
     from lesionscope.viewer.workers import Job
@@ -332,10 +333,16 @@ class ReportPanel(Panel):
         """Take the lesions of a structured report into the session."""
         volume = self.room.state.volume
         if volume is not None:
-            self.room.worker.submit(lambda *_: import_sr(path, volume), done=self._taken, failed=self._ended)
+            self.room.worker.submit(
+                lambda *_: import_sr(path, volume), done=partial(self._taken, volume), failed=self._ended
+            )
 
-    def _taken(self, imported: Imported) -> None:
+    def _taken(self, volume: CTVolume, imported: Imported) -> None:
+        """Take what was found to lie on ``volume``; nothing where that was left meanwhile."""
         state = self.room.state
+        if state.volume is not volume:
+            self._ended(words.NOT_TAKEN)
+            return
         steps = steps_of(imported, state)
         for step in steps:
             self.room.apply(step)
