@@ -15,6 +15,7 @@ from lesionscope.lesions.deeplesion import (
     DeepLesionRow,
     measured_box,
     read_dl_info,
+    read_sentences,
     read_slice,
     write_dl_info,
     write_slice,
@@ -147,3 +148,43 @@ def test_other_images_are_refused(tmp_path: Path) -> None:
     for name in ("colour.png", "half.png", "none.png"):
         with pytest.raises(InputError, match=name):
             read_slice(tmp_path / name)
+
+
+def test_sentences_are_lines_of_json_whatever_signs_they_hold(tmp_path: Path) -> None:
+    path = tmp_path / "reports.jsonl"
+    signs = "A nodule,\u2028in the lung;\x85\x7f 5\u2029mm."
+    path.write_text(
+        f'\ufeff{{"lesion_idx": 3, "text": "{signs}"}}\r\n'
+        '{"lesion_idx": 12.0, "text": "A cyst.", "id": "r1"}\n\n'
+        '{"lesion_idx": 12, "text": "Stable.", "id": "r2"}\n'
+        '{"lesion_idx": "12", "text": "A cyst.", "id": "r2"}\n \n',
+        encoding="utf-8",
+    )
+    assert read_sentences(path) == {3: ("3", signs), 12: ("r1; r2", "A cyst. Stable.")}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"lesion_idx": 1, "te', "[1]", "7", '{"text": "x"}', '{"lesion_idx": 1}',
+        '{"lesion_idx": 1, "text": null}',
+        '{"lesion_idx": -1, "text": "x"}', '{"lesion_idx": 1.5, "text": "x"}',
+        '{"lesion_idx": Infinity, "text": "x"}', '{"lesion_idx": 1, "text": "half \\ud83d a sign"}',
+    ],
+)  # fmt: skip
+def test_a_line_that_is_no_sentence_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "reports.jsonl"
+    path.write_text(f'{{"lesion_idx": 0, "text": "x"}}\n\n{line}\n')
+    with pytest.raises(InputError, match=r"reports\.jsonl, line 3"):
+        read_sentences(path)
+
+
+def test_a_file_of_sentences_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "latin.jsonl").write_bytes(b'{"lesion_idx": 0, "text": "\xe9"}')
+    for name, why in (
+        ("none.jsonl", "no such file"),
+        ("latin.jsonl", "not text in UTF-8"),
+        (".", "a folder"),
+    ):
+        with pytest.raises(InputError, match=why):
+            read_sentences(tmp_path / name)

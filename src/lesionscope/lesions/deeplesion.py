@@ -179,6 +179,9 @@ def write_dl_info(path: str | Path, rows: Iterable[DeepLesionRow]) -> Path:
 def read_sentences(path: str | Path) -> dict[int, tuple[str, str]]:
     """Read reports' sentences: JSON lines of ``lesion_idx`` (a row, from 0), ``text``, and perhaps ``id``.
 
+    Several sentences of one lesion are joined, in their order, as what is mined of them is; blank lines
+    are passed over.
+
     Returns
     -------
     dict
@@ -187,16 +190,34 @@ def read_sentences(path: str | Path) -> dict[int, tuple[str, str]]:
     Raises
     ------
     InputError
-        The file can't be read, or a line isn't one.
+        The file can't be read, or a line isn't one; the sentence names it.
     """
     try:
-        lines = [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
-        return {
-            int(line["lesion_idx"]): (str(line.get("id", line["lesion_idx"])), str(line["text"]))
-            for line in lines
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} can't be read as sentences of lesions ({error}).") from error
+        content = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise unreadable(path, "sentences of lesions", error) from error
+    found: dict[int, tuple[dict[str, None], dict[str, None]]] = {}  # ids and texts, each once
+    # Not splitlines(): JSON's strings may hold signs at which that would break a line too.
+    for number, line in enumerate(content.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            said = json.loads(line)
+            row, text = _whole(str(said["lesion_idx"])), said["text"]
+            identifier = str(row if said.get("id") is None else said["id"])
+            if row < 0 or not isinstance(text, str):
+                raise ValueError("lesion_idx must be a row from 0, and text a text")
+            (identifier + text).encode()  # half a surrogate pair can't be kept
+        except KeyError as error:
+            raise InputError(f"{path}, line {number}: a sentence of a lesion needs {error}.") from error
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise InputError(
+                f"{path}, line {number}, can't be read as a sentence of a lesion ({error}): mend it, or take "
+                "it out."
+            ) from error
+        ids, texts = found.setdefault(row, ({}, {}))
+        ids[identifier] = texts[text] = None
+    return {row: ("; ".join(ids), " ".join(texts)) for row, (ids, texts) in found.items()}
 
 
 def read_slice(path: str | Path) -> NDArray[np.int16]:
