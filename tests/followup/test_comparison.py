@@ -60,6 +60,25 @@ def chosen(comparison: Comparison, choices: Choices) -> Comparison:
     return replace(comparison, choices=choices)
 
 
+@pytest.mark.parametrize(("study", "left"), [("baseline", "n"), ("followup", "n2")])
+def test_a_deleted_mark_takes_its_pair_along(study: str, left: str) -> None:
+    compared = confirmed(two())
+    marked = getattr(compared, study)
+    kept = replace(marked, lesions=tuple(one for one in marked.lesions if one.id != left))
+    after = replace(compared, **{study: kept})
+    other = {"n": "n2", "n2": "n"}[left]
+    (row,) = (row for row in after.rows if other in (one.id for one in (row.baseline, row.followup) if one))
+    assert row.pair is None and row.is_open
+
+
+def test_a_lesion_that_is_paired_has_not_gone() -> None:
+    (pair, *_) = two().choices.pairing.pairs
+    gone = two().choices.with_fate(pair.baseline, Seen.GONE)
+    assert not gone.with_pair(pair.baseline, gone.pairing).fates
+    small = two().choices.with_fate(pair.baseline, Seen.TOO_SMALL)
+    assert small.with_pair(pair.baseline, small.pairing).fates == {pair.baseline: Seen.TOO_SMALL}
+
+
 def test_visits_that_cant_be_read_are_said_beside_the_response() -> None:
     assert replace(two(), missing=("left out",)).response.missing == ("left out",)
 

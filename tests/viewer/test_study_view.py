@@ -184,6 +184,7 @@ def test_another_study_starts_anew(study):
     study.axial.zoom_by(3)
     old = [canvas.image for canvas in study.canvases]
     study.axial.image.gamma, study.axial.image.opacity = 0.5, 0.3
+    study.axial.image.affine = np.diag([1, 1, -1, 1])  # napari's transform tool: mirrored
     other = landmark_volume(size=(30, 34, 12), spacing=(3.0, 2.5, 6.0), uid="9.9")
     study.show(other)
     assert study.slab == Slab()
@@ -196,6 +197,7 @@ def test_another_study_starts_anew(study):
         assert image is canvas.image, "taking a layer off and another on takes long"
         assert image.data is study.shown.hu and volume_of(image) is other
         assert (image.gamma, image.opacity) == (1, 1)
+        assert np.array_equal(image.affine.affine_matrix, np.eye(4))
         assert [layer for layer in canvas.model.layers if layer.name == "CT"] == [canvas.image]
         assert canvas.model.dims.thickness == (0, 0, 0)
         corner = canvas.to_pixels_exact(tuple(grid.corners_lps()[0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -221,6 +222,21 @@ def test_a_stale_answer_fades_and_can_be_read_again(make, qtbot):
     panel.stale.button.click()
     qtbot.waitUntil(lambda: not panel.stale.isVisible())
     assert not panel.tree.delegate.faded
+
+
+@window
+def test_an_answer_names_the_model_that_gave_it_whichever_is_installed(make, qtbot, monkeypatch):
+    room, panel = make()
+    read(room, qtbot)
+    card = SimpleNamespace(name="HospitalNet", version="2.0", demonstration=False)
+    monkeypatch.setattr(type(room.state), "package_for", lambda *_: SimpleNamespace(card=card))
+    panel.draw(room.state)
+    assert panel.model.text() == "fake 1.0" and not panel.about.isEnabled()
+    assert panel.notice.label.text() == wording.DEMONSTRATION, "a demonstration answered"
+    assert "HospitalNet 2.0 would now" in panel.stale.label.text()
+    assert panel.stale.button.text() == wording.READ_AGAIN
+    room.select(None)
+    assert panel.model.text() == "HospitalNet 2.0" and panel.notice.label.text() == wording.RESEARCH
 
 
 @window

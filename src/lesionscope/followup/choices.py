@@ -47,6 +47,11 @@ class Choices:
         """Return the choices with another fate of a baseline lesion; ``None`` takes it back."""
         return replace(self, fates=_changed(self.fates, lesion_id, fate))
 
+    def with_pair(self, baseline: str, pairing: Pairing) -> Choices:
+        """Return the choices with a baseline lesion paired: it is there, whatever was said before."""
+        absent = self.fates.get(baseline) in (Seen.GONE, Seen.NOT_EVALUABLE)
+        return replace(self.with_fate(baseline, None) if absent else self, pairing=pairing)
+
     def with_news(self, lesion_id: str, new: bool | None) -> Choices:
         """Return the choices with a follow-up lesion called new, overlooked, or neither."""
         return replace(self, news=_changed(self.news, lesion_id, new))

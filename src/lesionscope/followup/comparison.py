@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from lesionscope.followup.choices import Choices
 from lesionscope.followup.growth import Growth, days_between, growth
-from lesionscope.followup.pairing import Pair, Verdict
+from lesionscope.followup.pairing import Pair, Pairing, Verdict
 from lesionscope.followup.response import Followed, ResponseTable, Role, Seen, Size, assess
 from lesionscope.followup.sites import Site
 from lesionscope.followup.targets import Candidate, is_disease, propose_targets, wrong_with_targets
@@ -93,9 +93,19 @@ class Comparison:
     earlier: tuple[Comparison, ...] = ()
     missing: tuple[str, ...] = ()
 
+    @property
+    def pairing(self) -> Pairing:
+        """The pairs whose lesions are both marked: a mark that was deleted takes its pair along."""
+        pairs = (
+            pair
+            for pair in self.choices.pairing.pairs
+            if self.baseline.lesion(pair.baseline) and self.followup.lesion(pair.followup)
+        )
+        return Pairing(tuple(pairs))
+
     def site(self, lesion: Lesion) -> Site:
         """Where a lesion lies: by the reader's word, its labels, or those of the lesion it is paired with."""
-        pair = self.choices.pairing.of(lesion.id)
+        pair = self.pairing.of(lesion.id)
         ids = (lesion.id, pair.baseline, pair.followup) if pair is not None else (lesion.id,)
         for known in (self.choices.sites, self.baseline.sites, self.followup.sites):
             for one in ids:
@@ -124,12 +134,12 @@ class Comparison:
     @property
     def rows(self) -> tuple[Row, ...]:
         """All lesions: the baseline's by number, then those that only the follow-up has."""
-        choices, targets = self.choices, self.targets
+        choices, targets, pairing = self.choices, self.targets, self.pairing
         followed = {one.id: is_disease(one) for one in self.candidates}
         days = days_between(self.baseline.date, self.followup.date)
         rows = []
         for lesion in self.baseline.lesions:
-            pair = choices.pairing.of(lesion.id)
+            pair = pairing.of(lesion.id)
             later = None if pair is None else self.followup.lesion(pair.followup)
             role = Role.TARGET if lesion.id in targets else Role.NON_TARGET if followed[lesion.id] else None
             site, fate = self.site(lesion), choices.fates.get(lesion.id)
@@ -149,7 +159,7 @@ class Comparison:
             role = Role.NEW if new else role
             rows.append(Row(lesion, later, pair, role, site, fate, new, change, outgrown))
         for lesion in self.followup.lesions:
-            if choices.pairing.of(lesion.id) is None:
+            if pairing.of(lesion.id) is None:
                 new = choices.news.get(lesion.id)
                 rows.append(Row(None, lesion, None, Role.NEW if new else None, self.site(lesion), None, new))
         return tuple(rows)

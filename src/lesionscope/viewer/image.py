@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
 
@@ -14,7 +15,7 @@ IMAGE_NAME = "CT"
 VOLUME_KEY, SHOWN_KEY = "lesionscope", "lesionscope_shown"
 """Keys of the layer's metadata: the volume as read, and the grid it is shown on."""
 STUDYS_OWN = (
-    "scale", "translate", "metadata", "colormap", "interpolation2d", "projection_mode",
+    "scale", "translate", "affine", "metadata", "colormap", "interpolation2d", "projection_mode",
     "visible", "opacity", "gamma",
 )  # fmt: skip
 """What starts anew with each study, besides its array and its window."""
@@ -54,7 +55,9 @@ def show_in(layer: Image, volume: CTVolume, shown: CTVolume) -> bool:
     """
     if layer.ndim != shown.hu.ndim or layer.data.dtype != shown.hu.dtype:
         return False
-    options = image_options(volume, shown) | {"visible": True, "opacity": 1.0, "gamma": 1.0}
+    # What napari's transform tool did to one patient's image mustn't move the next one's.
+    as_new = {"affine": np.eye(layer.ndim + 1), "visible": True, "opacity": 1.0, "gamma": 1.0}
+    options = image_options(volume, shown) | as_new
     layer.data = shown.hu
     for name in STUDYS_OWN:
         setattr(layer, name, options[name])

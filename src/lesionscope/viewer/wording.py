@@ -71,6 +71,7 @@ UNFAMILIAR_TIP: Final = (
     "because nothing supports them here."
 )
 STALE: Final = "The lesion was changed after it was read: these scores belong to the old marks."
+OTHER_MODEL: Final = "{answered} answered when this lesion was read; {installed} would now."
 STALE_SHORT: Final = "changed since"
 READ: Final = "Read"
 READ_AGAIN: Final = "Read again"

@@ -113,9 +113,9 @@ class AnswerPanel(Panel):
             (self.warning, theme.warning),
         ):
             strip.edge.set_colour(colour)
-        self._draw_model(state)
         lesion = state.lesion
         reading = state.reading(state.selected, self.task)
+        changed = self._draw_model(state, reading)
         status = state.status(state.selected, self.task)
         self.title.setText("" if lesion is None else wording.LESION_TITLE.format(number=lesion.number))
         self.size.setText("" if lesion is None else wording.size_text(lesion, unit=True))
@@ -125,16 +125,25 @@ class AnswerPanel(Panel):
         stale = lesion is not None and reading is not None and state.is_stale(lesion.id, self.task)
         working = status is not None and status.is_working
         failed = status is not None and status.phase is Phase.FAILED
-        self.stale.show_text(wording.STALE if stale else "", "" if working or failed else wording.READ_AGAIN)
+        behind = wording.STALE if stale else changed
+        self.stale.show_text(behind, "" if working or failed else wording.READ_AGAIN)
         self._draw_answer(state, reading, stale)
         self._draw_message(state, reading, status, stale)
 
-    def _draw_model(self, state: RoomState) -> None:
+    def _draw_model(self, state: RoomState, reading: Reading | None) -> str:
+        """Name the model that answered, or else would; returns what to say where those are two."""
         package = state.package_for(self.task)
+        installed = "" if package is None else f"{package.card.name} {package.card.version}"
         demonstration = package is None or package.card.demonstration
+        answered = installed
+        if reading is not None:
+            answered, demonstration = reading.provenance.model, reading.provenance.demonstration
         self.notice.show_text(wording.DEMONSTRATION if demonstration else wording.RESEARCH)
-        self.model.setText("" if package is None else f"{package.card.name} {package.card.version}")
-        self.about.setEnabled(package is not None)
+        self.model.setText(answered)
+        self.about.setEnabled(package is not None and answered == installed)
+        if answered == installed or not installed:
+            return ""
+        return wording.OTHER_MODEL.format(answered=answered, installed=installed)
 
     def _draw_work(self, state: RoomState, status: Status | None) -> None:
         working = status is not None and status.is_working

@@ -156,9 +156,8 @@ class Comparing:
         if alignment is not None:
             carried = alignment.to_followup.points(first.centroid_lps_mm)
             distance = float(np.linalg.norm(np.subtract(second.centroid_lps_mm, carried)))
-        self._record(
-            replace(self._choices, pairing=self._choices.pairing.joined(first.id, second.id, distance))
-        )
+        pairing = self._choices.pairing.joined(first.id, second.id, distance)
+        self._record(self._choices.with_pair(first.id, pairing))
 
     def set_fate(self, fate: Seen) -> None:
         """Say what became of the selected baseline lesion; the same again takes it back."""
@@ -289,8 +288,10 @@ class Comparing:
         if row is None or row.pair is None:
             self._set(notice=wording.NO_PAIR)
             return
-        pairing = self._choices.pairing.decided(row.pair, verdict)
-        self._record(replace(self._choices, pairing=pairing), verdict is Verdict.CONFIRMED)
+        same, pairing = verdict is Verdict.CONFIRMED, self._choices.pairing.decided(row.pair, verdict)
+        choices = self._choices
+        paired = choices.with_pair(row.pair.baseline, pairing) if same else replace(choices, pairing=pairing)
+        self._record(paired, same)
 
     def _record(self, choices: Choices, go_on: bool = False) -> None:
         """Keep what was decided, not what is only proposed; then show it."""
