@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 
@@ -171,6 +172,40 @@ def test_a_report_has_the_outlined_voxels_beside_it(make_room, qtbot, tmp_path):
     export(room, tmp_path / "out", ("json",), stem="b", done=files.extend)
     qtbot.waitUntil(lambda: bool(files))
     assert [file.name for file in files] == ["b.json"]
+
+
+def test_neither_report_nor_outlines_name_the_patient_where_the_dock_says_so(make_room, qtbot, tmp_path):
+    import SimpleITK
+
+    from lesionscope.ct.scan import open_ct
+    from lesionscope.phantom.dicom_series import write_series
+    from lesionscope.viewer.docks.report_draft import drafts_of
+
+    write_series(volume(), tmp_path / "series", patient_name="Doe^Jane", patient_id="PID-77")
+    room = make_room()
+    room.open(open_ct(tmp_path / "series"))
+    room.mark_click(block_centre())
+    qtbot.waitUntil(lambda: room.state.lesion.long is not None)
+
+    def written(stem):
+        files = []
+        export(room, tmp_path / "out", ("json", "html"), stem=stem, done=files.extend)
+        qtbot.waitUntil(lambda: bool(files))
+        return files
+
+    files = written("named")
+    assert [file.name for file in files] == ["named.json", "named.html", "named-outlines.dcm"]
+    assert all(b"PID-77" in file.read_bytes() for file in files)
+    drafts_of(room).set(deidentify=True)
+    files = written("nobody")
+    assert [file.name for file in files] == ["nobody.json", "nobody.html", "nobody-outlines.nii.gz"]
+    for file in files:
+        content = file.read_bytes()
+        content = gzip.decompress(content) if file.suffix == ".gz" else content
+        assert not any(one in content for one in (b"Doe", b"PID-77", b"20200101"))
+    labels = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(files[2])))
+    (mask,) = masks_of(room.state.lesions, room.state.proposed, labels.shape)
+    assert np.array_equal(labels == 1, mask.voxels)
 
 
 def test_the_settings_switch_it_off(make_room, qtbot, monkeypatch):

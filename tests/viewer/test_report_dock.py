@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtTest import QTest
 from room_fakes import FakeReader, centre, volume
 
+from lesionscope.ct.volume import Patient
 from lesionscope.report import wording
 from lesionscope.viewer import report_words as words
 from lesionscope.viewer.docks.report_draft import drafts_of, offered
@@ -106,8 +108,6 @@ def test_what_was_typed_is_kept_through_a_change_of_lesion_undo_and_a_restart(ma
 
 @pytest.mark.parametrize("go", ["open another study", "leave", "close"])
 def test_what_was_typed_last_is_kept_when_the_study_goes(made, qtbot, tmp_path, go):
-    from dataclasses import replace
-
     from lesionscope.session.store import Session
 
     room, panel = made
@@ -145,6 +145,30 @@ def test_it_holds_the_response_of_an_open_comparison(made, qtbot, monkeypatch):
     panel.unreviewed.click()
     text = panel.page.toPlainText()
     assert wording.RESPONSE in text and "-50 %" in text and "PR" in text
+
+
+def named(uid: str = "1.2.3"):
+    ct = volume(uid)
+    return replace(
+        ct, source=replace(ct.source, study_date="20260102", patient=Patient("Doe^Jane", "PID-77"))
+    )
+
+
+def test_it_previews_nobody_where_the_report_will_name_nobody(made, qtbot):
+    room, panel = made
+    room.open(named())
+    room.mark_click(centre(room.state.volume))
+    panel.sentence.setPlainText("Jane's own.")
+    qtbot.waitUntil(lambda: "Jane's own." in panel.page.toPlainText())
+    qtbot.waitUntil(lambda: "<img" in panel.page.toHtml())
+    assert "PID-77" in panel.page.toPlainText() and "2026" in panel.page.toPlainText()
+    panel.deidentify.click()
+    text = panel.page.toPlainText()
+    assert "Jane" not in text and "PID-77" not in text and "2026" not in text
+    assert "CASE-" in text and "<img" in panel.page.toHtml()
+    assert panel.sentence.toPlainText() == "Jane's own.", "it stays to be edited"
+    panel.deidentify.click()
+    assert "Jane's own." in panel.page.toPlainText()
 
 
 def test_it_writes_every_form_that_the_scan_allows(made, qtbot, tmp_path):

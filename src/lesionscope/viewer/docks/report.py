@@ -29,6 +29,7 @@ from lesionscope.viewer.docks.colours import colours
 from lesionscope.viewer.docks.panel import Panel, Strip
 from lesionscope.viewer.docks.report_draft import (
     Draft,
+    as_written,
     content_of,
     drafts_of,
     edit_sentence,
@@ -73,6 +74,7 @@ class ReportPanel(Panel):
         self.setObjectName("lesionscope-report-panel")
         self.drafts = drafts_of(room)
         self._content: Content | None = None
+        self._said: Content | None = None
         self._shown: tuple[Any, ...] = ()
         self._images: dict[str, bytes] = {}
         self._images_of: tuple[Any, ...] = ()
@@ -183,6 +185,7 @@ class ReportPanel(Panel):
         if made_of != self._shown:
             self._shown = made_of
             self._content = content_of(state, draft, response)
+            self._said = None if self._content is None else as_written(self._content, draft)
         for box, on in ((self.unreviewed, draft.unreviewed), (self.deidentify, draft.deidentify)):
             box.setChecked(on)
         possible = offered(state)
@@ -212,7 +215,7 @@ class ReportPanel(Panel):
             self.sentence.blockSignals(False)
 
     def _draw_page(self, state: RoomState) -> None:
-        if self._content is None or state.session is None:
+        if self._content is None or self._said is None or state.session is None:
             self.page.setPlainText(words.NO_STUDY)
             return
         views = tuple((note.lesion_id, note.view) for note in state.session.notes.values() if note.view)
@@ -223,7 +226,7 @@ class ReportPanel(Panel):
         place = self.page.verticalScrollBar().value()
         self.page.setHtml(
             preview(
-                self._content,
+                self._said,
                 self._images,
                 picture_px=min(PICTURE_PX, self.page.viewport().width() - MARGIN_PX),
                 selected=state.selected,

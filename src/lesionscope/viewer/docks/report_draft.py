@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -11,15 +12,18 @@ from weakref import WeakKeyDictionary
 from psygnal import Signal
 
 from lesionscope.ct.windows import Window
+from lesionscope.errors import UsageError
 from lesionscope.progress import CancelToken, Progress
 from lesionscope.report import forms as report_forms
 from lesionscope.report.document import Content, session_report
 from lesionscope.report.key_image import KeyImage, key_images
 from lesionscope.session.commands import AddLesion, Command, Decide, NoteForReport
 from lesionscope.session.report_notes import ReportNote, View
+from lesionscope.viewer.propose import masks_of
 
 if TYPE_CHECKING:
     from lesionscope.followup.response import ResponseTable
+    from lesionscope.report.deidentify import UidMap
     from lesionscope.report.import_sr import Imported
     from lesionscope.viewer.room import Room
     from lesionscope.viewer.room_state import RoomState
@@ -131,6 +135,28 @@ def content_of(state: RoomState, draft: Draft, response: ResponseTable | None = 
     )
 
 
+def as_written(content: Content, draft: Draft) -> Content:
+    """Return what a report will say, without identities where it is to have none; its lesions keep their ids.
+
+    Pseudonyms are of this program's run; those of each report that is written are its own.
+    """
+    if not draft.deidentify:
+        return content
+    from lesionscope.report.deidentify import deidentified
+
+    said = deidentified(report_forms.Report(content), _pseudonyms()).content
+    for entry, known in zip(said["lesions"], content["lesions"], strict=True):
+        entry["id"] = known["id"]
+    return said
+
+
+@cache
+def _pseudonyms() -> UidMap:
+    from lesionscope.report.deidentify import UidMap
+
+    return UidMap()
+
+
 def pictures(state: RoomState, content: Content) -> dict[str, KeyImage]:
     """Draw the key images; 30 ms each, so on a worker's thread."""
     assert state.volume is not None and state.session is not None
@@ -171,8 +197,20 @@ def write_draft(
     cancel: CancelToken,
     progress: Progress,
     response: ResponseTable | None = None,
+    *,
+    stem: str | None = None,
+    outlines: bool = False,
 ) -> tuple[Path, ...]:
-    """Write the report as it was drafted, under a name of its own.
+    """Write the report as it was drafted.
+
+    Parameters
+    ----------
+    stem
+        Name of the files without suffix; by default one that no report in the folder has yet.
+    outlines
+        Whether the voxels of lesions that are as a click proposed them go beside it: as DICOM
+        segmentation where there are images to refer to, which name the patient; else, and without
+        identities, as NIfTI.
 
     Raises
     ------
@@ -189,7 +227,7 @@ def write_draft(
     images = pictures(state, content) if report_forms.WITH_IMAGES.intersection(chosen) else {}
     report = report_forms.Report(content, images, state.session.lesions, state.volume)
     folder, written = Path(draft.folder), []
-    stem = report_forms.new_stem(folder)
+    stem = report_forms.new_stem(folder) if stem is None else stem
     if draft.deidentify:
         cancel.check()
         uids = UidMap()
@@ -200,4 +238,21 @@ def write_draft(
         cancel.check()
         progress(number, steps, form)
         written += report_forms.write(report, form, folder, stem=stem)
+    if outlines:
+        written += _write_outlines(state, draft, folder, f"{stem}-outlines")
     return tuple(written)
+
+
+def _write_outlines(state: RoomState, draft: Draft, folder: Path, stem: str) -> list[Path]:
+    from lesionscope.report.segmentation import write_masks, write_nifti
+
+    assert state.volume is not None
+    masks = masks_of(state.lesions, state.proposed, state.volume.hu.shape)
+    if not masks:
+        return []
+    if not draft.deidentify:
+        return [write_masks(masks, state.volume, folder, stem)]
+    try:
+        return [write_nifti(masks, state.volume, folder / f"{stem}.nii.gz")]
+    except UsageError:  # NIfTI has no such grid, and a segmentation's images would name the patient
+        return []
