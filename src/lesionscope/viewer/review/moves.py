@@ -10,6 +10,7 @@ from lesionscope.inference.reading import LabelAnswer
 from lesionscope.ontology.label_graph import LabelGraph
 from lesionscope.session import queue as queues
 from lesionscope.session.agreement import agreement, ratings, readers, to_adjudicate
+from lesionscope.session.decisions import Decision
 from lesionscope.session.queue import Order
 from lesionscope.session.review import exclusive_warnings, sight
 from lesionscope.session.state import SessionState
@@ -27,10 +28,9 @@ def sighted(state: ReviewState) -> ReviewState:
     seen = sight(project, lesion_id, state.reader, blinded=state.blinded)
     rows = label_rows(project, seen)
     labels = [row.label for row in rows]
-    wanted = state.adjudication.current if state.adjudication is not None else None
     chosen = state.chosen
-    if wanted is not None:
-        chosen = wanted.label
+    if state.listed is not None:
+        chosen = state.listed.label
     elif chosen not in labels:
         chosen = next((label for label in labels if label not in seen.own), labels[0] if labels else None)
     return replace(state, seen=seen, rows=rows, chosen=chosen)
@@ -157,17 +157,32 @@ def adjudicating(state: ReviewState, graph: LabelGraph) -> ReviewState:
     return replace(state, adjudication=Adjudication(found, open_ones), search=None, notice="")
 
 
-def adjudicated(state: ReviewState) -> ReviewState:
-    """Leave out what was decided meanwhile; the next open one takes its place."""
+def adjudicated(state: ReviewState, changed: Decision | None = None) -> ReviewState:
+    """Leave out what was decided meanwhile; the next open one takes its place.
+
+    Where a step was taken back or repeated, the label that it ``changed`` is chosen, else another
+    of its lesion.
+    """
     list_ = state.adjudication
     if list_ is None or state.project is None:
         return state
     left = to_adjudicate(state.project, list_.agreement.disagreements, state.reader)
-    chosen = min(list_.chosen, max(len(left) - 1, 0))
+    passed = set(list_.open[: list_.chosen])
+    chosen = min(sum(one in passed for one in left), max(len(left) - 1, 0))
+    if changed is not None:
+        here = [place for place, one in enumerate(left) if one.lesion_id == changed.lesion_id]
+        chosen = next((place for place in here if left[place].label == changed.label), (*here, chosen)[0])
     return replace(state, adjudication=replace(list_, open=left, chosen=chosen))
 
 
-def touched(before: SessionState, after: SessionState) -> str | None:
-    """Return the lesion on which a step was taken back or repeated."""
+def unlisted(state: ReviewState) -> str:
+    """Say why there can be no verdict: what is listed to adjudicate isn't in sight; "" where it is."""
+    if state.adjudication is None or state.listed is not None:
+        return ""
+    return words.AGREED if state.adjudication.current is None else words.NOT_LISTED
+
+
+def changed_by(before: SessionState, after: SessionState) -> Decision | None:
+    """Return the first decision of the step that was taken back or repeated."""
     longer, shorter = sorted((before.decisions, after.decisions), key=len, reverse=True)
-    return longer[len(shorter)].lesion_id if len(longer) > len(shorter) else None
+    return longer[len(shorter)] if len(longer) > len(shorter) else None

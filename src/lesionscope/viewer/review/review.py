@@ -149,7 +149,14 @@ class Review(HeldReview):
             self.show(following)
 
     def step_unfinished(self) -> None:
-        """Go to the next lesion of the queue that isn't decided."""
+        """Go to the next lesion of the queue that isn't decided, or disagreement to adjudicate."""
+        list_ = self._state.adjudication
+        if list_ is not None:
+            if list_.current is None:
+                self.notify(words.AGREED)
+            else:
+                self.choose_open((list_.chosen + (self._state.listed is not None)) % len(list_.open))
+            return
         following = moves.unfinished(self._state)
         if following is None:
             self.notify(words.ALL_FINISHED)
@@ -171,8 +178,9 @@ class Review(HeldReview):
     def decide(self, verdict: Verdict) -> None:
         """Give the chosen label a verdict, and what follows from it; the next undecided one is chosen."""
         seen, label = self._state.seen, self._state.chosen
-        if seen is None or label is None:
-            self.notify(words.NO_LABEL_CHOSEN)
+        unlisted = moves.unlisted(self._state)
+        if unlisted or seen is None or label is None:
+            self.notify(unlisted or words.NO_LABEL_CHOSEN)
             return
         self._keep(rules.decide(seen, self.graph, label, verdict, seconds=self._seconds))
 
@@ -221,10 +229,10 @@ class Review(HeldReview):
         after = self._do(change)
         if after is None or before is None:
             return
-        where = moves.touched(before, after) or self._state.lesion_id
-        self._refresh(moves.adjudicated(replace(self._state, project=after)))
-        if where != self._state.lesion_id:
-            self.show(where)
+        changed = moves.changed_by(before, after)
+        self._refresh(moves.adjudicated(replace(self._state, project=after), changed))
+        if changed is not None and changed.lesion_id != self._state.lesion_id:
+            self.show(changed.lesion_id)
         self.notify(said.format(what=title))
 
     # -- searching ------------------------------------------------------------------------------
@@ -276,7 +284,10 @@ class Review(HeldReview):
             return
         notice = state.notice
         self._take(state)
-        self.show(moves.unfinished(state) or next(iter(state.queue), None))
+        if state.adjudication is not None:
+            self.choose_open(state.adjudication.chosen)
+        else:
+            self.show(moves.unfinished(state) or next(iter(state.queue), None))
         self.notify(notice)
 
     def next_order(self) -> None:

@@ -138,6 +138,12 @@ class ReviewState:
         return self.queue.index(self.lesion_id) + 1 if self.lesion_id in self.queue else 0
 
     @property
+    def listed(self) -> Disagreement | None:
+        """The disagreement to decide on, while its lesion is the one in sight."""
+        current = None if self.adjudication is None else self.adjudication.current
+        return current if current is not None and current.lesion_id == self.lesion_id else None
+
+    @property
     def read_by_model(self) -> bool:
         """Whether a label model has read the lesion in sight."""
         known = self.project is not None and self.lesion_id is not None

@@ -126,6 +126,7 @@ NOT_BLINDED: Final = "A blinded reader can't adjudicate: Ctrl+B lifts the veil."
 ADJUDICATION: Final = (
     "{first} and {second}: {open} of {count} disagreements open; lesions read by both: {lesions}"
 )
+NOT_LISTED: Final = "The lesion in sight isn't the one chosen in the list: Return goes to that one."
 AGREED: Final = "Nothing is left to adjudicate.  G: back to the lesions"
 OPEN_COLUMNS: Final = ("No.", "Label", "{first}", "{second}")
 KAPPA_COLUMNS: Final = ("Agreement on", "κ", "alike")
