@@ -192,6 +192,28 @@ def test_the_report_holds_the_response_and_waits_for_all_decisions(
     c.close()
 
 
+@pytest.mark.parametrize("asked", [0, 1])
+def test_the_report_names_nobody_where_either_study_asks_for_that(
+    rooms: Any, aligned: None, tmp_path: Path, qtbot: Any, asked: int
+) -> None:
+    from lesionscope.viewer.docks.report_draft import drafts_of
+
+    pair = rooms()
+    mark(pair[0], (-20, 0, 0), 30, 20)
+    mark(pair[1], moved((-20, 0, 0)), 20, 15)
+    c = comparing(pair, tmp_path, qtbot)
+    c.select(pair[0].state.lesions[0].id)
+    c.confirm()
+    drafts_of(pair[asked]).set(deidentify=True)
+    c.write_report(tmp_path / "report", ("json",))
+    qtbot.waitUntil(lambda: "Written" in c.state.notice)
+    (file,) = (tmp_path / "report").glob("*.json")
+    text = file.read_text(encoding="utf-8")
+    assert "PID-77" not in text and "20260406" not in text
+    assert [visit["date"] for visit in json.loads(text)["response"]["visits"]] == ["Visit 1", "Visit 2"]
+    c.close()
+
+
 def test_a_mark_made_later_is_proposed_and_a_removed_one_goes(
     rooms: Any, aligned: None, tmp_path: Path, qtbot: Any
 ) -> None:

@@ -22,7 +22,7 @@ from lesionscope.session.commands import Compare
 from lesionscope.session.paths import default_path
 from lesionscope.session.visits import earlier_visits, labels_of
 from lesionscope.viewer import wording as room_wording
-from lesionscope.viewer.docks.report_draft import drafts_of, write_draft
+from lesionscope.viewer.docks.report_draft import Draft, drafts_of, write_draft
 from lesionscope.viewer.export import FORMS
 from lesionscope.viewer.followup import wording
 from lesionscope.viewer.followup.compare_state import CompareState, ids_of, marked
@@ -239,8 +239,12 @@ class Comparing:
             self._set(notice=wording.STILL_OPEN.format(count=f"{left} lesion{'s' if left > 1 else ''}"))
             return None
         state, table = self.rooms[1].state, self._state.comparison.response
-        draft = replace(
-            drafts_of(self.rooms[1]).draft, unreviewed=True, forms=tuple(forms), folder=str(folder)
+        draft = Draft(
+            unreviewed=True,
+            # Either study's name is the patient's.
+            deidentify=any(drafts_of(room).draft.deidentify for room in self.rooms),
+            forms=tuple(forms),
+            folder=str(folder),
         )
         self._set(notice=wording.WRITING)
         return self._worker.submit(
