@@ -340,6 +340,11 @@ def test_the_command_from_import_to_kappa(
     project, out = tmp_path / "p.sqlite", tmp_path / "out.json"
     assert main(["review", "export", str(project), "--out", str(out)]) == 3
     assert "There is no project" in capsys.readouterr().err
+    for strange in (tmp_path / ("n" * 300), folder):
+        for command in (["export", str(strange), "--out", str(out)], ["kappa", str(strange)]):
+            assert main(["review", *command]) == 3
+        assert main(["review", "import", str(strange), "--from", str(folder)]) == 3
+    capsys.readouterr()
     assert main(["review", "import", str(project), "--from", str(folder)]) == 0
     assert capsys.readouterr().out.startswith("4 lesions imported, 4 in")
     assert main(["review", "import", str(project), "--from", str(folder)]) == 0

@@ -17,7 +17,8 @@ import pytest
 from lesionscope.errors import InputError, LesionscopeError, UsageError
 from lesionscope.inference.reading import LabelAnswer, LabelScore, Reading
 from lesionscope.lesions.marking import lesion_from_click, moved
-from lesionscope.session.commands import AddLesion, AddReading, RemoveLesion, ReplaceLesion
+from lesionscope.session.commands import AddLesion, AddReading, Decide, RemoveLesion, ReplaceLesion
+from lesionscope.session.decisions import Decision, now
 from lesionscope.session.schema import VERSION
 from lesionscope.session.state import SessionState
 from lesionscope.session.store import Session, default_path
@@ -440,6 +441,20 @@ def test_an_empty_file_becomes_a_session(path: Path, reopen: Reopen) -> None:
         session.apply(AddLesion(lesion_from_click((1, 2, 3))))
     with reopen() as session:
         assert len(session.state.lesions) == 1
+
+
+def test_half_a_character_is_a_sentence_and_changes_nothing(reopen: Reopen) -> None:
+    lesion = lesion_from_click((1, 2, 3))
+    with reopen() as session:
+        before = session.apply(AddLesion(lesion))
+        for reader in ("Jos\udce9", "Jo \ud83d"):
+            made = Decision(lesion.id, "lung", "accepted", reader, now(), "predicted")
+            with pytest.raises(InputError, match="half a character"):
+                session.apply(Decide((made,)))
+        assert session.state is before
+        state = session.apply(Decide((dataclasses.replace(made, reader="José"),)))
+    with reopen() as session:
+        assert session.state == state
 
 
 def test_a_full_disk_changes_nothing(reopen: Reopen, reading_of: ReadingOf) -> None:

@@ -12,6 +12,7 @@ from lesionscope.commands.output import print_json, say
 from lesionscope.errors import InputError, UsageError
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.session.agreement import agreement, readers, to_adjudicate, together
+from lesionscope.session.opening import check_ours
 from lesionscope.session.state import SessionState
 from lesionscope.session.store import Session
 
@@ -101,6 +102,7 @@ def _label(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _state(path: Path) -> SessionState:
+    check_ours(path)
     if not path.is_file():
         raise InputError(f"There is no project {path}: `lesionscope review import` makes one.")
     with Session.open(path, read_only=True) as session:

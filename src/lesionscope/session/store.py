@@ -128,6 +128,8 @@ class Session:
         ------
         UsageError
             The command doesn't fit (a lesion changed that isn't there).
+        InputError
+            A text in it can't be kept.
         LesionscopeError
             The session is read-only or closed, or the disk refused.
         """
@@ -226,6 +228,11 @@ class Session:
             raise LesionscopeError(
                 f"The session file {self.path} could not be written ({error.orig}), so the change was not "
                 "made: free some space or make the file writable, and try again."
+            ) from error
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"A text holds half a character ({error.object[error.start : error.end]!a}), which can't be "
+                "kept, so the change was not made: write the text anew."
             ) from error
 
     def _changed(self, *, marks: bool = True) -> None:
