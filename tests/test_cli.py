@@ -215,6 +215,20 @@ def test_bad_input(lesionscope: Any, tmp_path: Path) -> None:
         assert str(path.name) in read.one_line()
 
 
+def test_a_name_that_is_too_long_is_bad_input(lesionscope: Any, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("nodule of the lung\n")
+    name = tmp_path / ("n" * 300)
+    commands = (
+        ["info", name], ["mine", name], ["mine", tmp_path / "a.txt", "--out", name],
+        ["harvest", name, "--out", tmp_path / "out"],
+        ["review", "export", name, "--out", tmp_path / "x.json"],
+    )  # fmt: skip
+    for command in commands:
+        result = lesionscope(*command)
+        assert result.status == 3
+        assert "n" * 300 in result.one_line()
+
+
 def test_unknown_names(lesionscope: Any, shared_data: Path, tmp_path: Path) -> None:
     item = shared_data / "ct/01_chest_lidc0314"
     read = ("read", item, "--click=1,2,3", "--out", "-")
@@ -339,6 +353,26 @@ def test_a_reader_that_goes_away_early(shared_data: Path) -> None:
     process.stderr.close()
     assert process.wait() == 0
     assert complaint == b""
+
+
+def test_what_a_terminal_cannot_spell_is_said_all_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "ö_患者.txt"
+    path.write_text("nodule of the lung\n", encoding="utf-8")
+    for more in (
+        ["phantom", "radpath", "--help"],
+        ["review", "import", str(tmp_path / "ö.sqlite"), "--list"],
+    ):
+        if "--list" in more:
+            path.write_text('path,click,patient,labels\nct,"1,2,3",p,nodule\n', encoding="utf-8")
+            more = [*more, str(path)]
+        done = subprocess.run(
+            [sys.executable, "-m", "lesionscope.cli", *more],
+            env={**os.environ, "PYTHONIOENCODING": "ascii", "LESIONSCOPE_DATA": str(tmp_path / "data")},
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+    assert "1 lesions imported" in done.stdout and r"\xf6.sqlite" in done.stdout
 
 
 def test_a_demo_needs_a_screen(lesionscope: Any, monkeypatch: pytest.MonkeyPatch) -> None:

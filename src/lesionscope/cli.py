@@ -10,7 +10,9 @@ Exit status: 0 done; 2 wrong usage; 3 bad input (one line on stderr); 1 our faul
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
+import io
 import os
 import re
 import sys
@@ -345,6 +347,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status. Wrong usage and ``--help`` raise ``SystemExit`` as argparse does.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path is said even where it can't be spelt
     arguments = build_parser().parse_args(join_negative(sys.argv[1:] if argv is None else argv))
     debug = getattr(arguments, "debug", False)
     module, _, function = arguments.handler.partition(":")
@@ -368,6 +372,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            return _complain(f"{error.filename} is too long a name for this disk: give a shorter one.", 3)
         if debug:
             raise
         from lesionscope.crash import write_log
