@@ -187,6 +187,49 @@ def test_another_programs_measurements_become_lesions(scan: Callable[..., CTVolu
     assert one.long.length_mm == pytest.approx(40.0)
 
 
+@pytest.mark.parametrize("of_the_scan", [True, False], ids=["with-frame", "without-frame"])
+@pytest.mark.parametrize("evidence", [True, False], ids=["evidence", "no-evidence"])
+def test_coordinates_of_another_frame_of_reference_are_left_out(
+    scan: Callable[..., CTVolume], tmp_path: Path, of_the_scan: bool, evidence: bool
+) -> None:
+    """The same numbers are another place of the patient there."""
+    volume = scan((128, 140, 60), TILT)
+    if not of_the_scan:
+        volume = CTVolume(volume.hu, volume.geometry, replace(volume.source, frame_of_reference_uid=""))
+    lesions = lesions_on(volume)[:2]
+    ds = sr_form.document(report(lesions, volume), lesions, volume)
+    for item in items(ds):
+        if _is_record(item):
+            item.TextValue = "-"
+    if not evidence:
+        del ds.CurrentRequestedProcedureEvidenceSequence
+    path = tmp_path / "sr.dcm"
+    ds.save_as(path, enforce_file_format=True)
+    back = import_sr(path, volume)
+    assert [one.tracking_uid for one in back.lesions] == [one.tracking_uid for one in lesions]
+    for item in items(ds):
+        if item.ValueType == "SCOORD3D":
+            item.ReferencedFrameOfReferenceUID = "1.2.3.4"
+    ds.save_as(path, enforce_file_format=True)
+    back = import_sr(path, volume)
+    assert [one.tracking_uid for one in back.lesions] == [lesions[1].tracking_uid], "it lies on an image"
+    assert len(back.notes) == 1 and "another frame of reference" in back.notes[0]
+
+
+def test_a_report_without_evidence_on_another_scan_is_refused(
+    scan: Callable[..., CTVolume], tmp_path: Path
+) -> None:
+    volume = scan((128, 128, 6))
+    lesions = lesions_on(volume)
+    ds = sr_form.document(report(lesions, volume), lesions, volume)
+    del ds.CurrentRequestedProcedureEvidenceSequence
+    ds.save_as(tmp_path / "sr.dcm", enforce_file_format=True)
+    assert import_sr(tmp_path / "sr.dcm", volume).lesions == tuple(lesions)
+    other = replace(volume.source, uid="9.9", sop_instance_uids=("9.8",) * 6)
+    with pytest.raises(InputError, match="another scan"):
+        import_sr(tmp_path / "sr.dcm", CTVolume(volume.hu, volume.geometry, other))
+
+
 def test_a_report_on_another_scan_is_refused(scan: Callable[..., CTVolume], tmp_path: Path) -> None:
     volume = scan()
     lesions = lesions_on(volume)
@@ -228,6 +271,19 @@ def test_damaged_files_get_a_sentence(
         return
     with pytest.raises(InputError, match=r"choose|ask for it"):
         import_sr(path, volume)
+
+
+def test_a_report_that_breaks_off_is_never_taken_for_a_shorter_one(
+    scan: Callable[..., CTVolume], tmp_path: Path
+) -> None:
+    volume = scan((128, 128, 6))
+    lesions = lesions_on(volume)
+    path = sr_form.write(report(lesions, volume), lesions, volume, tmp_path / "sr.dcm")
+    whole = path.read_bytes()
+    for length in range(len(whole) // 20, len(whole), len(whole) // 20):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"breaks off before its end|no structured report"):
+            import_sr(path, volume)
 
 
 @pytest.mark.parametrize("uid", ["../../etc/passwd", "1.2.03", "1.2." + "3" * 64, "<script>", ""])

@@ -23,7 +23,7 @@ from lesionscope.lesions.lesion import Diameter, Lesion
 from lesionscope.lesions.marking import lesion_from_diameters
 from lesionscope.report import sr_codes as codes
 from lesionscope.report.damage import damage
-from lesionscope.report.dicom_head import is_uid, series_uid_of
+from lesionscope.report.dicom_head import frame_of, is_uid, series_uid_of
 from lesionscope.report.document import Content
 from lesionscope.report.import_record import agreed, point
 from lesionscope.report.import_segment import lines_on_segment, segment_of
@@ -34,13 +34,18 @@ if TYPE_CHECKING:
 
 LARGEST_BYTES = 64 * 2**20
 DEFLATED = "1.2.840.10008.1.2.1.99"
+UNDEFINED = 0xFFFFFFFF
+"""As length: the value ends where it says so."""
 DEEPEST = 40
 GROUP, RECORD = codes.GROUP.value, codes.RECORD.value
 LONG = frozenset((codes.LONG.value, "G-A185"))
 SHORT = frozenset((codes.SHORT.value, "G-A186"))
 LENGTH = frozenset((codes.LENGTH.value, "G-D7FE", "121206", "103339001"))
 TRACKING_UID = codes.TRACKING_UID.value
-NOT_HERE = "A measurement lies on an image that the open scan does not have: it was left out."
+NOT_HERE = (
+    "A measurement lies on an image that the open scan does not have, or in another frame of reference: "
+    "it was left out."
+)
 """Said of each measurement on another scan than the one read on."""
 
 
@@ -111,16 +116,12 @@ def referenced_uids(path: str | Path) -> frozenset[str]:
     path = Path(path)
     with damage_named(path):
         ds = _read(path)
-        images = {
-            _value(reference, "ReferencedSOPInstanceUID")
-            for item in _items(ds)
-            for reference in item.get("ReferencedSOPSequence") or ()
-        }
-        return frozenset(_referenced(ds) | images) - {""}
+        return frozenset(_referenced(ds) | _images(ds))
 
 
 def _imported(ds: Dataset, path: Path, volume: CTVolume) -> Imported:
-    if _referenced(ds) and not _referenced(ds) & {*volume.source.sop_instance_uids, series_uid_of(volume)}:
+    named = _referenced(ds) or _images(ds)
+    if named and not named & {*volume.source.sop_instance_uids, series_uid_of(volume)}:
         raise InputError(f"{path} reports on another scan than the open one: open that scan first.")
     lesions: list[Lesion] = []
     entries, notes = [], []
@@ -150,16 +151,23 @@ def read_bounded(path: Path) -> Dataset:
     Raises
     ------
     InputError
-        It is far larger than such files are, or deflated: what it inflates to has no bounds.
+        It is far larger than such files are, breaks off before its end, or is deflated: what it inflates to
+        has no bounds.
     """
     from pydicom import dcmread
+    from pydicom.dataelem import RawDataElement
     from pydicom.filereader import read_file_meta_info
 
     if path.stat().st_size > LARGEST_BYTES:
         raise InputError(f"{path} is larger than any report: choose another file.")
     if read_file_meta_info(path).get("TransferSyntaxUID") == DEFLATED:
         raise InputError(f"{path} is deflated: write it again without compression.")
-    return dcmread(path)
+    ds = dcmread(path)
+    # pydicom reads a value as far as it goes, and what it lacks would be missed by nobody.
+    unparsed = [one for tag in list(ds.keys()) if isinstance(one := ds.get_item(tag), RawDataElement)]
+    if any(one.value is not None and len(one.value) < one.length < UNDEFINED for one in unparsed):
+        raise InputError(f"{path} breaks off before its end: ask for it again.")
+    return ds
 
 
 def _read(path: Path) -> Dataset:
@@ -195,6 +203,15 @@ def _referenced(ds: Dataset) -> set[str]:
                 for one in series.get("ReferencedSOPSequence") or ():
                     found.add(_value(one, "ReferencedSOPInstanceUID"))
     return found - {""}
+
+
+def _images(ds: Dataset) -> set[str]:
+    """Return the UIDs of the images that a report refers to in its text, evidence or not."""
+    return {
+        _value(reference, "ReferencedSOPInstanceUID")
+        for item in _items(ds)
+        for reference in item.get("ReferencedSOPSequence") or ()
+    } - {""}
 
 
 def _items(ds: Dataset, depth: int = 0) -> Iterator[Dataset]:
@@ -285,6 +302,8 @@ def _line(number: Dataset, volume: CTVolume) -> Diameter:
         kind, data = _value(item, "ValueType"), item.get("GraphicData")
         if data is None or kind not in ("SCOORD", "SCOORD3D"):
             continue
+        if kind == "SCOORD3D" and _value(item, "ReferencedFrameOfReferenceUID") != frame_of(volume):
+            raise InputError(NOT_HERE)
         values = [float(v) for v in data]
         width = 2 if kind == "SCOORD" else 3
         if len(values) < 2 * width or not all(map(math.isfinite, values)):

@@ -154,7 +154,7 @@ def _remarks(content: Content) -> list[Dataset]:
 
 
 def _response(content: Content) -> list[Dataset]:
-    """Return the response at the last visit as codes, the targets' and the overall one, and the table as text."""
+    """Return the targets' and the overall response at the last visit as codes, and the table as text."""
     table = content.get("response")
     if table is None:
         return []
