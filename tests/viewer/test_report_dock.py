@@ -125,26 +125,61 @@ def test_what_was_typed_last_is_kept_when_the_study_goes(made, qtbot, tmp_path, 
         assert session.state.notes[lesion].sentence == "Typed a moment ago."
 
 
-def test_it_holds_the_response_of_an_open_comparison(made, qtbot, monkeypatch):
-    from types import SimpleNamespace
+def test_it_holds_the_response_of_a_comparison_once_that_is_decided(made, qtbot, tmp_path, monkeypatch):
+    from qtpy.QtCore import QObject
 
-    from lesionscope.followup.response import Followed, Role, Size, assess
+    from lesionscope.lesions.lesion import Diameter
+    from lesionscope.lesions.marking import lesion_from_diameters
+    from lesionscope.session.commands import AddLesion
+    from lesionscope.viewer.followup.comparing import Comparing
+    from lesionscope.viewer.room import Room
+
+    class Window(QObject):
+        comparing: Comparing
+
+    def measured(place: float, long: float):
+        x, y, z = centre(volume())
+        line = Diameter((x + place, y - long / 2, z), (x + place, y + long / 2, z))
+        return AddLesion(lesion_from_diameters(line, geometry=volume().geometry))
 
     room, panel = made
-    marked(room, qtbot)
-    sizes = (Size(long_mm=20.0), Size(long_mm=10.0))
-    followed = Followed(room.state.lesion.tracking_uid, "Lesion 1", "lung", False, Role.TARGET, sizes)
-    comparison = SimpleNamespace(response=assess((followed,), ("20240101", "20240401")))
-    comparing = SimpleNamespace(
-        baseline=volume("other"), followup=volume(), state=SimpleNamespace(comparison=comparison)
-    )
+    earlier = Room(make_reader=FakeReader(), session_path=lambda uid: tmp_path / f"{uid}.db", auto_read=False)
+    earlier.open(volume("other"))
+    room.open(volume())
+    earlier.apply(measured(0, 30))
+    room.apply(measured(0, 12))
+    room.apply(measured(25, 20))
+    assert panel._compared is None
+    window = Window()
+    window.comparing = Comparing(earlier, room, session_path=lambda uid: tmp_path / f"{uid}.db")
+    windows = [window]
+    monkeypatch.setattr("lesionscope.viewer.followup.opening.opened", lambda: tuple(windows))
+    earlier.select(earlier.state.lesions[0].id)
+    room.select(room.state.lesions[0].id)
+    window.comparing.join()
+    assert len(window.comparing.state.comparison.open_rows) == 1
     assert wording.RESPONSE not in panel.page.toPlainText()
-    monkeypatch.setattr(
-        "lesionscope.viewer.followup.opening.opened", lambda: (SimpleNamespace(comparing=comparing),)
-    )
-    panel.unreviewed.click()
+    window.comparing.select(room.state.lesions[1].id)
+    window.comparing.set_new(True)  # a step of the other study's session
+    assert wording.RESPONSE in panel.page.toPlainText() and "PD" in panel.page.toPlainText()
+    window.comparing.set_new(False)
     text = panel.page.toPlainText()
-    assert wording.RESPONSE in text and "-50 %" in text and "PR" in text
+    assert "-60 %" in text and "PR" in text and "PD" not in text
+    drafts_of(room).set(folder=str(tmp_path / "out"), forms=("json",))
+    panel.export.click()
+    qtbot.waitUntil(lambda: bool(panel.message.label.text()))
+    (file,) = (tmp_path / "out").iterdir()
+    assert json.loads(file.read_text())["response"]["visits"][1]["overall"] == "PR"
+    window.comparing.undo()
+    assert "PD" in panel.page.toPlainText()
+    window.comparing.undo()
+    assert wording.RESPONSE not in panel.page.toPlainText(), "it is open again"
+    window.comparing.redo()
+    windows.clear()
+    window.deleteLater()
+    qtbot.waitUntil(lambda: wording.RESPONSE not in panel.page.toPlainText())
+    window.comparing.close()
+    earlier.close()
 
 
 def named(uid: str = "1.2.3"):

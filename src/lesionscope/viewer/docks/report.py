@@ -28,8 +28,8 @@ from lesionscope.viewer import report_words as words
 from lesionscope.viewer.docks.colours import colours
 from lesionscope.viewer.docks.panel import Panel, Strip
 from lesionscope.viewer.docks.report_draft import (
-    Draft,
     as_written,
+    comparison_of,
     content_of,
     drafts_of,
     edit_sentence,
@@ -45,7 +45,7 @@ from lesionscope.viewer.room_state import RoomState
 
 if TYPE_CHECKING:
     from lesionscope.ct.volume import CTVolume
-    from lesionscope.viewer.docks.report_draft import Drafts
+    from lesionscope.viewer.followup.window import FollowupWindow
     from lesionscope.viewer.room import Room
     from lesionscope.viewer.workers import Job
 
@@ -80,6 +80,7 @@ class ReportPanel(Panel):
         self._images_of: tuple[Any, ...] = ()
         self._drawing: Job | None = None
         self._job: Job | None = None
+        self._compared: FollowupWindow | None = None
         self._written: tuple[Path, ...] = ()
         self.page = QTextBrowser()
         self.page.setOpenLinks(False)
@@ -120,7 +121,7 @@ class ReportPanel(Panel):
         self.follow()
         self.drafts.changed.connect(self._redraw)
         room.leaving.connect(self.keep)
-        self.destroyed.connect(partial(_forget, room, self.drafts, self._redraw, self.keep))
+        self.destroyed.connect(partial(_forget, self))
 
     def _button(self, text: str, action: Any, tip: str = "") -> QPushButton:
         button = QPushButton(text)
@@ -169,8 +170,19 @@ class ReportPanel(Panel):
         super().hideEvent(event)
         self.keep()
 
-    def _redraw(self, draft: Draft) -> None:
+    def _redraw(self, *_: object) -> None:
         self.draw(self.room.state)
+
+    def _follow_comparison(self, window: FollowupWindow | None) -> None:
+        """Draw again whenever a comparison changes, and once when it ends."""
+        if window is self._compared:
+            return
+        if self._compared is not None:
+            self._compared.comparing.changed.disconnect(self._redraw, missing_ok=True)
+        self._compared = window
+        if window is not None:
+            window.comparing.changed.connect(self._redraw)
+            window.destroyed.connect(self._redraw)
 
     def draw(self, state: RoomState) -> None:
         """Show the report of ``state`` as it is drafted; nothing where it is out of sight."""
@@ -179,8 +191,8 @@ class ReportPanel(Panel):
         if self._pending is not None and self._pending[0] != state.selected:
             self.keep()
             return  # drawn again for what was kept
-        draft = self.drafts.draft
-        response = response_for(state)
+        self._follow_comparison(comparison_of(state))
+        draft, response = self.drafts.draft, response_for(state)
         made_of = (state.session, draft, state.package, state.label_package, state.volume, response)
         if made_of != self._shown:
             self._shown = made_of
@@ -357,6 +369,7 @@ class ReportPanel(Panel):
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._written[0].parent)))
 
 
-def _forget(room: Room, drafts: Drafts, redraw: Any, keep: Any, *_: object) -> None:
-    drafts.changed.disconnect(redraw, missing_ok=True)
-    room.leaving.disconnect(keep, missing_ok=True)
+def _forget(panel: ReportPanel, *_: object) -> None:
+    panel.drafts.changed.disconnect(panel._redraw, missing_ok=True)
+    panel.room.leaving.disconnect(panel.keep, missing_ok=True)
+    panel._follow_comparison(None)

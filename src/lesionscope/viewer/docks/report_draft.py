@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lesionscope.followup.response import ResponseTable
     from lesionscope.report.deidentify import UidMap
     from lesionscope.report.import_sr import Imported
+    from lesionscope.viewer.followup.window import FollowupWindow
     from lesionscope.viewer.room import Room
     from lesionscope.viewer.room_state import RoomState
 
@@ -106,17 +107,24 @@ def offered(state: RoomState) -> tuple[str, ...]:
     return tuple(form for form in report_forms.FORMS if dicom or form not in DICOM_FORMS)
 
 
-def response_for(state: RoomState) -> ResponseTable | None:
-    """Return the response that an open comparison of this study with another one shows."""
+def comparison_of(state: RoomState) -> FollowupWindow | None:
+    """Return the open comparison of this study with another one."""
     from lesionscope.viewer.followup.opening import opened
 
     uid = None if state.volume is None else state.volume.source.uid
     for window in opened():
-        comparing = window.comparing
-        if uid in (comparing.baseline.source.uid, comparing.followup.source.uid):
-            table = comparing.state.comparison.response
-            return table if table.lesions else None
+        if uid in (window.comparing.baseline.source.uid, window.comparing.followup.source.uid):
+            return window
     return None
+
+
+def response_for(state: RoomState) -> ResponseTable | None:
+    """Return the response that an open comparison of this study shows, once nothing in it is open."""
+    window = comparison_of(state)
+    if window is None or window.comparing.state.comparison.open_rows:
+        return None
+    table = window.comparing.state.comparison.response
+    return table if table.lesions else None
 
 
 def content_of(state: RoomState, draft: Draft, response: ResponseTable | None = None) -> Content | None:
