@@ -236,6 +236,26 @@ def test_a_folder_that_cannot_be_written_is_said(made, qtbot, tmp_path):
     assert panel.message.label.text() == words.NO_FORM
 
 
+def test_dicom_forms_stay_chosen_over_a_scan_without_dicom_images(made, qtbot):
+    room, panel = made
+    images = tuple(f"1.2.3.{number}" for number in range(40))
+    chosen = drafts_of(room).draft.forms
+    for uid, uids, ticked in (("a", images, True), ("b", (), False), ("c", images, True)):
+        ct = volume(uid)
+        room.open(replace(ct, source=replace(ct.source, sop_instance_uids=uids)))
+        assert panel.forms["sr"].isChecked() == panel.forms["sc"].isChecked() == ticked
+        assert drafts_of(room).draft.forms == chosen
+    panel.forms["sr"].click()
+    assert drafts_of(room).draft.forms == tuple(form for form in chosen if form != "sr")
+    panel.forms["sr"].click()
+    assert drafts_of(room).draft.forms == chosen
+    drafts_of(room).set(forms=("sr",))
+    room.open(volume())
+    room.mark_click(centre(volume()))
+    panel.export.click()
+    assert panel.message.label.text() == words.NO_FORM, "the one chosen can't be had here"
+
+
 def test_what_is_taken_in_stays_out_of_another_study(made, qtbot, monkeypatch):
     from lesionscope.lesions.marking import lesion_from_click
     from lesionscope.report.import_sr import Imported

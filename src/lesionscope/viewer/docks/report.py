@@ -106,7 +106,8 @@ class ReportPanel(Panel):
         for form in FORMS:
             box = self.forms[form] = QCheckBox(form.upper())
             box.setToolTip(words.FORM_TIPS[form])
-            box.toggled.connect(partial(self.drafts.choose_form, form))
+            # Not toggled: a form that a scan can't have is unticked, but stays chosen for the next one.
+            box.clicked.connect(partial(self.drafts.choose_form, form))
         self.folder = QLabel()
         self.folder.setTextFormat(Qt.TextFormat.PlainText)
         self.folder.setWordWrap(True)
@@ -306,7 +307,7 @@ class ReportPanel(Panel):
             return
         self.keep()
         state = self.room.state
-        if not self.drafts.draft.forms:
+        if not set(offered(state)).intersection(self.drafts.draft.forms):
             self.message.show_text(words.NO_FORM)
             return
         if not self.drafts.draft.folder and not self._choose():
