@@ -106,6 +106,30 @@ def test_what_was_typed_is_kept_through_a_change_of_lesion_undo_and_a_restart(ma
     again.close()
 
 
+def test_the_key_of_key_images_says_what_was_kept(made, tmp_path):
+    from types import SimpleNamespace
+
+    from lesionscope.viewer.docks.report_keys import mark_key_image
+    from lesionscope.viewer.room import Room
+
+    def press(pressed_in):
+        native = SimpleNamespace(width=lambda: 500, height=lambda: 400)
+        model = SimpleNamespace(scene=SimpleNamespace(camera=SimpleNamespace(zoom=2.0)))
+        axial = SimpleNamespace(native=native, model=model)
+        mark_key_image(SimpleNamespace(room=pressed_in, study=SimpleNamespace(axial=axial)))
+        return pressed_in.state.notice
+
+    room, _ = made
+    room.open(volume())
+    room.mark_click(centre(volume()))
+    reading = Room(make_reader=FakeReader(), session_path=lambda uid: tmp_path / f"{uid}.db", auto_read=False)
+    reading.open(volume())
+    assert press(reading) == reading.state.session_note != "" and reading.state.session.notes == {}
+    reading.close()
+    assert press(room) == words.KEPT_VIEW.format(number=1) == press(room)
+    assert room.state.session.notes[room.state.selected].view.field_mm == 200.0
+
+
 @pytest.mark.parametrize("go", ["open another study", "leave", "close"])
 def test_what_was_typed_last_is_kept_when_the_study_goes(made, qtbot, tmp_path, go):
     from lesionscope.session.store import Session

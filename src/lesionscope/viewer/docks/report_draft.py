@@ -81,10 +81,17 @@ def edit_sentence(room: Room, lesion_id: str, text: str | None) -> None:
     room.apply(NoteForReport(replace(_note(room, lesion_id), sentence=text)))
 
 
-def mark_key_image(room: Room, lesion_id: str, window: Window | None, field_mm: float) -> None:
-    """Give a lesion's key image the window and zoom that the views have now."""
-    width = min(max(field_mm, SHORTEST_FIELD_MM), LONGEST_FIELD_MM)
-    room.apply(NoteForReport(replace(_note(room, lesion_id), view=View(window, width))))
+def mark_key_image(room: Room, lesion_id: str, window: Window | None, field_mm: float) -> bool:
+    """Give a lesion's key image the window and zoom that the views have now.
+
+    Returns
+    -------
+    bool
+        Whether the session has them; where it can't be changed, the room's notice says why.
+    """
+    view = View(window, min(max(field_mm, SHORTEST_FIELD_MM), LONGEST_FIELD_MM))
+    room.apply(NoteForReport(replace(_note(room, lesion_id), view=view)))
+    return _note(room, lesion_id).view == view
 
 
 def _note(room: Room, lesion_id: str) -> ReportNote:

@@ -50,8 +50,8 @@ def mark_key_image(stage: Stage) -> None:
         return
     canvas = study.axial
     field_mm = min(canvas.native.width(), canvas.native.height()) / float(canvas.model.scene.camera.zoom)
-    keep_view(room, lesion.id, room.state.window, field_mm)
-    room.notify(words.KEPT_VIEW.format(number=lesion.number))
+    if keep_view(room, lesion.id, room.state.window, field_mm):
+        room.notify(words.KEPT_VIEW.format(number=lesion.number))
 
 
 def copy_sentence(stage: Stage) -> None:
