@@ -254,6 +254,23 @@ def test_a_project_goes_out_as_it_came_in_but_for_what_was_decided(folder: Path,
     )
 
 
+def test_no_cell_of_the_decisions_is_a_formula(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LESIONSCOPE_DATA", str(tmp_path / "data"))
+    table = tmp_path / "mine.csv"
+    table.write_text('path,click,patient,split,labels,sentence_id\nct,"1,2,3",p,train,nodule,=HYPERLINK(1)\n')
+    with Session.open(tmp_path / "p.sqlite") as session:
+        state = session.apply(from_table(table, GRAPH).command)
+        (lesion,) = state.mined
+        seen = sight(state, lesion, "=cmd|' /C calc'!A0")
+        written = export(
+            session.apply(Decide(decide(seen, GRAPH, "nodule", "accepted"))), tmp_path / "o", GRAPH
+        )
+    with written.decisions.open(newline="") as stream:
+        line = next(csv.DictReader(stream))
+    assert (line["sentence_id"], line["reader"]) == ("'=HYPERLINK(1)", "'=cmd|' /C calc'!A0")
+    assert (line["lesion_idx"], line["bulk"], line["label"]) == ("0", "0", "nodule")
+
+
 def test_a_second_table_is_numbered_on_and_goes_out_with_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from lesionscope.files import write_atomically
 from lesionscope.report.case_journal import Outcome
-from lesionscope.report.csv_form import cell
+from lesionscope.showable import cell
 
 READINGS, STATUS = "readings.csv", "status.csv"
 READING_COLUMNS = (

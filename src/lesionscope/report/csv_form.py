@@ -1,14 +1,9 @@
-"""A report as CSV: one row a lesion, one column a class, ready for a spreadsheet.
-
-Cells that a spreadsheet would run as a formula are defused with an apostrophe
-(OWASP, "CSV Injection"); numbers stay numbers, negative ones included.
-"""
+"""A report as CSV: one row a lesion, one column a class, ready for a spreadsheet."""
 
 from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +11,8 @@ from typing import Any
 from lesionscope.files import write_atomically
 from lesionscope.report import phrases, wording
 from lesionscope.report.document import Content
-from lesionscope.report.text import date, person, showable
-
-_STARTS_FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+from lesionscope.report.text import date, person
+from lesionscope.showable import cell
 
 Row = dict[str, Any]
 
@@ -38,35 +32,6 @@ def text(content: Content) -> str:
 def write(content: Content, path: str | Path) -> Path:
     """Write the CSV with a byte-order mark, without which Excel garbles other scripts."""
     return write_atomically(path, text(content).encode("utf-8-sig"))
-
-
-def cell(value: object) -> str:
-    """Return one cell's text: numbers as they are, text that can't act as a formula."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return f"{value:.9g}" if math.isfinite(value) else ""
-    raw = str(value)
-    plain = showable(raw)
-    if _is_number(raw):
-        return raw
-    # Leading blanks don't reassure a spreadsheet that trims what it imports.
-    if raw.startswith(_STARTS_FORMULA) or plain.lstrip().startswith(_STARTS_FORMULA):
-        return f"'{plain}"
-    return plain
-
-
-def _is_number(value: str) -> bool:
-    if not value.isascii() or value != value.strip() or "_" in value:
-        return False
-    try:
-        return math.isfinite(float(value))
-    except ValueError:
-        return False
 
 
 def _row(content: Content, lesion: Mapping[str, Any]) -> Row:

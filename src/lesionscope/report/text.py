@@ -5,19 +5,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-_UNSHOWABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff]")
+from lesionscope.showable import showable as showable
+
 _TYPEWRITTEN = str.maketrans(
     {"×": "x", "–": "-", "—": "-", "−": "-", "…": "...", "·": "-", "•": "-", "\u00a0": " "}
     | dict.fromkeys("“”„«»", '"')
     | dict.fromkeys("‘’‚", "'")
 )
-_SURROGATES = re.compile(r"[\ud800-\udfff]")
-
-
-def showable(text: object) -> str:
-    """Return a text without control characters, which no form can carry; line breaks and tabs stay."""
-    plain = str(text).replace("\r\n", "\n").replace("\r", "\n")
-    return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", _UNSHOWABLE.sub("", plain))
 
 
 def typewritten(text: str) -> str:

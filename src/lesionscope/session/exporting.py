@@ -21,6 +21,7 @@ from lesionscope.session.mined import RELATIONS, MinedLesion
 from lesionscope.session.opening import is_ours
 from lesionscope.session.outcome import Outcome, outcome, settled
 from lesionscope.session.state import SessionState
+from lesionscope.showable import cell
 
 COLUMNS = (
     "lesion_idx", "lesion_id", "patient", "split", "sentence_id", "label", "mined", "exported",
@@ -110,24 +111,23 @@ def _table(
     table.writerow(COLUMNS)
     for mined in chosen:
         for one in state.standing(mined.id):
-            table.writerow(
-                (
-                    mined.row,
-                    mined.id,
-                    mined.patient,
-                    mined.split,
-                    mined.sentence_id,
-                    one.label,
-                    as_mined[mined.id].relation(one.label),
-                    outcomes[mined.id].relation(one.label),
-                    one.reader,
-                    one.verdict,
-                    one.origin,
-                    one.replaces or "",
-                    one.at,
-                    f"{one.seconds:.3f}" if math.isfinite(one.seconds) else "",
-                    int(one.bulk),
-                    "; ".join(one.seen),
-                )
+            row = (
+                mined.row,
+                mined.id,
+                mined.patient,
+                mined.split,
+                mined.sentence_id,
+                one.label,
+                as_mined[mined.id].relation(one.label),
+                outcomes[mined.id].relation(one.label),
+                one.reader,
+                one.verdict,
+                one.origin,
+                one.replaces or "",
+                one.at,
+                f"{one.seconds:.3f}" if math.isfinite(one.seconds) else "",
+                int(one.bulk),
+                "; ".join(one.seen),
             )
+            table.writerow([cell(value) for value in row])
     return text.getvalue()
