@@ -316,6 +316,28 @@ def test_closing_the_dock_leaves_nothing_behind(made, qtbot):
     assert panel.deidentify.isChecked()
 
 
+def test_a_dock_closed_while_it_writes_has_the_window_say_where_the_files_are(made, qtbot, tmp_path):
+    from lesionscope.viewer.docks.report import ReportPanel
+
+    room, _ = made
+    room.open(volume())
+    room.mark_click(centre(volume()))
+    drafts_of(room).set(folder=str(tmp_path / "out"), forms=("csv",))
+    other, release = ReportPanel(room), threading.Event()
+    other.show()
+    room.worker.submit(lambda *_: release.wait(60))
+    other.export.click()
+    told = []
+    other.destroyed.connect(told.append)
+    other.deleteLater()
+    qtbot.waitUntil(lambda: bool(told))
+    release.set()
+    with qtbot.captureExceptions() as raised:
+        qtbot.waitUntil(lambda: bool(raised) or bool(room.state.notice))
+    assert raised == [] and room.state.notice == words.WRITTEN.format(count=1, folder=tmp_path / "out")
+    assert len(list((tmp_path / "out").iterdir())) == 1
+
+
 @pytest.fixture
 def opened(display, own_windows, qapp, monkeypatch, tmp_path, qtbot):
     """The sample patient in a real window."""

@@ -81,7 +81,8 @@ class ReportPanel(Panel):
         self._drawing: Job | None = None
         self._job: Job | None = None
         self._compared: FollowupWindow | None = None
-        self._written: tuple[Path, ...] = ()
+        self._gone = False
+        self._written_to = ""
         self.page = QTextBrowser()
         self.page.setOpenLinks(False)
         self.unreviewed = QCheckBox(words.UNREVIEWED)
@@ -187,7 +188,7 @@ class ReportPanel(Panel):
 
     def draw(self, state: RoomState) -> None:
         """Show the report of ``state`` as it is drafted; nothing where it is out of sight."""
-        if not self.isVisible():
+        if self._gone or not self.isVisible():
             return
         if self._pending is not None and self._pending[0] != state.selected:
             self.keep()
@@ -318,7 +319,7 @@ class ReportPanel(Panel):
         self.progress.show()
         self._job = self.room.worker.submit(
             lambda cancel, progress: write_draft(state, draft, cancel, progress, response),
-            done=self._done,
+            done=partial(self._done, draft.folder),
             failed=self._ended,
             cancelled=partial(self._ended, words.CANCELLED),
             progress=self._at,
@@ -326,16 +327,21 @@ class ReportPanel(Panel):
         self.draw(state)
 
     def _at(self, done: int, total: int, label: str) -> None:
-        self.progress.setRange(0, total)
-        self.progress.setValue(done)
-        self.progress.setFormat(label)
+        if not self._gone:
+            self.progress.setRange(0, total)
+            self.progress.setValue(done)
+            self.progress.setFormat(label)
 
-    def _done(self, written: tuple[Path, ...]) -> None:
-        self._written = written
-        self._ended(words.WRITTEN.format(count=len(written), folder=self.drafts.draft.folder), words.OPEN)
+    def _done(self, folder: str, written: tuple[Path, ...]) -> None:
+        self._written_to = folder
+        self._ended(words.WRITTEN.format(count=len(written), folder=folder), words.OPEN)
 
     def _ended(self, sentence: str, button: str = "") -> None:
+        """Say how something ended: here, or in the window where the dock was closed meanwhile."""
         self._job = None
+        if self._gone:
+            self.room.notify(sentence)
+            return
         self.progress.hide()
         self.message.show_text(sentence, button)
         self.draw(self.room.state)
@@ -366,11 +372,12 @@ class ReportPanel(Panel):
         self._ended(" ".join((words.TAKEN.format(count=count), *imported.notes)))
 
     def _open_folder(self) -> None:
-        if self._written:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._written[0].parent)))
+        if self._written_to:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(self._written_to))
 
 
 def _forget(panel: ReportPanel, *_: object) -> None:
+    panel._gone = True
     panel.drafts.changed.disconnect(panel._redraw, missing_ok=True)
     panel.room.leaving.disconnect(panel.keep, missing_ok=True)
     panel._follow_comparison(None)
