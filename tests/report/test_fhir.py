@@ -13,6 +13,7 @@ from test_reviewed import decide
 from lesionscope.ct.volume import CTVolume
 from lesionscope.followup.response import Followed, Role, Size, assess
 from lesionscope.lesions.lesion import Lesion
+from lesionscope.lesions.marking import lesion_from_click
 from lesionscope.report import fhir_form, wording
 from lesionscope.report.document import Content, lesion_report
 from lesionscope.report.key_image import key_images
@@ -70,7 +71,7 @@ def test_it_says_what_the_report_says(measured: Lesion, volume: CTVolume) -> Non
     assert {c.code.text: float(c.valueQuantity.value) for c in lesion.component} == {
         "Long Axis": 18.0, "Short Axis": 12.0
     }  # fmt: skip
-    assert lesion.status == "final" and lesion.bodySite.text == "right lung"
+    assert lesion.status == "preliminary" and lesion.bodySite.text == "right lung"
     states = {one.valueCodeableConcept.text: one.status for one in rest if one.valueCodeableConcept}
     assert states == {"right lung": "final", "lung": "preliminary", "nodule": "preliminary"}
     (tree,) = [one for one in rest if one.code.text == "Predicted pathology"]
@@ -83,6 +84,40 @@ def test_it_is_final_when_all_is_decided(measured: Lesion, volume: CTVolume) -> 
     found = valid(fhir_form.text(report(measured, volume, review)))
     assert found["DiagnosticReport"][0].status == "final"
     assert {one.status for one in found["Observation"]} == {"final"}
+
+
+def test_a_lesion_is_final_by_its_own_review_alone(measured: Lesion, volume: CTVolume) -> None:
+    """What a reader decided on one lesion vouches for no other."""
+    other = replace(lesion_from_click((-20.0, 15.0, 4.0)), number=2)
+    moved = replace(lesion_from_click((5.0, 9.0, 30.0)), number=3)
+    labels = ("lung", "right lung", "nodule", "cyst")
+    review = Review(
+        tuple(decide(one, label, "accepted") for one in (measured, moved) for label in labels),
+        unreviewed=False,
+    )
+    stale = labels_reading(replace(moved, centroid_lps_mm=(0.0, 0.0, 0.0)))
+    content = lesion_report(
+        [
+            (measured, None, labels_reading(measured)),
+            (other, None, labels_reading(other)),
+            (moved, None, stale),
+        ],
+        geometry=volume.geometry,
+        review=review,
+    )
+    found = valid(fhir_form.text(content))
+    states = {one.code.text: one.status for one in found["Observation"] if one.valueString}
+    assert states == {"Lesion 1": "final", "Lesion 2": "preliminary", "Lesion 3": "preliminary"}
+    assert found["DiagnosticReport"][0].status == "preliminary"
+
+
+@pytest.mark.parametrize("day", ["00000000", "20231399", "20230229"])
+def test_an_impossible_day_is_no_date(measured: Lesion, volume: CTVolume, day: str) -> None:
+    content = report(measured, volume)
+    content["study"]["patient"]["birth_date"] = content["study"]["study_date"] = day
+    found = valid(fhir_form.text(content))
+    assert found["Patient"][0].birthDate is None
+    assert found["DiagnosticReport"][0].effectiveDateTime.isoformat() == content["created"]
 
 
 def test_every_state_and_hostile_text_is_valid(content: Content) -> None:

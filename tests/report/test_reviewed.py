@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 
 import pytest
 from test_document import labels_reading, reading_for
 
+from lesionscope.inference.reading import Refusal
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.report import csv_form, html_form, wording
 from lesionscope.report.document import Content, lesion_report
@@ -91,6 +93,43 @@ def test_a_tree_that_nobody_reviewed_keeps_a_report_open(
     assert not report(measured, Review((), unreviewed=False))["review"]["complete"]
 
 
+@pytest.mark.parametrize(
+    ("second", "how"),
+    [
+        ("decided", "reviewed"), ("undecided", "unreviewed"), ("stale", "partly reviewed"),
+        ("stale tree", "partly reviewed"), ("unread", "unreviewed"), ("refused", "unreviewed"),
+        ("marked", "reviewed"),
+    ],
+)  # fmt: skip
+def test_a_report_is_complete_only_with_every_lesion_reviewed(
+    measured: Lesion, clicked: Lesion, decisions: tuple[Decision, ...], second: str, how: str
+) -> None:
+    """Answers that stay out leave nothing to decide on, and are vouched for by nobody all the same."""
+    moved = replace(clicked, centroid_lps_mm=(3.0, 2.0, 1.0))
+    reading, tree = labels_reading(clicked), None
+    theirs = tuple(decide(clicked, label, "accepted") for label in ("lung", "right lung", "nodule", "cyst"))
+    if second == "undecided":
+        theirs = ()
+    elif second == "stale":
+        reading = labels_reading(moved)
+    elif second == "stale tree":
+        tree = reading_for(moved)
+    elif second in ("unread", "refused", "marked"):
+        reading = Refusal("That point lies in air.") if second == "refused" else None
+        # A radiologist's own label on a lesion that no model answered for is a decision like any other.
+        theirs = (decide(clicked, "cyst", "added"),) if second == "marked" else ()
+    review = Review((*decisions, *theirs), unreviewed=False)
+    content = lesion_report(
+        [(measured, None, labels_reading(measured)), (clicked, tree, reading)], review=review
+    )
+    assert [entry["review"] for entry in content["lesions"]] == ["reviewed", how]
+    assert content["review"]["complete"] is (how == "reviewed")
+
+
+def test_nothing_is_not_reviewed() -> None:
+    assert not lesion_report([])["review"]["complete"]
+
+
 def test_the_last_decision_counts_whoever_made_it(measured: Lesion) -> None:
     first, then = decide(measured, "lung", "accepted"), decide(measured, "lung", "rejected", "Other", 1)
     findings, undecided = findings_of(measured.id, None, Review((first, then), unreviewed=False))
@@ -110,8 +149,6 @@ def test_mined_labels_are_shown_and_want_a_decision(measured: Lesion) -> None:
 def test_a_stale_reading_stays_out_and_decisions_stay_in(
     measured: Lesion, decisions: tuple[Decision, ...]
 ) -> None:
-    from dataclasses import replace
-
     moved = replace(measured, centroid_lps_mm=(3.0, 2.0, 1.0))
     (entry,) = lesion_report([(moved, None, labels_reading(measured))], review=Review(decisions))["lesions"]
     assert {one["label"] for one in entry["findings"]} == {"lung", "right lung", "nodule", "spiculated"}

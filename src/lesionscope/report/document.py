@@ -24,7 +24,7 @@ from lesionscope.models.card import Card
 from lesionscope.models.label_package import LabelCard
 from lesionscope.report import wording
 from lesionscope.report.response_rows import response_entry
-from lesionscope.report.reviewed import Finding, Review, findings_of, summary
+from lesionscope.report.reviewed import Finding, Review, findings_of, how_far, summary
 from lesionscope.report.sentence import lesion_sentence, other_size, size
 from lesionscope.session.state import SessionState
 
@@ -175,11 +175,13 @@ def lesion_entry(
         entry |= _labels_part(labels, answered, not current, findings, undecided, review)
         timings = {f"labels_{name}": float(ms) for name, ms in labels.timings_ms.items()}
         entry["timings_ms"] = entry.get("timings_ms", {}) | timings
+    left = bool(undecided) or stale or (answered is not None and not current)
     held = [finding.label for finding in findings if finding.state != "unreviewed"]
     edited = review.sentences.get(lesion.id)
     entry |= {
         "findings": [finding.as_dict() for finding in findings],
         "undecided": list(undecided),
+        "review": how_far(bool(review.of(lesion.id)), left),
         "sentence": edited
         if edited is not None
         else lesion_sentence(held, long_mm=entry["long_mm"], short_mm=entry["short_mm"]),
@@ -307,7 +309,7 @@ def _labels_part(
             ],
             "familiarity": answer.familiarity,
             "unfamiliar": answer.unfamiliar,
-            "review": _how_far(bool(review.of(reading.lesion_id)), undecided),
+            "review": how_far(bool(review.of(reading.lesion_id)), bool(undecided)),
             "provenance": _provenance_entry(reading),
         }
     }
@@ -324,13 +326,6 @@ def _labels_part(
             for known in reading.neighbours
         ]
     return part
-
-
-def _how_far(begun: bool, undecided: tuple[str, ...]) -> str:
-    """Say how much of a lesion's labels readers decided on."""
-    if not begun:
-        return "unreviewed"
-    return "partly reviewed" if undecided else "reviewed"
 
 
 def _heads(answer: PathologyAnswer, cards: Iterable[AnyCard]) -> Mapping[str, str | None] | None:

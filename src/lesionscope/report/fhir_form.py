@@ -1,14 +1,13 @@
 """A report as FHIR R4: a collection Bundle with a DiagnosticReport and an Observation for each thing said.
 
 Follows HL7's guide from DICOM SR to FHIR: report → DiagnosticReport, measurement group → Observation.
-What no reader has reviewed is ``preliminary`` and says so; UIDs are ``urn:oid`` identifiers.
+What no reader has reviewed, or not all of it, is ``preliminary``; UIDs are ``urn:oid`` identifiers.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import re
 import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from lesionscope.files import write_atomically
 from lesionscope.ontology.labels import PRIVATE_SCHEME, Code
 from lesionscope.report import phrases
 from lesionscope.report import sr_codes as codes
+from lesionscope.report.dicom_head import dicom_date
 from lesionscope.report.document import Content
 from lesionscope.report.key_image import KeyImage
 from lesionscope.report.response_rows import response_rows
@@ -62,7 +62,7 @@ def bundle(content: Content, images: Mapping[str, KeyImage]) -> Resource:
     }
     if not device["note"]:
         del device["note"]
-    observations = [one for entry in content["lesions"] for one in _observations(entry, content)]
+    observations = [one for entry in content["lesions"] for one in _observations(entry)]
     for one in observations:
         one["device"] = _to(device)
         if patient is not None:
@@ -123,10 +123,10 @@ def _report(
     }
 
 
-def _observations(entry: Mapping[str, Any], content: Content) -> Iterable[Resource]:
+def _observations(entry: Mapping[str, Any]) -> Iterable[Resource]:
     """One for the lesion with its sizes, one for each label, one for its tree."""
     held = [one for one in entry["findings"] if one["review"] != "unreviewed"]
-    about = _base(entry, content, "lesion", entry["id"], final=True)
+    about = _base(entry, "lesion", entry["id"], final=entry["review"] == "reviewed")
     about["code"] = {"coding": [_coding(codes.LESION)], "text": f"Lesion {entry['number']}"}
     about["valueString"] = _words(entry["sentence"])
     sites = [one for one in held if one["class"] == "body part"]
@@ -148,10 +148,10 @@ def _observations(entry: Mapping[str, Any], content: Content) -> Iterable[Resour
     about["note"] = [{"text": _words(note)} for note in notes]
     yield about
     for finding in entry["findings"]:
-        yield _label(entry, finding, content, about)
+        yield _label(entry, finding, about)
     answer = entry.get("pathology") or {}
     if "nodes" in answer:
-        tree = _base(entry, content, "pathology", entry["id"], final=False)
+        tree = _base(entry, "pathology", entry["id"], final=False)
         tree["code"] = _concept(codes.CLASSES["pathology"], "Predicted pathology")
         tree["method"] = {"text": _words(answer["model"])}
         tree["component"] = [
@@ -166,11 +166,9 @@ def _observations(entry: Mapping[str, Any], content: Content) -> Iterable[Resour
         yield tree
 
 
-def _label(
-    entry: Mapping[str, Any], finding: Mapping[str, Any], content: Content, about: Resource
-) -> Resource:
+def _label(entry: Mapping[str, Any], finding: Mapping[str, Any], about: Resource) -> Resource:
     reviewed_one = finding["review"] != "unreviewed"
-    one = _base(entry, content, "label", f"{entry['id']}/{finding['label']}", final=reviewed_one)
+    one = _base(entry, "label", f"{entry['id']}/{finding['label']}", final=reviewed_one)
     one["code"] = _concept(codes.CLASSES[finding["class"]], finding["class"])
     one["valueCodeableConcept"] = _concept(codes.label_code(finding["label"]), finding["label"])
     one["derivedFrom"] = [_to(about)]
@@ -189,12 +187,12 @@ def _label(
     return one
 
 
-def _base(entry: Mapping[str, Any], content: Content, kind: str, about: str, *, final: bool) -> Resource:
+def _base(entry: Mapping[str, Any], kind: str, about: str, *, final: bool) -> Resource:
     return {
         "resourceType": "Observation",
         "id": _id(kind, about),
         "identifier": [{"system": "urn:dicom:uid", "value": f"urn:oid:{entry['tracking_uid']}"}],
-        "status": "final" if final and content["review"]["decided"] else "preliminary",
+        "status": "final" if final else "preliminary",
         "category": [
             {
                 "coding": [
@@ -216,8 +214,8 @@ def _patient(who: Mapping[str, Any]) -> Resource | None:
         one["identifier"] = [{"value": _words(who["id"])}]
     if person(who.get("name") or ""):
         one["name"] = [{"text": person(who["name"])}]
-    born = date(who.get("birth_date") or "")
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", born):
+    born = date(dicom_date(who.get("birth_date")))
+    if born:
         one["birthDate"] = born
     if who.get("sex") in SEXES:
         one["gender"] = SEXES[who["sex"]]
@@ -247,9 +245,8 @@ def _study(study: Mapping[str, Any], patient: Resource | None) -> Resource | Non
     return one
 
 
-def _day(content: Content) -> str | None:
-    found = date((content.get("study") or {}).get("study_date") or "")
-    return found if re.fullmatch(r"\d{4}-\d{2}-\d{2}", found) else None
+def _day(content: Content) -> str:
+    return date(dicom_date((content.get("study") or {}).get("study_date")))
 
 
 def _to(resource: Resource) -> dict[str, str]:

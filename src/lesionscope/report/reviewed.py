@@ -120,15 +120,25 @@ def _place(score: LabelScore | None) -> float:
     return -score.probability if score is not None and score.predicted else 1.0
 
 
+def how_far(begun: bool, left: bool) -> str:
+    """Say how much of a lesion readers reviewed: did they begin, and is anything left to do?"""
+    if not begun:
+        return "unreviewed"
+    return "partly reviewed" if left else "reviewed"
+
+
 def summary(
     lesions: Iterable[Mapping[str, Any]], review: Review, *, unreviewed_scores: bool
 ) -> dict[str, Any]:
     """Say what was reviewed and by whom.
 
+    It is complete only where readers decided on each lesion: one that no model read, or whose answers are
+    stale, shows nothing to decide on, and yet nobody vouched for it.
+
     Parameters
     ----------
     lesions
-        Their parts of the report, with ``undecided``.
+        Their parts of the report, with ``undecided`` and ``review``.
     unreviewed_scores
         Whether the report holds answers that nobody can decide on, such as a tree's.
     """
@@ -144,5 +154,7 @@ def summary(
         "first_at": times[0] if times else None,
         "last_at": times[-1] if times else None,
         "unreviewed_included": review.unreviewed,
-        "complete": bool(standing_now) and undecided == 0 and not unreviewed_scores,
+        "complete": bool(entries)
+        and all(entry["review"] == "reviewed" for entry in entries)
+        and not unreviewed_scores,
     }
