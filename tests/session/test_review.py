@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from lesionscope.errors import UsageError
 from lesionscope.inference.reading import Reading
 from lesionscope.ontology.label_graph import load_labels
-from lesionscope.session.commands import AddMined
+from lesionscope.session.commands import AddMined, Decide
 from lesionscope.session.decisions import Decision, Verdict
 from lesionscope.session.mined import MinedLesion
 from lesionscope.session.queue import queue
 from lesionscope.session.review import Sight, accept_all, decide, exclusive_warnings, sight
 from lesionscope.session.state import SessionState
+from lesionscope.session.store import Session
 from lesionscope.session.tally import Tally
 
 GRAPH = load_labels()
@@ -222,3 +223,24 @@ def test_progress_counts_what_is_shown(four: SessionState) -> None:
     assert progress(later, "Bob").decided == 0
     # Blinded, lesion 1's prediction shows now that mass is decided, and waits for a decision.
     assert progress(later, "Ann", blinded=True).finished == 1
+
+
+def test_a_project_says_whose_decisions_undo_and_redo_would_change(
+    reopen_project: Callable[[], Session], mined_of: MinedOf
+) -> None:
+    with reopen_project() as session:
+        made = mined_of(2)
+        session.apply(dataclasses.replace(made, lesions=made.lesions[:1]))
+        assert (session.state.undo_reader, session.state.redo_reader) == (None, None), "an import is nobody's"
+        session.apply(Decide((verdict("nodule"), verdict("lung"))))
+        session.apply(Decide((verdict("nodule", "rejected", "Bob"),)))
+        assert session.state.undo_reader == "Bob"
+        state = session.undo()
+        assert (state.undo_reader, state.redo_reader) == ("Ann", "Bob")
+        assert session.undo().redo_reader == "Ann" and session.state.undo_reader is None
+    with reopen_project() as session:
+        assert session.state.redo_reader == "Ann"
+        assert session.redo().redo_reader == "Bob"
+        session.apply(made)
+        assert (session.state.undo_reader, session.state.redo_reader) == (None, None)
+        assert session.state.undo_title == "Import 1 lesions"

@@ -97,6 +97,16 @@ class History:
         """What redo would repeat."""
         return _title(self._undone[-1]) if self._undone else None
 
+    @property
+    def undo_reader(self) -> str | None:
+        """Whose decisions undo would take back; ``None`` where it would be something else."""
+        return _reader(self._done)
+
+    @property
+    def redo_reader(self) -> str | None:
+        """Whose decisions redo would repeat; ``None`` where it would be something else."""
+        return _reader(self._undone)
+
     def __contains__(self, lesion_id: str) -> bool:
         return lesion_id in self._lesions or lesion_id in self.mined
 
@@ -310,6 +320,12 @@ def _check_finite(lesion: Lesion) -> None:
     ends = [p for d in (lesion.long, lesion.short) if d is not None for p in (d.start_lps_mm, d.end_lps_mm)]
     if not all(map(math.isfinite, itertools.chain(lesion.centroid_lps_mm, lesion.box_lps_mm, *ends))):
         raise UsageError("A lesion's coordinates must be finite numbers in LPS millimetres.")
+
+
+def _reader(steps: list[Entry]) -> str | None:
+    """Return whose decisions the last step is; ``None`` where it is of another kind or of several."""
+    readers = {decision.reader for decision in steps[-1].decisions} if steps else set()
+    return readers.pop() if len(readers) == 1 else None
 
 
 def _title(entry: Entry) -> str:

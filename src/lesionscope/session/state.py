@@ -33,6 +33,8 @@ class SessionState:
     undo_title, redo_title
         What undo and redo would take back or repeat (``"Move lesion 2"``); ``None``
         exactly where they can't.
+    undo_reader, redo_reader
+        Whose decisions these are; ``None`` where it isn't one reader's decisions.
     revision
         Number of changes written to disk so far; grows with each one.
     decisions
@@ -55,6 +57,8 @@ class SessionState:
     readings: Mapping[tuple[str, Task], Reading] = field(default_factory=lambda: MappingProxyType({}))
     undo_title: str | None = None
     redo_title: str | None = None
+    undo_reader: str | None = None
+    redo_reader: str | None = None
     revision: int = 0
     decisions: tuple[Decision, ...] = ()
     decided: Mapping[str, tuple[Decision, ...]] = field(default_factory=lambda: _NONE)

@@ -265,6 +265,8 @@ class Session:
             state,
             undo_title=self._history.undo_title,
             redo_title=self._history.redo_title,
+            undo_reader=self._history.undo_reader,
+            redo_reader=self._history.redo_reader,
             revision=self._revision,
             decisions=self._history.decisions,
             decided=MappingProxyType(dict(self._history.decided)),
