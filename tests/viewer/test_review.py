@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 
 import numpy as np
 from colour_vision import deuteranope
@@ -369,3 +370,32 @@ def test_nothing_is_decided_once_nothing_is_left_to_adjudicate(review):
     review.toggle_adjudication()
     review.decide("rejected")
     assert len(review.state.project.decisions) > len(before)
+
+
+def test_another_ct_is_not_taken_for_the_lesion_s_nor_replaced_by_its_images(review, qtbot, monkeypatch):
+    held = threading.Event()
+
+    def images(*_, **__):
+        assert held.wait(60)
+        return volume()
+
+    monkeypatch.setattr("lesionscope.viewer.review.album.open_images", images)
+    room = review.room
+    room.open(volume("7.8.9"))
+    review.name_reader("Ann")
+    assert not review.light_box.own and review.state.images == words.LOADING
+    other = volume("4.5.6")
+    room.open(other)
+    assert review.state.images == words.OTHER_IMAGES
+    held.set()
+    qtbot.wait(200)
+    assert room.state.volume is other and not review.light_box.own
+    review.step(1)
+    qtbot.waitUntil(lambda: review.state.images == "")
+    assert review.light_box.own and room.state.volume.source.uid == "1.2.3"
+    room.open(other)
+    assert review.state.images == words.OTHER_IMAGES and not review.light_box.own
+    review.step(-1)
+    qtbot.waitUntil(lambda: review.state.images == "")
+    room.leave()
+    assert review.state.images == words.OTHER_IMAGES

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtGui import QHideEvent, QKeyEvent, QShowEvent
 from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
@@ -174,11 +174,18 @@ class ReviewPanel(QWidget):
         What is drawn.
     keys
         Answers with the table of keys that are in force.
+    on_sight
+        Called with whether the dock is in sight.
     """
 
-    def __init__(self, review: Review, keys: Callable[[], Iterable[Key]]) -> None:
+    def __init__(
+        self,
+        review: Review,
+        keys: Callable[[], Iterable[Key]],
+        on_sight: Callable[[bool], None] = lambda _: None,
+    ) -> None:
         super().__init__()
-        self.review, self._keys = review, keys
+        self.review, self._keys, self._on_sight = review, keys, on_sight
         self.setObjectName("lesionscope-review")
         self.start, self.name = StartPage(review), NamePage(review)
         self.work = WorkPage(review, self._act)
@@ -215,6 +222,16 @@ class ReviewPanel(QWidget):
             self.work.pages[self.review.state.page].take_focus()
         elif isinstance(page, StartPage | NamePage):
             page.take_focus()
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        """Have the canvases take the review's keys."""
+        super().showEvent(event)
+        self._on_sight(True)
+
+    def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802
+        """Leave the canvases no keys that decide on what isn't seen."""
+        super().hideEvent(event)
+        self._on_sight(False)
 
     def _act(self, key: str) -> None:
         """Do what a button's key does."""

@@ -40,8 +40,8 @@ class ReviewDock(ReviewPanel):
     """Mined and predicted labels, lesion by lesion."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        stage = stage_of(napari_viewer)
-        super().__init__(stage.bench.review, lambda: stage.keys)
+        bench = stage_of(napari_viewer).bench
+        super().__init__(bench.review, bench.dock_keys, bench.set_in_sight)
 
 
 class CandidatesDock(CandidatesPanel):

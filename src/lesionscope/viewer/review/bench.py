@@ -12,7 +12,7 @@ from lesionscope.ct.windows import Window
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.viewer.canvas import Canvas, weak_call
 from lesionscope.viewer.find.words import DOCK as CANDIDATES_DOCK
-from lesionscope.viewer.keys import Key
+from lesionscope.viewer.keys import Key, merged
 from lesionscope.viewer.layout import dock_of, reset_layout
 from lesionscope.viewer.planes import AXIAL
 from lesionscope.viewer.report_words import DOCK as REPORT_DOCK
@@ -40,20 +40,29 @@ class Bench:
         self._stage = stage
         self.review = Review(stage.room)
         self._own = review_keys(self.review, partial(ask_export, self.review, stage.window))
-        self._at_work = self._laid_out = False
+        self._in_sight = self._in_force = self._laid_out = self._closed = False
         self.review.changed.connect(self._draw)
         self.review.shown.connect(self._frame)
 
     @property
     def keys(self) -> tuple[Key, ...]:
-        """The review's keys, while someone reviews."""
-        return self._own if self._at_work else ()
+        """The review's keys on a canvas: while its dock is in sight, and its own images are."""
+        return self._own if self._in_force else ()
+
+    def dock_keys(self) -> tuple[Key, ...]:
+        """Return the keys that the dock knows: the window's, and the review's in their place."""
+        return self._stage.keys if self._in_force else merged(self._stage.keys, self._own)
 
     def new_panel(self) -> QWidget:
         """Make the dock's widget."""
         from lesionscope.viewer.docks.review import ReviewPanel
 
-        return ReviewPanel(self.review, lambda: self._stage.keys)
+        return ReviewPanel(self.review, self.dock_keys, self.set_in_sight)
+
+    def set_in_sight(self, in_sight: bool) -> None:
+        """Say whether the dock is; only then does a canvas take the review's keys."""
+        self._in_sight = in_sight
+        self._set_force()
 
     def show(self) -> None:
         """Open the dock, in place of those for one study, and give it the keyboard."""
@@ -86,11 +95,16 @@ class Bench:
         shares = [round(total * share) for share in (PLANES_SHARE, DOCK_SHARE)][-len(docks) :]
         stage.window.resizeDocks(docks, shares, Qt.Orientation.Horizontal)
 
-    def _draw(self, state: ReviewState) -> None:
-        at_work = bool(state.reader)
-        if at_work != self._at_work:
-            self._at_work = at_work
-            self._stage.set_keys()
+    def _draw(self, _: ReviewState) -> None:
+        self._set_force()
+
+    def _set_force(self) -> None:
+        at_work = bool(self.review.state.reader) and self.review.light_box.own
+        in_force = at_work and self._in_sight and not self._closed
+        if in_force != self._in_force:
+            self._in_force = in_force
+            if not self._closed:
+                self._stage.set_keys()
 
     def _frame(self, _: Lesion, window: Window) -> None:
         """Centre a lesion on every canvas, large enough to be judged, in its window."""
@@ -120,6 +134,7 @@ class Bench:
 
     def close(self) -> None:
         """End the review."""
+        self._closed = True
         self.review.changed.disconnect(self._draw, missing_ok=True)
         self.review.shown.disconnect(self._frame, missing_ok=True)
         self.review.close()

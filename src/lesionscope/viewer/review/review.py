@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from qtpy.QtCore import QTimer
 
 from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import LesionscopeError
@@ -29,15 +28,12 @@ from lesionscope.viewer import wording
 from lesionscope.viewer.review import moves, words
 from lesionscope.viewer.review.album import Album, window_for
 from lesionscope.viewer.review.held import HeldReview
+from lesionscope.viewer.review.light_box import LightBox
 from lesionscope.viewer.review.predicting import Predicting
 from lesionscope.viewer.review.state import Purpose, Work
 
 if TYPE_CHECKING:
     from lesionscope.viewer.room import Room
-
-PUT_UP_AFTER_MS = 30
-"""Quiet time before images are put up, which takes ten times as long as drawing the dock: it comes
-first, and who leafs through lesions waits for the images of the last one only."""
 
 
 class Review(HeldReview):
@@ -54,11 +50,7 @@ class Review(HeldReview):
     def __init__(self, room: Room, graph: LabelGraph | None = None) -> None:
         super().__init__(room, graph)
         self.album = Album(self.worker, self._have_images, self._no_images)
-        self._coming: tuple[str, CTVolume] | None = None
-        self._put_up = QTimer()
-        self._put_up.setSingleShot(True)
-        self._put_up.setInterval(PUT_UP_AFTER_MS)
-        self._put_up.timeout.connect(self._show_images)
+        self.light_box = LightBox(room, self._show_images, self._images_gone)
         self.predicting = Predicting(
             room,
             on_reading=self._keep_reading,
@@ -108,17 +100,16 @@ class Review(HeldReview):
             self.album.ahead(project.studies[lesion.study], lesion)
 
     def _have_images(self, lesion_id: str, volume: CTVolume) -> None:
-        self._coming = lesion_id, volume
-        self._put_up.start()
+        if self._state.images == words.LOADING:
+            self.light_box.soon(lesion_id, volume)
 
-    def _show_images(self) -> None:
+    def _show_images(self, lesion_id: str, volume: CTVolume) -> None:
         project = self._state.project
-        if project is None or self._coming is None or self._coming[0] != self._state.lesion_id:
+        if project is None or lesion_id != self._state.lesion_id:
             return
-        (lesion_id, volume), self._coming = self._coming, None
         mined = project.mined[lesion_id]
         lesion = replace(mined.lesion, number=self.number(lesion_id))
-        self.room.look_at(volume, lesion, words.GUEST)
+        self.light_box.put_up(volume, lesion)
         self.shown.emit(lesion, window_for(mined, volume))
         self._set(images="")
         if not (self._state.read_by_model or self._state.read_only or self._state.no_model):
@@ -126,11 +117,14 @@ class Review(HeldReview):
         self._ahead()
 
     def _no_images(self, lesion_id: str, sentence: str) -> None:
-        if lesion_id == self._state.lesion_id:
-            if self.room.state.volume is not None:
-                self.room.leave()  # another lesion's images must not stand beside this one's labels
+        if lesion_id == self._state.lesion_id and self._state.images == words.LOADING:
+            self.light_box.empty()  # another lesion's images must not stand beside this one's labels
             self._set(images=sentence)
             self._ahead()
+
+    def _images_gone(self) -> None:
+        if self._state.lesion_id is not None:
+            self._set(images=words.OTHER_IMAGES)
 
     def number(self, lesion_id: str) -> int:
         """Return a lesion's number: its place in the order of import, from 1."""
@@ -384,8 +378,12 @@ class Review(HeldReview):
 
     # -- end ----------------------------------------------------------------------------------------
 
+    def close(self) -> None:
+        """End everything, and follow the room no longer."""
+        super().close()
+        self.light_box.close()
+
     def _let_go(self) -> None:
-        self._put_up.stop()
-        self._coming = None
+        self.light_box.stop()
         self.predicting.stop()
         self.album.clear()

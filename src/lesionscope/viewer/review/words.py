@@ -54,6 +54,7 @@ VEILED: Final = "Blinded: predictions and other readers appear once every mined 
 ALL_DECIDED: Final = "All {count} shown labels are decided.  N: next lesion"
 IF_ACCEPTED: Final = "If accepted: {warning}"
 LOADING: Final = "images follow…"
+OTHER_IMAGES: Final = "The window shows this lesion's images no longer: N or P, and back, puts them up again."
 READ_ONLY: Final = "Read-only: nothing can be decided in this window."
 GUEST: Final = "In review the marks are the project's: they can't be changed here."
 NO_MODEL: Final = "No label model is installed: only mined labels are shown."
