@@ -111,3 +111,16 @@ def test_closing_the_pair_stops_the_search_and_another_choice_replaces_it(panel,
     assert panel.room.state.beside.neighbour.id == panel._rows[2].neighbour.id
     panel.beside.reject()
     assert panel.room.state.beside is None and not panel.beside.isVisible()
+
+
+@pytest.mark.parametrize("go", ["open another study", "leave"])
+def test_the_pair_goes_with_its_study(panel, qtbot, go):
+    panel._open(panel._rows[1])
+    qtbot.waitUntil(lambda: panel.beside.isVisible())
+    panel.room.select(None)
+    assert panel.beside.isVisible(), "it stays while other lesions of its study are looked at"
+    if go == "leave":
+        panel.room.leave()
+    else:
+        panel.room.open(volume("1.2.4"))
+    assert not panel.beside.isVisible() and panel.room.state.beside is None

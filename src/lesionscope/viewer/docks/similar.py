@@ -15,6 +15,7 @@ from lesionscope.viewer.docks.similar_view import SimilarList
 from lesionscope.viewer.room_state import RoomState
 
 if TYPE_CHECKING:
+    from lesionscope.ct.volume import CTVolume
     from lesionscope.viewer.room import Room
 
 
@@ -28,6 +29,7 @@ class SimilarPanel(AnswerPanel):
         self.list = SimilarList()
         self.list.opened.connect(self._open)
         self.beside: BesideDialog | None = None
+        self._beside_in: CTVolume | None = None
         self._rows: tuple[Similar, ...] = ()
         self._own: Picture | None = None
         self._own_of = ("", "")
@@ -76,14 +78,20 @@ class SimilarPanel(AnswerPanel):
         if self.beside is None:
             self.beside = BesideDialog(self)
             self.beside.finished.connect(self.room.beside.leave)
+        self._beside_in = state.volume
         self.room.beside.open(state, neighbour)
         self.beside.show()
         self.beside.raise_()
 
     def _draw_beside(self, state: RoomState) -> None:
-        """Draw the pair that was chosen; another lesion's stays as it was."""
+        """Draw the pair that was chosen; another lesion's stays as it was, and another study's goes."""
+        if self.beside is None:
+            return
+        if state.volume is not self._beside_in:
+            self._beside_in = state.volume
+            self.beside.close()
         chosen = state.beside
-        if self.beside is None or chosen is None or chosen.lesion_id != state.selected:
+        if chosen is None or chosen.lesion_id != state.selected:
             return
         row = next((one for one in self._rows if one.neighbour == chosen.neighbour), None)
         if row is not None:
