@@ -11,6 +11,7 @@ from typing import Any
 from lesionscope.files import write_atomically
 from lesionscope.report import phrases, wording
 from lesionscope.report.document import Content
+from lesionscope.report.response_rows import missing
 from lesionscope.report.text import date, person
 from lesionscope.showable import cell
 
@@ -102,6 +103,8 @@ def _response(content: Content, lesion: Mapping[str, Any]) -> Row:
         row[f"recist_visit{number}_mm"] = size and size["recist_mm"]
         row[f"recist_visit{number}_sum_mm"] = visit["sum_mm"]
         row[f"recist_visit{number}_response"] = visit["overall"]
+    if said := missing(table):
+        row["recist_missing"] = " ".join(said)
     return row
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from lesionscope.ct.volume import CTVolume, Patient
 from lesionscope.files import write_atomically
 from lesionscope.ontology.label_graph import load_labels
+from lesionscope.report import wording
 from lesionscope.report.dicom_head import encoded, mark_deidentified
 from lesionscope.report.document import Content
 from lesionscope.report.forms import Report
@@ -148,6 +149,8 @@ def _content(old: Content, uids: UidMap) -> Content:
         for number, lesion in enumerate(table["lesions"], start=1):
             organ = lesion["organ"] if lesion["organ"] in load_labels().by_name else ""
             lesion |= {"id": uids.uid(lesion["id"]), "name": f"Lesion {number}", "organ": organ}
+        # Why a visit is missing names its session's file.
+        table["missing"] = [wording.VISIT_LEFT_OUT for _ in table.get("missing") or ()]
     return content
 
 

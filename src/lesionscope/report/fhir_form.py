@@ -20,7 +20,7 @@ from lesionscope.report import sr_codes as codes
 from lesionscope.report.dicom_head import dicom_date
 from lesionscope.report.document import Content
 from lesionscope.report.key_image import KeyImage
-from lesionscope.report.response_rows import response_rows
+from lesionscope.report.response_rows import missing, response_rows
 from lesionscope.report.text import date, person, showable
 
 SYSTEMS = {
@@ -106,6 +106,7 @@ def _report(
     said += [f"Lesion {entry['number']}: {entry['sentence']}" for entry in content["lesions"]]
     if "response" in content:
         said += [", ".join(cell for cell in row if cell) for row in response_rows(content["response"])]
+        said += missing(content["response"])
     pictures = [{"link": _to(one), "comment": one["content"]["title"]} for one in media]
     return {
         "resourceType": "DiagnosticReport",

@@ -16,7 +16,7 @@ from lesionscope.files import write_atomically
 from lesionscope.report import phrases, wording
 from lesionscope.report.document import Content
 from lesionscope.report.key_image import KeyImage
-from lesionscope.report.response_rows import response_rows
+from lesionscope.report.response_rows import missing, response_rows
 from lesionscope.report.text import date, moment, person, showable
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def _template() -> Template:
         date=date,
         moment=moment,
         rows=response_rows,
+        missing=missing,
         base64=lambda data: b64encode(data).decode(),
     )
     return environment.get_template("report.html")

@@ -19,7 +19,7 @@ from lesionscope.report import phrases, wording
 from lesionscope.report.document import Content
 from lesionscope.report.key_image import KeyImage
 from lesionscope.report.phrases import Bar
-from lesionscope.report.response_rows import response_rows
+from lesionscope.report.response_rows import missing, response_rows
 from lesionscope.report.scripts import drawn_order
 from lesionscope.report.text import date, moment, person, showable
 
@@ -63,6 +63,8 @@ def pdf(content: Content, images: Mapping[str, KeyImage] | None = None) -> bytes
         page.rule()
         page.text(wording.RESPONSE, size=11, bold=True)
         page.table(response_rows(content["response"]))
+        for sentence in missing(content["response"]):
+            page.text(f"! {sentence}", size=8, colour=WARN)
     _meanings(page, phrases.meanings(content["lesions"]))
     page.say_what_is_missing()
     for card in content["models"]:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from lesionscope.followup.response import ResponseTable
+from lesionscope.report import wording
 from lesionscope.report.text import date
 
 
@@ -67,6 +68,12 @@ def response_rows(entry: Mapping[str, Any]) -> list[list[str]]:
     rows.append(["From nadir", "", *(_share(visit["from_nadir"]) for visit in visits)])
     rows.append(["Response (RECIST 1.1)", "", *(visit["overall"] or "baseline" for visit in visits)])
     return rows
+
+
+def missing(entry: Mapping[str, Any]) -> list[str]:
+    """Return what is to be said of visits that the table lacks, a sentence each; mostly nothing."""
+    sentences = [str(sentence) for sentence in entry.get("missing") or ()]
+    return [*sentences, wording.NADIR] if sentences else []
 
 
 def _size(size: Mapping[str, Any] | None) -> str:

@@ -121,7 +121,7 @@ def _place(score: LabelScore | None) -> float:
 
 
 def how_far(begun: bool, left: bool) -> str:
-    """Say how much of a lesion readers reviewed: did they begin, and is anything left to do?"""
+    """Say how much of a lesion readers reviewed: did they begin, and is anything left to do."""
     if not begun:
         return "unreviewed"
     return "partly reviewed" if left else "reviewed"

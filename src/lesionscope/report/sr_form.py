@@ -30,7 +30,7 @@ from lesionscope.report.dicom_head import (
     stable_uid,
 )
 from lesionscope.report.document import Content
-from lesionscope.report.response_rows import response_rows
+from lesionscope.report.response_rows import missing, response_rows
 from lesionscope.report.sr_places import CT_IMAGE, Places
 
 if TYPE_CHECKING:
@@ -167,8 +167,8 @@ def _response(content: Content) -> list[Dataset]:
         )
         if last[part] is not None
     ]
-    rows = "\n".join(" | ".join(row) for row in response_rows(table))
-    return [*coded, items.text(codes.RESPONSE, rows)]
+    rows = [" | ".join(row) for row in response_rows(table)]
+    return [*coded, items.text(codes.RESPONSE, "\n".join([*rows, *missing(table)]))]
 
 
 def _groups(entry: Mapping[str, Any], lesion: Lesion, places: Places) -> Iterable[Dataset]:
