@@ -9,11 +9,14 @@ import numpy as np
 from colour_vision import deuteranope
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
-from review_fakes import MENTIONS, MINED, SENTENCE
+from review_fakes import MENTIONS, MINED, SENTENCE, mined
 from room_fakes import FakeLabels, FakeReader, volume
 
 from lesionscope.ontology.label_graph import load_labels
+from lesionscope.session.commands import AddMined, Decide
+from lesionscope.session.decisions import Decision, now
 from lesionscope.session.review import sight
+from lesionscope.session.store import Session
 from lesionscope.session.tally import Tally
 from lesionscope.viewer.docks import review_cells as cells
 from lesionscope.viewer.key_press import name_of
@@ -89,7 +92,7 @@ def test_parents_follow_exclusives_warn_and_undo_takes_all_of_it_back(review):
     review.undo()
     assert review.state.seen.own == {} and not review.state.project.decisions
     review.undo()
-    assert review.state.notice == words.NOTHING_TO_UNDO and review.state.project.mined
+    assert review.state.notice == words.UNDO_REFUSED.nothing and review.state.project.mined
     review.redo()
     assert set(review.state.seen.own) == {"right lung", "lung", "chest"}
 
@@ -172,7 +175,7 @@ def test_a_blinded_reader_sees_no_prediction_and_no_other_reader_until_saved(rev
     review.toggle_adjudication()
     assert review.state.adjudication is None and review.state.notice == words.NOT_BLINDED
     review.undo()
-    assert review.state.notice == words.NOTHING_TO_UNDO, "not even that another reader decided"
+    assert review.state.notice == words.UNDO_REFUSED.nothing, "not even that another reader decided"
     for _ in range(5):
         review.decide("accepted")
     assert not review.state.seen.veiled and review.state.rows[0].differs
@@ -227,7 +230,7 @@ def test_a_reader_cannot_undo_another_ones_decision(review):
     review.decide("accepted")
     review.name_reader("Bob")
     review.undo()
-    assert review.state.notice == words.NOT_YOURS and review.state.project.decisions
+    assert review.state.notice == words.UNDO_REFUSED.not_yours and review.state.project.decisions
 
 
 def test_a_second_window_reads_only_and_says_so(review, project, tmp_path, qtbot):
@@ -399,3 +402,43 @@ def test_another_ct_is_not_taken_for_the_lesion_s_nor_replaced_by_its_images(rev
     qtbot.waitUntil(lambda: review.state.images == "")
     room.leave()
     assert review.state.images == words.OTHER_IMAGES
+
+
+def test_a_decision_that_another_reader_withdrew_is_neither_redone_nor_named(review):
+    review.name_reader("Ann")
+    review.choose("liver")
+    review.decide("accepted")
+    review.undo()
+    review.name_reader("Bob", blinded=True)
+    review.redo()
+    assert review.state.notice == words.REDO_REFUSED.nothing and not review.state.project.decisions
+    review.toggle_blinded()
+    review.redo()
+    assert review.state.notice == words.REDO_REFUSED.not_yours and not review.state.project.decisions
+    review.name_reader("Ann")
+    review.redo()
+    assert [one.label for one in review.state.project.decisions] == ["liver"]
+    review.redo()
+    assert review.state.notice == words.REDO_REFUSED.nothing
+
+
+def test_an_import_is_not_taken_back_as_ones_last_decision(project, tmp_path, qtbot):
+    with Session.open(project) as session:
+        made = mined(9).lesions
+        accepted = Decision("mined-0", "lung", "accepted", "Ann", now(), "mined")
+        session.apply(Decide((accepted,)))
+        session.apply(AddMined((), made[6:]))
+    room = Room(make_reader=FakeReader(), session_path=lambda uid: tmp_path / "x.db", auto_read=False)
+    review = Review(room)
+    try:
+        review.open_project(project)
+        qtbot.waitUntil(lambda: review.state.project is not None)
+        for blinded in (False, True):
+            review.name_reader("Ann", blinded=blinded)
+            review.undo()
+            assert len(review.state.project.mined) == 9 and len(review.state.project.decisions) == 1
+            imported = words.UNDO_REFUSED.no_decision.format(what="Import 3 lesions")
+            assert review.state.notice == (words.UNDO_REFUSED.nothing if blinded else imported)
+    finally:
+        review.close()
+        room.close()

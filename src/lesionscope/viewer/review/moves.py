@@ -182,6 +182,28 @@ def unlisted(state: ReviewState) -> str:
     return words.AGREED if state.adjudication.current is None else words.NOT_LISTED
 
 
+def not_own(state: ReviewState, title: str | None, reader: str | None, refused: words.Refused) -> str:
+    """Say why a step isn't the reader's to take back or repeat; "" where it is.
+
+    Parameters
+    ----------
+    state
+        The review.
+    title
+        The step; ``None`` where there is none.
+    reader
+        Whose decisions it is; ``None`` where it is something else.
+    refused
+        What is said.
+    """
+    if title is not None and reader is not None and reader == state.reader:
+        return ""
+    project = state.project
+    if title is None or state.blinded or project is None or (reader is None and not project.decisions):
+        return refused.nothing
+    return refused.no_decision.format(what=title) if reader is None else refused.not_yours
+
+
 def changed_by(before: SessionState, after: SessionState) -> Decision | None:
     """Return the first decision of the step that was taken back or repeated."""
     longer, shorter = sorted((before.decisions, after.decisions), key=len, reverse=True)

@@ -203,20 +203,20 @@ class Review(HeldReview):
     def undo(self) -> None:
         """Take back the reader's own last decision, and show the lesion that it was on."""
         project = self._state.project
-        if project is None or not project.decisions:
-            self.notify(words.NOTHING_TO_UNDO)
-        elif project.decisions[-1].reader != self._state.reader:
-            self.notify(words.NOT_YOURS if not self._state.blinded else words.NOTHING_TO_UNDO)
+        title, reader = (None, None) if project is None else (project.undo_title, project.undo_reader)
+        if refusal := moves.not_own(self._state, title, reader, words.UNDO_REFUSED):
+            self.notify(refusal)
         else:
-            self._travel(lambda session: session.undo(), wording.UNDONE, project.undo_title)
+            self._travel(lambda session: session.undo(), wording.UNDONE, title)
 
     def redo(self) -> None:
-        """Repeat the decision last undone."""
+        """Repeat the decision of one's own that was undone last."""
         project = self._state.project
-        if project is None or not project.can_redo:
-            self.notify(wording.NOTHING_TO_REDO)
+        title, reader = (None, None) if project is None else (project.redo_title, project.redo_reader)
+        if refusal := moves.not_own(self._state, title, reader, words.REDO_REFUSED):
+            self.notify(refusal)
         else:
-            self._travel(lambda session: session.redo(), wording.REDONE, project.redo_title)
+            self._travel(lambda session: session.redo(), wording.REDONE, title)
 
     def _travel(self, change: Callable[[Session], SessionState], said: str, title: str | None) -> None:
         before = self._state.project

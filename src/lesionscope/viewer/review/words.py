@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from lesionscope.session.decisions import Verdict
 from lesionscope.session.mined import Relation
 from lesionscope.session.queue import Order
+
+
+class Refused(NamedTuple):
+    """Why a step isn't taken back or repeated; a blinded reader is told no more than ``nothing``."""
+
+    nothing: str
+    not_yours: str
+    no_decision: str
+
 
 DOCK: Final = "Review"
 KEY_GROUP: Final = "Review"
@@ -111,8 +120,16 @@ EMPTY_QUEUE: Final = "No lesion has “{label}”, mined or predicted."
 BLINDED_ON: Final = "Blinded from now on."
 BLINDED_OFF: Final = "No longer blinded: decisions on lesions not saved yet were made so."
 BLIND_ORDER: Final = "Blinded readers can't have the queue by {order}: it is by import now."
-NOTHING_TO_UNDO: Final = "Nothing of yours to undo."
-NOT_YOURS: Final = "The last decision is another reader's: it isn't yours to undo."
+UNDO_REFUSED: Final = Refused(
+    nothing="Nothing of yours to undo.",
+    not_yours="The last decision is another reader's: it isn't yours to undo.",
+    no_decision="The last step is no decision, and isn't undone here: {what}.",
+)
+REDO_REFUSED: Final = Refused(
+    nothing="Nothing of yours to redo.",
+    not_yours="The decision last undone is another reader's: it isn't yours to redo.",
+    no_decision="The step last undone is no decision, and isn't redone here: {what}.",
+)
 NO_LABEL_CHOSEN: Final = "Choose a label first."
 NOTHING_LEFT: Final = "Every shown label is decided already."
 EXPORTED: Final = "{lesions} lesions written, {changed} changed by review: {name}"
