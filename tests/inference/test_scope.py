@@ -89,6 +89,44 @@ def test_a_thin_slab_leaves_too_little_of_the_cube(
     assert scope.check(volume, lesion_from_click(places.at_the_edge), package) is None, "half of it is there"
 
 
+def of_slices(volume: CTVolume, kept: list[int]) -> CTVolume:
+    """Keep some of an even volume's slices, the first among them."""
+    step = volume.geometry.spacing_mm[2]
+    assert step is not None
+    geometry = replace(
+        volume.geometry,
+        size=(*volume.geometry.size[:2], len(kept)),
+        spacing_mm=(*volume.geometry.spacing_mm[:2], None),
+        offsets_mm=tuple(k * step for k in kept),
+    )
+    return replace(volume, hu=volume.hu[kept], geometry=geometry)
+
+
+def test_nothing_is_answered_where_no_slice_was_given(
+    volume: CTVolume, package: ModelPackage, places: Any
+) -> None:
+    """Slices 28 to 46 (z −6 to 48 mm) are missing around the nodule at z = 20."""
+    gapped = of_slices(volume, [*range(28), *range(47, 60)])
+    lesion = lesion_from_click(places.nodule)
+    assert gapped.geometry.contains(places.nodule)
+    assert np.all(crop(gapped, places.nodule, shape=(21, 21, 21)) == -1024), "all of it made up"
+    for sentence in (scope.impossible(gapped, lesion), scope.check(gapped, lesion, package)):
+        assert sentence is not None and "slices of this series are missing" in sentence
+    x, y, _ = places.nodule
+    assert scope.impossible(gapped, lesion_from_click((x, y, -9.0 + 1.4))) is None, "half a step from a slice"
+    assert scope.impossible(gapped, lesion_from_click((x, y, -9.0 + 1.6))) is not None
+
+
+def test_missing_slices_count_as_padding(volume: CTVolume, package: ModelPackage, places: Any) -> None:
+    """Of the cube's 48 mm only the nodule's own three slices are there, 9 mm."""
+    gapped = of_slices(volume, [*range(22), *range(35, 38), *range(51, 60)])
+    cube = crop(gapped, places.nodule, shape=(48, 48, 48), spacing_mm=1.0, pad_hu=np.nan)
+    share = scope.share_inside(gapped.geometry, crop_geometry(places.nodule, (48, 48, 48), 1.0))
+    assert share == pytest.approx(np.isfinite(cube).mean(), abs=0.05)
+    sentence = scope.check(gapped, lesion_from_click(places.nodule), package) or ""
+    assert re.search(r"8\d% of the 48 mm cube", sentence), sentence
+
+
 def test_no_sentence_tells_who_the_patient_is(volume: CTVolume, package: ModelPackage, places: Any) -> None:
     for place in ("aerated", "mediastinum", "air", "outside"):
         sentence = scope.check(volume, lesion_from_click(getattr(places, place)), package) or ""

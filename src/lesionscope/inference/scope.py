@@ -1,9 +1,9 @@
 """Whether a model should answer for a lesion at all, and if not, why, in a sentence.
 
 Two kinds of no. *Impossible*: there is nothing to read (no geometry, no Hounsfield
-units, a point outside the scan); asking again doesn't help. *Out of scope*: the
-model would answer, but not for what it was made for (air, not a lung, a crop that
-is mostly beyond the scan); a person may have it read anyway.
+units, a point outside the scan or where its slices are missing); asking again doesn't
+help. *Out of scope*: the model would answer, but not for what it was made for (air, not
+a lung, a crop that is mostly beyond the scan); a person may have it read anyway.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscope.ct.crops import crop, crop_geometry
+from lesionscope.ct.crops import crop, crop_geometry, skip_gaps
 from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.lungs import lung_region
 from lesionscope.ct.volume import CTVolume
@@ -47,13 +47,18 @@ def impossible(volume: CTVolume, lesion: Lesion) -> str | None:
     for finding in volume.findings:
         if finding.code in UNREADABLE:
             return UNREADABLE[finding.code]
+    where = ", ".join(f"{value:.1f}" for value in lesion.centroid_lps_mm)
     if not volume.geometry.contains(lesion.centroid_lps_mm):
-        where = ", ".join(f"{value:.1f}" for value in lesion.centroid_lps_mm)
         low, high = extent(volume.geometry)
         span = "; ".join(f"{axis} {a:.0f} to {b:.0f}" for axis, a, b in zip("xyz", low, high, strict=True))
         return (
             f"The point ({where}) lies outside the scan, which spans {span} mm (LPS): "
             "mark the lesion inside it."
+        )
+    if not _was_scanned(volume.geometry, volume.geometry.to_voxel(lesion.centroid_lps_mm)):
+        return (
+            f"No slice was given near the point ({where}): it lies where slices of this series are missing. "
+            "Mark the lesion on a slice, or open the whole series."
         )
     return None
 
@@ -170,11 +175,16 @@ def extent(geometry: Geometry) -> tuple[NDArray[np.float64], NDArray[np.float64]
 
 
 def share_inside(geometry: Geometry, grid: Geometry) -> float:
-    """Share (0…1) of a crop's grid whose points lie inside a volume, from every other point."""
+    """Share (0…1) of a crop's grid whose points a volume has values for, from every other point."""
     axes = [
         np.arange(0.5, count - 0.5 + 1e-9, 2.0) if count > 1 else np.zeros(1) for count in grid.size[::-1]
     ]
     points = grid.to_lps(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1))
-    index = geometry.to_voxel(points)
+    return float(np.mean(_was_scanned(geometry, geometry.to_voxel(points))))
+
+
+def _was_scanned(geometry: Geometry, index: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether voxel indices ``(…, 3)`` lie inside a volume and not deep in a gap between its slices."""
     limit = np.array(geometry.size[::-1]) - 0.5
-    return float(np.mean(np.all((index >= -0.5) & (index <= limit), axis=-1)))
+    inside = np.all((index >= -0.5) & (index <= limit), axis=-1)
+    return np.asarray(inside & skip_gaps(geometry, index[..., 0])[1])
