@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lesionscope.ct.geometry import Geometry
+from lesionscope.ct.volume import CTVolume, Source
 from lesionscope.errors import UsageError
+from lesionscope.inference.axial_slices import AxialSlices
 from lesionscope.lesions.lesion import Diameter
 from lesionscope.lesions.marking import (
     PERPENDICULAR_TOLERANCE_DEG,
@@ -23,6 +25,7 @@ from lesionscope.lesions.marking import (
     lesion_from_click,
     lesion_from_diameters,
     moved,
+    slice_reach,
     warnings,
     with_diameter,
 )
@@ -157,6 +160,33 @@ def test_deeplesions_rows_give_their_sizes_and_boxes_in_mm(shared_data: Path) ->
         )
         assert not lesion.box_declared
         assert not [w for w in warnings(lesion, geometry) if "perpendicular" in w]
+
+
+@pytest.mark.parametrize("gap", [7.5, 12.5, 52.5])
+def test_a_box_beside_missing_slices_keeps_to_the_slice(gap: float) -> None:
+    """Slices 2.5 mm apart up to z = 97.5, and again beyond the gap: half a step belongs to a slice."""
+    z = [*np.arange(0, 100, 2.5), *(97.5 + gap + np.arange(0, 100, 2.5))]
+    geometry = Geometry((128, 128, len(z)), (2.5, 2.5, None), offsets_mm=tuple(float(v) for v in z))
+    for at in (97.5, 97.5 + gap):
+        lesion = lesion_from_diameters(
+            Diameter((150, 150, at), (170, 150, at)), Diameter((160, 142, at), (160, 158, at)),
+            geometry=geometry,
+        )  # fmt: skip
+        assert (lesion.box_lps_mm[2], lesion.box_lps_mm[5]) == pytest.approx((at - 1.25, at + 1.25))
+        assert lesion.centroid_lps_mm == pytest.approx((160, 150, at))
+        boxed = AxialSlices(CTVolume(np.zeros(geometry.size[::-1], np.int16), geometry, Source("1")))
+        k = z.index(at)
+        assert boxed.box_lps(k, k, (56, 52, 72, 68))[2::3] == pytest.approx((at - 1.25, at + 1.25))
+        assert boxed.box_lps(k - 1, k + 1, (56, 52, 72, 68))[2::3] == pytest.approx(
+            (z[k - 1] - 1.25, z[k + 1] + 1.25)
+        )
+
+
+def test_where_steps_differ_a_slice_reaches_half_way_to_the_nearer_next() -> None:
+    geometry = Geometry((9, 9, 6), (1.0, 1.0, None), offsets_mm=(0.0, 4.0, 8.0, 10.0, 14.0, 18.0))
+    assert geometry.to_lps([(k, 0, 0) for k in slice_reach(geometry, 2, 3)])[:, 2] == pytest.approx((6, 12))
+    assert geometry.to_lps([(k, 0, 0) for k in slice_reach(geometry, 3, 3)])[:, 2] == pytest.approx((9, 12))
+    assert slice_reach(geometry, 0, 5) == pytest.approx((-0.5, 5.5))
 
 
 def drawn(

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from lesionscope.ct.crops import patient_axes
 from lesionscope.ct.geometry import Floats
 from lesionscope.ct.volume import CTVolume
+from lesionscope.lesions.marking import slice_reach
 
 Box = tuple[float, float, float, float, float, float]
 
@@ -92,12 +93,14 @@ class AxialSlices:
         Parameters
         ----------
         first, last
-            Slices; half a slice more belongs to it on each side.
+            Slices; half a slice more belongs to it on each side, but nothing of a gap.
         box
             x0, y0, x1, y1 in pixels.
         """
         x0, y0, x1, y1 = (float(value) for value in np.asarray(box, dtype=np.float64))
-        corners = self.to_lps(list(itertools.product((first - 0.5, last + 0.5), (y0, y1), (x0, x1))))
+        # Only along the first axis of the volume may steps be uneven.
+        ends = (first - 0.5, last + 0.5) if self._axes[0] else slice_reach(self.volume.geometry, first, last)
+        corners = self.to_lps(list(itertools.product(ends, (y0, y1), (x0, x1))))
         low, high = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
         return low[0], low[1], low[2], high[0], high[1], high[2]
 

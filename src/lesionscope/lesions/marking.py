@@ -60,6 +60,20 @@ def box_around(points: ArrayLike, padding: float | Sequence[float] = DEFAULT_PAD
     return np.stack([known.min(axis=0) - pad, known.max(axis=0) + pad])
 
 
+def slice_reach(geometry: Geometry, first: float, last: float) -> tuple[float, float]:
+    """Return the (fractional) slice indices between which slices ``first`` to ``last`` reach.
+
+    That is half way to the next slice on each side, but no more than half a typical step: where slices
+    are missing, nothing of the gap belongs to them.
+    """
+    if geometry.is_uniform:
+        return first - 0.5, last + 0.5
+    half = geometry.slice_step_mm / 2
+    low, high = geometry.slice_offset(np.array([first, last], dtype=np.float64)).tolist()
+    below, above = geometry.slice_index(np.array([low - half, high + half])).tolist()
+    return max(first - 0.5, below), min(last + 0.5, above)
+
+
 def new_identity() -> tuple[str, str]:
     """Return a new lesion id (UUID) and its DICOM tracking UID."""
     return identity_of(uuid.uuid4())
@@ -103,10 +117,11 @@ def lesion_from_diameters(
 
     The box is taken in the volume's own pixels: the extent of the end points
     padded by ``padding_px`` within the slice, and the slices that the end points
-    lie on across it (nothing was measured there). ``box_lps_mm`` encloses it, and
-    equals it where the slices are axial. Without a click the centroid is the centre
-    of that box, as DeepLesion's is, not the mean of the end points: the mean moves
-    with where the two lines happen to cross, the lesion's extent does not.
+    lie on across it (nothing was measured there; see :func:`slice_reach`).
+    ``box_lps_mm`` encloses it, and equals it where the slices are axial. Without a
+    click the centroid is the centre of that box, counted in slices so that it lies on
+    what was measured, as DeepLesion's is, not the mean of the end points: the mean
+    moves with where the two lines happen to cross, the lesion's extent does not.
 
     Parameters
     ----------
@@ -133,6 +148,7 @@ def lesion_from_diameters(
         geometry.to_voxel(_end_points(long, short)), padding=(0.5, padding_px, padding_px)
     )
     centroid = _point(geometry.to_lps((lower + upper) / 2) if click is None else click)
+    lower[0], upper[0] = slice_reach(geometry, lower[0] + 0.5, upper[0] - 0.5)
     corners = geometry.to_lps(list(itertools.product(*zip(lower, upper, strict=True))))
     box = _box(np.concatenate([corners.min(axis=0), corners.max(axis=0)]))
     identifier, tracking_uid = (
