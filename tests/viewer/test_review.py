@@ -1,4 +1,4 @@
-"""A review without a window: what follows from each key's action, what a blinded reader sees, two readers."""
+"""A review without a window: what follows from each key's action, what a blinded reader sees."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from colour_vision import deuteranope
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
-from review_fakes import MENTIONS, MINED, SENTENCE, mined
+from review_fakes import MENTIONS, MINED, SENTENCE, mined, predicted
 from room_fakes import FakeLabels, FakeReader, volume
 
 from lesionscope.ontology.label_graph import load_labels
@@ -203,28 +203,6 @@ def test_the_queue_by_label_and_by_disagreement(review):
     assert review.state.notice == words.END_OF_QUEUE
 
 
-def test_two_readers_disagreements_are_adjudicated_by_a_third(review):
-    for reader, verdict in (("Ann", "accepted"), ("Bob", "rejected")):
-        review.name_reader(reader)
-        review.show("mined-5")
-        review.choose("nodule")
-        review.decide(verdict)
-        review.accept_all()
-    review.name_reader("Carla")
-    review.toggle_adjudication()
-    list_ = review.state.adjudication
-    assert list_.agreement.readers == ("Ann", "Bob") and list_.agreement.lesions == 1
-    assert review.state.page == "adjudication" and review.state.lesion_id == "mined-5"
-    assert [one.label for one in list_.open] == ["nodule"] == [review.state.chosen]
-    review.decide("accepted")
-    assert review.state.adjudication.open == () and review.state.seen.own["nodule"].reader == "Carla"
-    assert cells.adjudication(review.state.adjudication) == words.AGREED
-    review.undo()
-    assert [one.label for one in review.state.adjudication.open] == ["nodule"]
-    review.toggle_adjudication()
-    assert review.state.page == "lesion"
-
-
 def test_a_reader_cannot_undo_another_ones_decision(review):
     review.name_reader("Ann")
     review.decide("accepted")
@@ -299,82 +277,6 @@ def test_keys_are_named_as_the_table_writes_them(qapp):
     assert name(Qt.Key.Key_Enter, mods.KeypadModifier) == "Return"
 
 
-def disagreeing(review):
-    """Two readers have read lesions 0 and 1 and differ on a label of the first, two of the second."""
-    for reader, doubts in (("Ann", {"mined-0": "calcified", "mined-1": "nodule"}), ("Bob", {})):
-        review.name_reader(reader)
-        for lesion in ("mined-0", "mined-1"):
-            review.show(lesion)
-            review.accept_all()
-            if doubts:
-                review.choose(doubts[lesion])
-                review.decide("uncertain")
-    review.name_reader("Cy")
-    review.toggle_adjudication()
-    assert listed(review)[1] == [
-        ("mined-0", "calcified"),
-        ("mined-1", "nodule"),
-        ("mined-1", "lung nodule"),
-    ]
-
-
-def listed(review):
-    """What is chosen in the list, and the list; a verdict would be on the first, in sight."""
-    list_ = review.state.adjudication
-    current = list_.current
-    assert current is None or (current.lesion_id, current.label) == (
-        review.state.lesion_id,
-        review.state.chosen,
-    )
-    open_ones = [(one.lesion_id, one.label) for one in list_.open]
-    return list_.chosen, open_ones
-
-
-def test_return_and_the_queue_keep_to_the_list_of_disagreements(review):
-    disagreeing(review)
-    for chosen in (1, 2, 0):
-        review.step_unfinished()
-        assert listed(review)[0] == chosen
-    review.step_unfinished()
-    review.next_order()
-    assert review.state.order == "uncertainty" and listed(review)[0] == 1
-    before = len(review.state.project.decisions)
-    review.decide("accepted")
-    made = review.state.project.decisions[before:]
-    assert (made[0].lesion_id, made[0].label, made[0].reader) == ("mined-1", "nodule", "Cy")
-    assert listed(review) == (1, [("mined-0", "calcified"), ("mined-1", "lung nodule")])
-
-
-def test_undo_chooses_in_the_list_what_it_takes_back(review):
-    disagreeing(review)
-    review.choose_open(2)
-    review.decide("accepted")
-    assert listed(review) == (0, [("mined-0", "calcified")])
-    review.undo()
-    assert listed(review)[0] == 2 and review.state.lesion_id == "mined-1"
-    review.redo()
-    # What was repeated is in sight, and isn't what is listed: no verdict until that is in sight again.
-    assert review.state.lesion_id == "mined-1" and review.state.adjudication.current.lesion_id == "mined-0"
-    before = review.state.project.decisions
-    review.decide("rejected")
-    assert review.state.notice == words.NOT_LISTED and review.state.project.decisions == before
-    review.step_unfinished()
-    assert listed(review) == (0, [("mined-0", "calcified")])
-
-
-def test_nothing_is_decided_once_nothing_is_left_to_adjudicate(review):
-    disagreeing(review)
-    while review.state.adjudication.open:
-        review.decide("accepted")
-    before = review.state.project.decisions
-    for act in (lambda: review.decide("rejected"), review.step_unfinished):
-        act()
-        assert review.state.notice == words.AGREED and review.state.project.decisions == before
-    review.toggle_adjudication()
-    review.decide("rejected")
-    assert len(review.state.project.decisions) > len(before)
-
-
 def test_another_ct_is_not_taken_for_the_lesion_s_nor_replaced_by_its_images(review, qtbot, monkeypatch):
     held = threading.Event()
 
@@ -442,3 +344,33 @@ def test_an_import_is_not_taken_back_as_ones_last_decision(project, tmp_path, qt
     finally:
         review.close()
         room.close()
+
+
+def test_the_model_s_late_answer_leaves_alone_what_is_being_replaced(review):
+    review.name_reader("Ann")
+    review.show("mined-5")
+    lesion = review.state.mined
+    replaced = review.state.chosen
+    review.look_for("replace")
+    review.type("abdo")
+    review._keep_reading(predicted(lesion))
+    assert review.state.chosen == replaced and review.state.rows[0].label != replaced
+    review.type("abdomen")
+    review.choose("nodule")  # on a canvas
+    assert review.state.search.replaces == replaced
+    review.take_found()
+    made = review.state.project.decisions
+    assert (made[0].label, made[0].verdict, made[0].replaces) == ("abdomen", "added", replaced)
+    assert (
+        "nodule" not in {one.label for one in made} and review.state.seen.own[replaced].verdict == "rejected"
+    )
+
+
+def test_a_search_ends_where_another_lesion_comes(review):
+    review.name_reader("Ann")
+    review.look_for("replace")
+    review.type("mass")
+    review.step(1)
+    assert review.state.page == "lesion"
+    review.take_found()
+    assert not review.state.project.decisions

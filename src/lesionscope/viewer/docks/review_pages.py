@@ -67,7 +67,7 @@ class SearchPage(QWidget):
     def draw(self, state: ReviewState) -> None:
         """Show what was found."""
         search = state.search or Search("add")
-        self.prompt.setText(words.SEARCH[search.purpose].format(label=state.chosen or ""))
+        self.prompt.setText(words.SEARCH[search.purpose].format(label=search.replaces or ""))
         self.field.setAccessibleName(self.prompt.text())
         if self.field.text() != search.words:
             self.field.setText(search.words)

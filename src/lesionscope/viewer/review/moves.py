@@ -17,7 +17,7 @@ from lesionscope.session.state import SessionState
 from lesionscope.viewer.review import words
 from lesionscope.viewer.review.rows import conflicts, label_rows
 from lesionscope.viewer.review.rows import search as find
-from lesionscope.viewer.review.state import Adjudication, Purpose, ReviewState, Search
+from lesionscope.viewer.review.state import Adjudication, ReviewState, Search
 
 
 def sighted(state: ReviewState) -> ReviewState:
@@ -126,9 +126,10 @@ def was_read(project: SessionState) -> bool:
     )
 
 
-def searching(state: ReviewState, purpose: Purpose, typed: str, graph: LabelGraph) -> ReviewState:
+def searching(state: ReviewState, search: Search, graph: LabelGraph) -> ReviewState:
     """Show what a search finds."""
-    return replace(state, search=Search(purpose, typed, find(graph, typed, state.seen)), notice="")
+    found = find(graph, search.words, state.seen)
+    return replace(state, search=replace(search, found=found, chosen=0), notice="")
 
 
 def adjudicating(state: ReviewState, graph: LabelGraph) -> ReviewState:

@@ -30,7 +30,7 @@ from lesionscope.viewer.review.album import Album, window_for
 from lesionscope.viewer.review.held import HeldReview
 from lesionscope.viewer.review.light_box import LightBox
 from lesionscope.viewer.review.predicting import Predicting
-from lesionscope.viewer.review.state import Purpose, Work
+from lesionscope.viewer.review.state import Purpose, Search, Work
 
 if TYPE_CHECKING:
     from lesionscope.viewer.room import Room
@@ -88,8 +88,8 @@ class Review(HeldReview):
         if lesion_id != self._state.lesion_id or not self._state.rows:
             self._since = time.monotonic()
         lesion = project.mined[lesion_id]
-        here = {"lesion_id": lesion_id, "chosen": label, "images": words.LOADING, "notice": ""}
-        self._refresh(replace(self._state, **here))
+        here = replace(self._state, lesion_id=lesion_id, chosen=label, search=None)
+        self._refresh(replace(here, images=words.LOADING, notice=""))
         if self.album.want(project.studies[lesion.study], lesion):
             self._ahead()
 
@@ -234,13 +234,14 @@ class Review(HeldReview):
     def look_for(self, purpose: Purpose) -> None:
         """Begin to search for a label."""
         if self._state.page in ("lesion", "search"):
-            self._take(moves.searching(self._state, purpose, "", self.graph))
+            replaces = self._state.chosen if purpose == "replace" else None
+            self._take(moves.searching(self._state, Search(purpose, replaces=replaces), self.graph))
 
     def type(self, typed: str) -> None:
         """Search for other words."""
         search = self._state.search
         if search is not None and typed != search.words:
-            self._take(moves.searching(self._state, search.purpose, typed, self.graph))
+            self._take(moves.searching(self._state, replace(search, words=typed), self.graph))
 
     def choose_found(self, place: int) -> None:
         """Choose one of the labels that were found."""
@@ -261,11 +262,9 @@ class Review(HeldReview):
         if search.purpose == "label":
             self.set_order("label", label)
         elif seen is not None:
-            replaced = self._state.chosen if search.purpose == "replace" else None
             verdict: Verdict = "accepted" if label in seen.shown else "added"
-            self._keep(
-                rules.decide(seen, self.graph, label, verdict, replaces=replaced, seconds=self._seconds)
-            )
+            replaced, seconds = search.replaces, self._seconds
+            self._keep(rules.decide(seen, self.graph, label, verdict, replaces=replaced, seconds=seconds))
 
     # -- how it is worked ------------------------------------------------------------------------
 
@@ -348,7 +347,8 @@ class Review(HeldReview):
             here = self._state
             # A reader who hasn't moved yet begins with what the model now disagrees on.
             unmoved = bool(here.rows) and here.chosen == here.rows[0].label and here.rows[0].own is None
-            self._refresh(replace(here, project=after, chosen=None if unmoved else here.chosen))
+            anew = unmoved and here.search is None and here.adjudication is None
+            self._refresh(replace(here, project=after, chosen=None if anew else here.chosen))
 
     def export(self, path: str | Path) -> None:
         """Write the reviewed labels in the background, as training reads them.

@@ -21,12 +21,17 @@ Purpose = Literal["add", "replace", "label"]
 
 @dataclass(frozen=True)
 class Search:
-    """A search for a label under way."""
+    """A search for a label under way.
+
+    ``replaces`` is the label that another is to be put in place of: settled when the search begins,
+    whatever is chosen when it ends.
+    """
 
     purpose: Purpose
     words: str = ""
     found: tuple[Found, ...] = ()
     chosen: int = 0
+    replaces: str | None = None
 
     @property
     def label(self) -> str | None:
