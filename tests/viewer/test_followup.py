@@ -366,6 +366,28 @@ def press(window: Any, qtbot: Any, side: int, *keys: Any) -> None:
         qtbot.wait(5)
 
 
+def test_a_report_dock_shows_the_response_from_the_last_decision_till_the_window_closes(
+    window: Any, qtbot: Any
+) -> None:
+    from lesionscope.report.wording import RESPONSE
+    from lesionscope.viewer.docks.report import ReportPanel
+
+    comparing = window.comparing
+    dock = ReportPanel(comparing.rooms[1])
+    dock.show()
+    comparing.take_sites({lesion.id: LIVER for lesion in comparing.rooms[0].state.lesions})
+    comparing.select(comparing.rooms[0].state.lesions[0].id)
+    comparing.confirm()
+    comparing.set_fate(Seen.GONE)
+    assert RESPONSE not in dock.page.toPlainText()
+    comparing.set_new(True)
+    assert RESPONSE in dock.page.toPlainText() and "PD" in dock.page.toPlainText()
+    window.close()
+    qtbot.waitUntil(lambda: RESPONSE not in dock.page.toPlainText())
+    dock.close()
+    dock.deleteLater()
+
+
 def check_the_hanging(window: Any) -> None:
     texts = [side.strip.text() for side in window.sides]
     assert texts[0].startswith(wording.BASELINE) and "2026-01-05" in texts[0]
