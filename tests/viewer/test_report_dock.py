@@ -199,9 +199,14 @@ def test_it_holds_the_response_of_a_comparison_once_that_is_decided(made, qtbot,
     window.comparing.undo()
     assert wording.RESPONSE not in panel.page.toPlainText(), "it is open again"
     window.comparing.redo()
+    window.comparing.redo()
+    assert wording.RESPONSE in panel.page.toPlainText()
+    panel.hide()
     windows.clear()
     window.deleteLater()
-    qtbot.waitUntil(lambda: wording.RESPONSE not in panel.page.toPlainText())
+    qtbot.waitUntil(lambda: panel._compared is None)
+    panel.show()
+    assert wording.RESPONSE not in panel.page.toPlainText()
     window.comparing.close()
     earlier.close()
 

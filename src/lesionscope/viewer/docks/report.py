@@ -184,7 +184,12 @@ class ReportPanel(Panel):
         self._compared = window
         if window is not None:
             window.comparing.changed.connect(self._redraw)
-            window.destroyed.connect(self._redraw)
+            window.destroyed.connect(self._comparison_ended)
+
+    def _comparison_ended(self, *_: object) -> None:
+        """Let go of a window that has gone, out of sight too: it knows two volumes."""
+        self._follow_comparison(comparison_of(self.room.state))
+        self._redraw()
 
     def draw(self, state: RoomState) -> None:
         """Show the report of ``state`` as it is drafted; nothing where it is out of sight."""
