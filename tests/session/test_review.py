@@ -17,7 +17,7 @@ from lesionscope.session.commands import AddMined, Decide
 from lesionscope.session.decisions import Decision, Verdict
 from lesionscope.session.mined import MinedLesion
 from lesionscope.session.queue import queue
-from lesionscope.session.review import Sight, accept_all, decide, exclusive_warnings, sight
+from lesionscope.session.review import Sight, accept_all, against, decide, exclusive_warnings, sight
 from lesionscope.session.state import SessionState
 from lesionscope.session.store import Session
 from lesionscope.session.tally import Tally
@@ -156,6 +156,18 @@ def test_accept_all_is_bulk_and_leaves_what_was_decided() -> None:
     assert said(made) == {"chest": "accepted", "lung": "accepted"} and all(one.bulk for one in made)
     assert len({one.at for one in made}) == 1
     assert accept_all(bare(own=(verdict("nodule"),)), GRAPH) == ()
+
+
+@pytest.mark.parametrize("denial", ["rejected", "uncertain"])
+def test_accept_all_leaves_out_what_implies_a_label_that_was_denied(denial: Verdict) -> None:
+    """A right lower lobe is in the lung; a lung nodule is in it, and a nodule."""
+    seen = bare(
+        "chest", "lung", "right lower lobe", "nodule", "lung nodule", "cyst", own=(verdict("lung", denial),)
+    )
+    assert against(seen, GRAPH) == ("right lower lobe", "lung nodule")
+    assert said(accept_all(seen, GRAPH)) == dict.fromkeys(("chest", "nodule", "cyst"), "accepted")
+    held = bare("lung", "right lower lobe", own=(verdict("lung"),))
+    assert against(held, GRAPH) == () and said(accept_all(held, GRAPH)) == {"right lower lobe": "accepted"}
 
 
 def test_exclusives_warn_once_and_at_their_most_telling() -> None:

@@ -374,3 +374,25 @@ def test_a_search_ends_where_another_lesion_comes(review):
     assert review.state.page == "lesion"
     review.take_found()
     assert not review.state.project.decisions
+
+
+def test_accept_all_keeps_a_rejection_and_says_what_it_left_out(review):
+    review.name_reader("Ann")
+    review.show("mined-5")
+    review.choose("nodule")
+    review.decide("rejected")
+    review._keep_reading(predicted(review.state.mined))
+    before = len(review.state.project.decisions)
+    review.accept_all()
+    made = review.state.project.decisions[before:]
+    assert (
+        "nodule" not in {one.label for one in made} and review.state.seen.own["nodule"].verdict == "rejected"
+    )
+    assert review.state.seen.undecided == ("lung nodule",) == (review.state.chosen,)
+    assert review.state.notice == words.LEFT_OUT.format(labels="“lung nodule”")
+    review.accept_all()
+    assert len(review.state.project.decisions) == before + len(made)
+    assert review.state.notice == words.LEFT_OUT.format(labels="“lung nodule”")
+    review.decide("rejected")
+    review.accept_all()
+    assert review.state.notice == words.NOTHING_LEFT

@@ -173,13 +173,29 @@ def decide(
 def accept_all(
     seen: Sight, graph: LabelGraph, *, seconds: float = nan, at: str | None = None
 ) -> tuple[Decision, ...]:
-    """Accept every shown label that is undecided: bulk decisions, the content of one ``Decide``."""
+    """Accept every shown label that is undecided: bulk decisions, the content of one ``Decide``.
+
+    Nothing that was decided is decided anew: labels that are :func:`against` it are left out.
+    """
     at = at or now()
+    undecided, left_out = seen.undecided, against(seen, graph)
     made: dict[str, Decision] = {}
-    for label in seen.undecided:
-        for one in decide(seen, graph, label, "accepted", seconds=seconds, bulk=True, at=at):
-            made.setdefault(one.label, one)
+    for label in undecided:
+        if label not in left_out:
+            for one in decide(seen, graph, label, "accepted", seconds=seconds, bulk=True, at=at):
+                if one.label in undecided:
+                    made.setdefault(one.label, one)
     return tuple(made.values())
+
+
+def against(seen: Sight, graph: LabelGraph) -> tuple[str, ...]:
+    """Return the undecided labels that imply one which the reader rejected or put in doubt."""
+    denied = seen.own.keys() - seen.held
+    return tuple(
+        label
+        for label in seen.undecided
+        if label in graph.by_name and not denied.isdisjoint(graph.ancestors(label))
+    )
 
 
 def exclusive_warnings(seen: Sight, graph: LabelGraph, label: str) -> tuple[str, ...]:

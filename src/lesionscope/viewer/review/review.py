@@ -179,25 +179,30 @@ class Review(HeldReview):
         self._keep(rules.decide(seen, self.graph, label, verdict, seconds=self._seconds))
 
     def accept_all(self) -> None:
-        """Accept every shown label that is undecided: one step, logged as bulk."""
+        """Accept every shown label that is undecided: one step, logged as bulk.
+
+        What implies a label that the reader rejected or doubted is left out, and named.
+        """
         seen = self._state.seen
         if seen is None or self._state.adjudication is not None:
             return
+        left_out = ", ".join(f"“{label}”" for label in rules.against(seen, self.graph))
+        said = words.LEFT_OUT.format(labels=left_out) if left_out else ""
         made = rules.accept_all(seen, self.graph, seconds=self._seconds)
         if made:
-            self._keep(made)
+            self._keep(made, said)
         else:
-            self.notify(words.NOTHING_LEFT)
+            self.notify(said or words.NOTHING_LEFT)
 
     @property
     def _seconds(self) -> float:
         return time.monotonic() - self._since
 
-    def _keep(self, decisions: tuple[Decision, ...]) -> None:
+    def _keep(self, decisions: tuple[Decision, ...], said: str = "") -> None:
         after = self._do(lambda session: session.apply(Decide(decisions)))
         if after is not None:
             state = moves.adjudicated(moves.sighted(replace(self._state, project=after)))
-            self._refresh(replace(state, chosen=moves.next_label(state), search=None, notice=""))
+            self._refresh(replace(state, chosen=moves.next_label(state), search=None, notice=said))
             self._follow_adjudication()
 
     def undo(self) -> None:

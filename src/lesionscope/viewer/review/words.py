@@ -131,6 +131,7 @@ REDO_REFUSED: Final = Refused(
     no_decision="The step last undone is no decision, and isn't redone here: {what}.",
 )
 NO_LABEL_CHOSEN: Final = "Choose a label first."
+LEFT_OUT: Final = "Not accepted, because of what you rejected or doubted: {labels}."
 NOTHING_LEFT: Final = "Every shown label is decided already."
 EXPORTED: Final = "{lesions} lesions written, {changed} changed by review: {name}"
 EXPORTED_ADJUDICATED: Final = (
