@@ -12,6 +12,22 @@ from lesionscope.errors import Cancelled, InputError
 from lesionscope.progress import CancelToken
 
 
+def session_options(path: Path, threads: int) -> Any:
+    """Return options for a session of a file's bytes, whose tensors must all be in that file.
+
+    A graph may keep tensors in other files, which a package's digests don't cover. Of a graph given as bytes
+    ONNX Runtime looks for them in the working directory, or in the folder that is named here, which is none.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(path))
+    return options
+
+
 class OnnxGraph:
     """A graph that is ready to run; safe to share between threads.
 
@@ -25,26 +41,29 @@ class OnnxGraph:
     Raises
     ------
     InputError
-        The file can't be used.
+        The file can't be used, or keeps some of its tensors in another one.
     """
 
     def __init__(self, path: Path, threads: int = 2) -> None:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
+        options = session_options(path, threads)
         # Threads that spin while they wait would take the cores that scrolling needs.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 3
         self._runtime = onnxruntime
         self.device = f"cpu (onnxruntime {onnxruntime.__version__})"
         errors = onnxruntime.capi.onnxruntime_pybind11_state
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), sess_options=options, providers=["CPUExecutionProvider"]
+                path.read_bytes(), sess_options=options, providers=["CPUExecutionProvider"]
             )
-        except (errors.Fail, errors.InvalidGraph, errors.InvalidProtobuf, errors.NoSuchFile) as error:
+        except (
+            OSError,
+            errors.Fail,
+            errors.InvalidArgument,
+            errors.InvalidGraph,
+            errors.InvalidProtobuf,
+        ) as error:
             raise InputError(
                 f"{path} can't be used as a network ({' '.join(str(error).split())[:200]}); "
                 "install the model package again."

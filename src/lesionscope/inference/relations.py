@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscope.errors import InputError
+from lesionscope.inference.onnx_graph import session_options
 from lesionscope.inference.relation_inputs import FEATURES, SIZES, encode
 from lesionscope.mining.parsed import Parsed
 from lesionscope.mining.relations import RELATIONS
@@ -63,18 +64,13 @@ class Relater:
     def _session(self) -> Any:
         import onnxruntime
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        path = self.package.onnx_path
         try:
             return onnxruntime.InferenceSession(
-                self.package.onnx_path.read_bytes(), options, providers=["CPUExecutionProvider"]
+                path.read_bytes(), session_options(path, self.threads), providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # onnxruntime raises its own types, which share no base
-            raise InputError(
-                f"{self.package.onnx_path} can't be loaded ({error}); install the model package again."
-            ) from error
+            raise InputError(f"{path} can't be loaded ({error}); install the model package again.") from error
 
     def __getstate__(self) -> dict[str, Any]:
         return {"package": self.package, "threads": self.threads}
