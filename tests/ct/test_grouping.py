@@ -123,6 +123,107 @@ def test_acquisitions_over_the_same_ground_are_volumes_apart(write_series: Serie
     assert np.array_equal(open_ct(place, "1.2.3#2").hu, second - 1024)
 
 
+def half_a_step_on(count: int) -> list[tuple[float, float, float]]:
+    return [(-20.0, 15.0, 41.25 + 2.5 * k) for k in range(count)]
+
+
+@pytest.mark.parametrize("keyword", ["AcquisitionNumber", "TemporalPositionIdentifier", "ConvolutionKernel"])
+@pytest.mark.parametrize("copied", [False, True])
+def test_volumes_between_each_others_slices_are_listed_apart(
+    write_series: SeriesWriter, keyword: str, copied: bool
+) -> None:
+    first, second = stored_values(seed=1), stored_values(4, seed=2)
+    write_series(first, uid="1.2.3", change={keyword: "1"})
+    place = write_series(
+        second, half_a_step_on(4), uid="1.2.3", change={keyword: "2"}, folder="series", first_number=100
+    )
+    if copied:
+        (place / "copy.dcm").write_bytes((place / "0001.dcm").read_bytes())
+    one, two = scan(place).series
+    assert (one.uid, two.uid) == ("1.2.3", "1.2.3#2")
+    assert codes(one) == codes(two) == ["time-points"] + ["duplicate-positions"] * copied
+    assert np.array_equal(load(one).hu, first - 1024)
+    assert np.array_equal(load(two).hu, second - 1024)
+
+
+@pytest.mark.parametrize(
+    "acquisitions",
+    [
+        [1, 1, 1, 1, 2, 2, 2, 2],  # one after the other along the table
+        [1, 1, 1, 2, 1, 2, 2, 2],  # a seam of one slice
+        [1, 1, 1, 1, 1, 2, 1, 2],  # two slices make no volume
+        [1, 2, 3, 4, 1, 2, 3, 4],
+        [1, 2, None, 2, 1, 2, 1, 2],
+    ],
+)
+def test_acquisitions_that_do_not_interleave_stay_whole(
+    write_series: SeriesWriter, acquisitions: list[int | None]
+) -> None:
+    def number(ds: Dataset, k: int) -> None:
+        ds.AcquisitionNumber = acquisitions[k]
+
+    series = only(write_series(stored_values(8), change=number))
+    assert series.size[2] == 8 and codes(series) == []
+
+
+@pytest.mark.parametrize("keyword", ["PatientID", "StudyInstanceUID"])
+@pytest.mark.parametrize("between", [True, False])
+def test_two_patients_or_studies_with_one_series_uid(
+    write_series: SeriesWriter, keyword: str, between: bool
+) -> None:
+    first, second = stored_values(6, seed=1), stored_values(4, seed=2)
+    write_series(second, half_a_step_on(4) if between else None, uid="1.2.3", change={keyword: "1.2.9"})
+    place = write_series(first, uid="1.2.3", first_number=100)
+    one, two = scan(place).series
+    assert (one.uid, two.uid) == ("1.2.3", "1.2.3#2")
+    assert codes(one) == codes(two) == ["mixed-series"] and one.usable and two.usable
+    assert ("2 patients" if keyword == "PatientID" else "2 studies") in one.findings[0].message
+    assert "SECRET" not in one.findings[0].message
+    assert "1.2.9" in (two.patient.patient_id, two.source.study_uid)
+    assert np.array_equal(load(one).hu, first - 1024)
+    assert np.array_equal(load(two).hu, second - 1024)
+
+
+def test_files_that_lack_a_patient_or_study_stay_with_their_series(write_series: SeriesWriter) -> None:
+    def thin_out(ds: Dataset, k: int) -> None:
+        if k == 1:
+            ds.PatientID = ""
+        if k == 3:
+            ds.StudyInstanceUID = ""
+        if k == 4:
+            ds.PatientID = ds.StudyInstanceUID = ds.FrameOfReferenceUID = ""
+
+    series = only(write_series(stored_values(), change=thin_out, uid="1.2.3"))
+    assert series.size[2] == 5 and codes(series) == [] and series.uid == "1.2.3"
+
+
+def test_frames_of_reference_are_listed_apart(write_series: SeriesWriter) -> None:
+    """Whether their slices lie between each other's or one after the other: the numbers can't be compared."""
+    after = [(-20.0, 15.0, 40.0 + 2.5 * k) for k in range(6, 10)]
+    for folder, positions in (("between", half_a_step_on(4)), ("after", after), ("same", None)):
+        write_series(stored_values(6), uid="1.2.3", folder=folder)
+        place = write_series(
+            stored_values(4),
+            positions,
+            uid="1.2.3",
+            folder=folder,
+            change={"FrameOfReferenceUID": "1.2.77"},
+            first_number=100,
+        )
+        one, two = scan(place).series
+        assert (one.uid, one.size[2], two.uid, two.size[2]) == ("1.2.3", 6, "1.2.3#2", 4)
+        assert codes(one) == codes(two) == ["mixed-series"]
+        assert two.source.frame_of_reference_uid == "1.2.77"
+
+
+def test_frames_of_reference_made_up_slice_by_slice_part_nothing(write_series: SeriesWriter) -> None:
+    def invent(ds: Dataset, k: int) -> None:
+        ds.FrameOfReferenceUID = f"1.2.77.{k}"
+
+    series = only(write_series(stored_values(), change=invent))
+    assert series.size[2] == 5 and codes(series) == []
+
+
 def test_copies_of_files_are_left_out_and_reported(write_series: SeriesWriter) -> None:
     place = write_series(stored_values(), uid="1.2.3")
     for file in list(place.iterdir())[:2]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscope.ct.decode import LOSSY
 from lesionscope.ct.geometry import AXIS_TOLERANCE, Geometry
 from lesionscope.ct.series import Slice, named
 from lesionscope.ct.volume import Finding
@@ -28,6 +27,8 @@ TILT_DEG = 0.1
 SIDEWAYS_PIXELS = 0.5
 FAR_MM = 1e6
 """No scanner's coordinates reach this far."""
+FEWEST_SLICES = 3
+"""As many slices a group has at least (on average) where a number tells volumes apart, not slices."""
 STEEPEST = 0.1
 """Cosine of the angle between a stack's step and its slices' normal that no gantry reaches."""
 
@@ -79,6 +80,22 @@ def by_shape(slices: Sequence[Slice]) -> list[list[Slice]]:
     return sorted(groups, key=len, reverse=True)
 
 
+def by_frame_of_reference(slices: Sequence[Slice]) -> list[list[Slice]]:
+    """Part slices whose positions cannot be compared (PS3.3 C.7.4.1.1.1); biggest first.
+
+    Slices that name no frame of reference go with the most that share one. Frames of reference made
+    up slice by slice, as careless anonymization does, part nothing.
+    """
+    groups: dict[str, list[Slice]] = {}
+    for item in slices:
+        groups.setdefault(item.header.frame_of_reference, []).append(item)
+    unnamed = groups.pop("", [])
+    if len(groups) < 2 or len(slices) < FEWEST_SLICES * len(groups):
+        return [list(slices)]
+    parts = sorted(groups.values(), key=len, reverse=True)
+    return [parts[0] + unnamed, *parts[1:]]
+
+
 def _same_plane(one: Slice, other: Slice) -> bool:
     a, b = one.header.pixels, other.header.pixels
     if (a.rows, a.columns) != (b.rows, b.columns):
@@ -93,8 +110,8 @@ def _same_plane(one: Slice, other: Slice) -> bool:
     )
 
 
-def _axes(item: Slice) -> tuple[Floats, Floats, Floats]:
-    """Return unit vectors along rows, along columns, and normal to the slice."""
+def axes_of(item: Slice) -> tuple[Floats, Floats, Floats]:
+    """Return unit vectors along rows, along columns, and normal to the slice (LPS)."""
     assert item.frame.orientation
     row, column = np.array(item.frame.orientation[:3]), np.array(item.frame.orientation[3:])
     row, column = row / np.linalg.norm(row), column / np.linalg.norm(column)
@@ -102,135 +119,19 @@ def _axes(item: Slice) -> tuple[Floats, Floats, Floats]:
     return row, column, normal / np.linalg.norm(normal)
 
 
-def _positions(slices: Sequence[Slice]) -> Floats:
+def positions_of(slices: Sequence[Slice]) -> Floats:
+    """Return where the slices' first pixels lie, ``(n, 3)`` LPS mm."""
     return np.array([item.frame.position for item in slices], dtype=np.float64)
-
-
-def _tolerance(steps: Floats) -> float:
-    """How far apart two positions may be and still count as one, in mm."""
-    real = steps[steps > STEP_TOLERANCE]
-    return max(STEP_TOLERANCE, STEP_TOLERANCE * float(np.median(real))) if real.size else STEP_TOLERANCE
-
-
-def _places(slices: Sequence[Slice]) -> list[list[Slice]]:
-    """Sort slices along their normal and put those at one position together."""
-    along = _positions(slices) @ _axes(slices[0])[2]
-    order = np.argsort(along, kind="stable")
-    steps = np.diff(along[order])
-    tolerance = _tolerance(steps)
-    places = [[slices[order[0]]]]
-    for index, step in zip(order[1:], steps, strict=True):
-        if step <= tolerance:
-            places[-1].append(slices[index])
-        else:
-            places.append([slices[index]])
-    return places
-
-
-# What tells time points and reconstructions apart where positions repeat, in this order.
-_DISCRIMINATORS: tuple[tuple[str, Callable[[Slice], Hashable]], ...] = (
-    ("time point", lambda item: item.frame.temporal),
-    ("acquisition", lambda item: item.frame.acquisition),
-    ("multi-frame file", lambda item: item.header.sop_uid if item.header.pixels.frames > 1 else None),
-    ("acquisition time", lambda item: item.frame.time or None),
-    ("kernel", lambda item: item.header.kernel or None),
-    ("kind of image", lambda item: item.frame.image_type or None),
-)
-
-
-def split_repeats(slices: Sequence[Slice]) -> list[tuple[list[Slice], list[Finding]]]:
-    """Part slices whose positions repeat, so that each part has one slice a position.
-
-    Acquisitions that cover the same ground become volumes of their own. At a single
-    position (bolus tracking) the first image stands for all. Anything else that repeats
-    keeps the first image of each position. Where no position repeats nothing is split:
-    some scanners number acquisitions slice by slice.
-    """
-    places = _places(slices)
-    if max(map(len, places)) == 1:
-        return [(list(slices), [])]
-    total, copies = len(slices), 0
-    unique: list[list[Slice]] = []
-    for place in places:
-        seen: dict[Hashable, Slice] = {}
-        for item in sorted(place, key=_first_choice):
-            seen.setdefault((item.header.sop_uid or id(item), item.frame.index), item)
-        copies += len(place) - len(seen)
-        unique.append(list(seen.values()))
-    findings = []
-    if copies:
-        findings.append(
-            Finding(
-                "duplicate-positions", f"{copies} of {total} images are copies of others and were left out."
-            )
-        )
-    most = max(map(len, unique))
-    if most == 1:
-        return [([place[0] for place in unique], findings)]
-
-    name, parts = _part(unique)
-    if parts and len(unique) == 1:
-        first = min(unique[0], key=_time_order)
-        text = (
-            f"{len(unique[0])} images lie at one position and differ in {name}: a time series, not a volume. "
-            f"Only the first ({first.name}) is used."
-        )
-        return [([first], [Finding("time-points", text), *findings, Finding("duplicate-positions", text)])]
-    if parts:
-        text = f"{len(parts)} volumes of this series cover the same positions and differ in {name}."
-        return [(part, [Finding("time-points", text), *findings]) for part in parts]
-    repeated = sum(len(place) > 1 for place in unique)
-    where = (
-        "one position" if len(unique) == 1 else f"{len(unique)} positions, {repeated} of them used repeatedly"
-    )
-    text = f"{total} images lie at {where}. Only the first image of each position is used."
-    return [([place[0] for place in unique], [Finding("duplicate-positions", text)])]
-
-
-def _part(places: list[list[Slice]]) -> tuple[str, list[list[Slice]]]:
-    """Find what tells repeated images apart; nothing where no attribute does so cleanly."""
-    items = [item for place in places for item in place]
-    most = max(map(len, places))
-    for name, value in _DISCRIMINATORS:
-        if any(value(item) is None for item in items):
-            continue
-        if any(len({value(item) for item in place}) < len(place) for place in places):
-            continue
-        parts: dict[Hashable, list[Slice]] = {}
-        for item in sorted(items, key=_time_order):
-            parts.setdefault(value(item), []).append(item)
-        # A number that changes with every slice tells nothing about volumes.
-        if len(places) > 1 and (len(parts) > 2 * most or len(items) < 2 * len(parts)):
-            continue
-        return name, list(parts.values())
-    return "", []
-
-
-def _first_choice(item: Slice) -> tuple[bool, float, str]:
-    header = item.header
-    number = math.inf if item.frame.instance is None else item.frame.instance
-    return header.lossy or header.pixels.syntax in LOSSY, number, header.file.name
-
-
-def _time_order(item: Slice) -> tuple[float, float, str, float, str]:
-    frame = item.frame
-    return (
-        math.inf if frame.temporal is None else frame.temporal,
-        math.inf if frame.acquisition is None else frame.acquisition,
-        frame.time,
-        math.inf if frame.instance is None else frame.instance,
-        item.header.file.name,
-    )
 
 
 def split_sideways(slices: Sequence[Slice]) -> list[list[Slice]]:
     """Part slices whose field of view was moved between them; a tilted stack stays whole."""
     if len(slices) < 3 or _sideways(slices) <= SIDEWAYS_PIXELS * _pixel(slices[0]):
         return [list(slices)]
-    row, column, _ = _axes(slices[0])
+    row, column, _ = axes_of(slices[0])
     pixel = _pixel(slices[0])
     groups: list[tuple[Floats, list[Slice]]] = []
-    for item, position in zip(slices, _positions(slices), strict=True):
+    for item, position in zip(slices, positions_of(slices), strict=True):
         place = np.array([position @ row, position @ column])
         for centre, group in groups:
             if np.abs(centre - place).max() <= SIDEWAYS_PIXELS * pixel:
@@ -250,8 +151,8 @@ def _pixel(item: Slice) -> float:
 
 def _line(slices: Sequence[Slice]) -> tuple[list[Slice], Floats, Floats, Floats]:
     """Order slices; return them, their step's direction, offsets along it, and what is left over."""
-    normal = _axes(slices[0])[2]
-    places = _positions(slices)
+    normal = axes_of(slices[0])[2]
+    places = positions_of(slices)
     order = np.argsort(places @ normal, kind="stable")
     ordered, places = [slices[index] for index in order], places[order]
     direction = places[-1] - places[0]
@@ -274,7 +175,7 @@ def _sideways(slices: Sequence[Slice]) -> float:
 def plan(slices: Sequence[Slice]) -> Plan:
     """Order slices of one shape, one a position, and describe the grid they lie on."""
     ordered, direction, offsets, residual = _line(slices)
-    row, column, _ = _axes(ordered[0])
+    row, column, _ = axes_of(ordered[0])
     first = ordered[0]
     assert first.frame.spacing and first.frame.position
     findings: list[Finding] = []

@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 
 from lesionscope.ct.decode import LOSSY, missing_frames, syntax_name, undecodable_reason
 from lesionscope.ct.grouping import (
+    by_frame_of_reference,
     by_shape,
     describe_bad,
     has_geometry,
     is_localizer,
     plan,
-    split_repeats,
     split_sideways,
 )
 from lesionscope.ct.headers import Header
+from lesionscope.ct.repeats import split_repeats
 from lesionscope.ct.series import SeriesInfo, Slice, named
 from lesionscope.ct.sources import FileReader
 from lesionscope.ct.volume import Finding, Source
@@ -51,8 +52,44 @@ def list_series(reader: FileReader, headers: Sequence[Header], path: str) -> lis
         series.setdefault(key, []).append(header)
     found: list[SeriesInfo] = []
     for members in series.values():
-        found += _one_series(reader, members, path)
+        owners = _by_owner(members)
+        listed = [_one_series(reader, owned, path) for owned in owners]
+        if len(owners) > 1:
+            why = _several_owners(members, len(owners))
+            listed = [[replace(i, findings=(why, *i.findings)) for i in infos] for infos in listed]
+        found += _distinct_uids([info for infos in listed for info in infos])
     return found
+
+
+def _by_owner(headers: Sequence[Header]) -> list[list[Header]]:
+    """Part files of one SeriesInstanceUID by patient and study; biggest first.
+
+    A blank goes with whatever the rest agrees with, so that a file that lacks one of the two stays with
+    its own.
+    """
+    parts: list[tuple[list[str], list[Header]]] = []
+    for header in sorted(headers, key=lambda h: not (h.study_uid and h.patient.patient_id)):
+        mine = [header.study_uid, header.patient.patient_id]
+        for owner, part in parts:
+            if all(not a or not b or a == b for a, b in zip(owner, mine, strict=True)):
+                owner[:] = [a or b for a, b in zip(owner, mine, strict=True)]
+                part.append(header)
+                break
+        else:
+            parts.append((mine, [header]))
+    if len(parts) == 1:
+        return [list(headers)]
+    return [part for _, part in sorted(parts, key=lambda p: (-len(p[1]), p[0]))]
+
+
+def _several_owners(headers: Sequence[Header], parts: int) -> Finding:
+    patients = len({h.patient.patient_id for h in headers} - {""})
+    whose = "patients" if patients > 1 else "studies"
+    return Finding(
+        "mixed-series",
+        f"Files of {parts} {whose} bear the same SeriesInstanceUID, which must be unique: listed apart. "
+        "Make sure that this is the one you mean.",
+    )
 
 
 def _one_series(reader: FileReader, headers: Sequence[Header], path: str) -> list[SeriesInfo]:
@@ -60,7 +97,8 @@ def _one_series(reader: FileReader, headers: Sequence[Header], path: str) -> lis
     everything = good + [b.item for b in bad]
     scouts = [item for item in everything if is_localizer(item)]
     flat = [item for item in everything if not has_geometry(item) and not is_localizer(item)]
-    shapes = by_shape([item for item in good if has_geometry(item) and not is_localizer(item)])
+    placed = [item for item in good if has_geometry(item) and not is_localizer(item)]
+    shapes = [part for shape in by_shape(placed) for part in by_frame_of_reference(shape)]
     volumes: list[tuple[list[Slice], list[Finding]]] = []
     mixed = len(shapes) > 1
     for shape in shapes:
@@ -82,7 +120,7 @@ def _one_series(reader: FileReader, headers: Sequence[Header], path: str) -> lis
         listed.append(_without_geometry(flat, path))
     if scouts:
         listed.append(_scouts(scouts, path))
-    return _distinct_uids(listed)
+    return listed
 
 
 def _readable(reader: FileReader, headers: Sequence[Header]) -> tuple[list[Slice], list[_Bad]]:
@@ -110,7 +148,8 @@ def _fits(item: Slice, stack: Sequence[Slice]) -> bool:
 def _mixed(count: int) -> Finding:
     return Finding(
         "mixed-series",
-        f"This series holds {count} stacks of different size, orientation or position: listed apart.",
+        f"This series holds {count} stacks of different size, orientation, position or frame of reference: "
+        "listed apart.",
     )
 
 
