@@ -103,8 +103,16 @@ def test_the_slice_in_sight_is_searched_and_closing_the_dock_loses_nothing(stage
     qtbot.wait(50)
     assert panel_of(stage) is None
     qtbot.waitUntil(lambda: stage.study.axial.model.layers[words.LAYER].nshapes == 0)
+    # Nothing is framed now: what a letter would decide on isn't seen.
+    for key in (Qt.Key.Key_A, Qt.Key.Key_D):
+        press(qtbot, native(stage), key)
+        assert stage.room.state.notice == words.OUT_OF_SIGHT == stage.viewer.status
+        assert stage.room.state.lesions == () and not stage.find.finding.state.refused
     press(qtbot, native(stage), Qt.Key.Key_F6)
     assert len(panel_of(stage).list.rows) == 1
+    qtbot.waitUntil(lambda: stage.study.axial.model.layers[words.LAYER].nshapes > 0)
+    press(qtbot, native(stage), Qt.Key.Key_A)
+    assert len(stage.room.state.lesions) == 1
 
 
 def test_a_search_shows_how_far_it_is_and_stops_and_frames_what_it_found(stage, detector, qtbot):

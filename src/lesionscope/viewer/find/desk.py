@@ -97,6 +97,24 @@ class FindDesk:
         """Return the keys that the dock knows: the window's, and those of its list in their place."""
         return merged(self._stage.keys, list_keys(self.finding, self.leave))
 
+    # -- deciding -------------------------------------------------------------------------
+
+    def accept(self) -> None:
+        """Accept the candidate in view, where it is in sight."""
+        if self._sees():
+            self.finding.accept()
+
+    def refuse(self) -> None:
+        """Refuse the candidate in view, or take that back, where it is in sight."""
+        if self._sees():
+            self.finding.refuse()
+
+    def _sees(self) -> bool:
+        """Whether the list is in sight and so its candidate framed; else say how it comes there."""
+        if not self._in_sight:
+            self._stage.room.notify(words.OUT_OF_SIGHT)
+        return self._in_sight
+
     # -- canvas ---------------------------------------------------------------------------
 
     def set_in_sight(self, in_sight: bool) -> None:

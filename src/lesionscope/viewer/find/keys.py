@@ -20,8 +20,8 @@ def find_keys(stage: Stage) -> tuple[Key, ...]:
         _key("F", words.KEY_HERE, lambda: stage.find.here()),
         _key("Shift+F", words.KEY_THROUGH, lambda: stage.find.through()),
         _key("F6", words.KEY_DOCK, lambda: stage.find.show()),
-        _key("A", words.KEY_ACCEPT, lambda: stage.find.finding.accept()),
-        _key("D", words.KEY_REFUSE, lambda: stage.find.finding.refuse()),
+        _key("A", words.KEY_ACCEPT, lambda: stage.find.accept()),
+        _key("D", words.KEY_REFUSE, lambda: stage.find.refuse()),
     )
 
 

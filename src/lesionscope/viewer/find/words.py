@@ -49,6 +49,7 @@ ACCEPT_TIP: Final = (
 )
 REFUSE_TIP: Final = "Leave it out while this study is open; the same key takes that back"
 NONE_CHOSEN: Final = "Choose a candidate first: F looks for some on this slice."
+OUT_OF_SIGHT: Final = "The candidates are out of sight: F6 shows them, and then A accepts and D refuses."
 ALREADY: Final = "This place is marked already: lesion {number}."
 HINT: Final = "↓ ↑ candidate   A accept   D refuse   ^Z undo\nEsc stop, back to the image   F1 all keys"
 
