@@ -18,10 +18,8 @@ from lesionscope.progress import CancelToken, Progress, silent
 
 from . import cohort
 from .augment import Augmentation, augment
-from .manifest import read_cubes, read_manifest, subsets
+from .manifest import SPLITS, read_cubes, read_manifest, rows_of
 from .recipe import Data, RadPathRecipe
-
-SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,12 +133,11 @@ def _manifest(
     data = recipe.data
     rows = read_manifest(data.manifest, tree)
     wanted = getattr(data, f"{split}_subsets")
-    inside = np.isin(subsets(rows, recipe.seed), wanted)
-    mine = [row for row, take in zip(rows, inside, strict=True) if take]
+    mine = rows_of(rows, split, wanted, recipe.seed)
     if not mine:
         raise InputError(
-            f"{data.manifest} has no lesion in the subsets {list(wanted)} that the {split} split takes; "
-            "add rows or change the recipe's subsets."
+            f"{data.manifest} has no lesion for the {split} split, which takes the subsets {list(wanted)} "
+            "where the table doesn't name splits itself; add rows or change the recipe's subsets."
         )
     hu = read_cubes(
         mine,

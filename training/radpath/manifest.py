@@ -2,8 +2,11 @@
 
 Columns: ``path`` (a DICOM folder or file, NIfTI, NRRD, MHA; relative to the CSV
 file), ``x``, ``y``, ``z`` (centroid, LPS mm), ``leaf`` (a leaf tag of the tree),
-and optionally ``subset`` (0–4), ``series_uid`` (where a folder holds several
-series) and ``patient`` (lesions of one patient stay in one subset).
+and optionally ``subset`` (0–4), ``split`` (train, validation or test),
+``series_uid`` (where a folder holds several series) and ``patient`` (lesions of one
+patient stay in one subset). Names may be in capitals; other columns are not read.
+A table that is all of one split, as ``lesionscope phantom radpath`` writes it, is
+dealt out like one without.
 """
 
 from __future__ import annotations
@@ -30,7 +33,8 @@ from lesionscope.progress import CancelToken, Progress, silent
 SIDE = 64
 SUBSETS = 5
 REQUIRED = ("path", "x", "y", "z", "leaf")
-OPTIONAL = ("subset", "series_uid", "patient")
+OPTIONAL = ("subset", "split", "series_uid", "patient")
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Row:
     subset: int | None = None
     series_uid: str | None = None
     patient: str = ""
+    split: str | None = None
 
 
 def read_manifest(path: str | Path, tree: PathologyTree) -> tuple[Row, ...]:
@@ -52,31 +57,72 @@ def read_manifest(path: str | Path, tree: PathologyTree) -> tuple[Row, ...]:
     Raises
     ------
     InputError
-        Not readable, a column is missing, or a row holds something wrong: the
-        sentence names the row.
+        Not readable, a column is missing or can be mistaken for 'patient', a row
+        holds something wrong, or a patient is in two splits: the sentence names it.
     """
     path = Path(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             reader = csv.DictReader(stream)
-            columns = [name.strip() for name in reader.fieldnames or ()]
+            columns = [name.strip().casefold() for name in reader.fieldnames or ()]
             missing = [name for name in REQUIRED if name not in columns]
             if missing:
                 raise InputError(
                     f"{path} lacks the columns {', '.join(missing)}; a manifest has "
                     f"{', '.join(REQUIRED)} and may have {', '.join(OPTIONAL)}."
                 )
+            _refuse_mistakable(path, columns)
             reader.fieldnames = columns
             rows = tuple(_row(path, reader.line_num, record, tree) for record in reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise unreadable(path, "a manifest (CSV)", error) from error
     if not rows:
         raise InputError(f"{path} lists no lesion; add a row for each.")
-    given = [row.subset is not None for row in rows]
-    if any(given) and not all(given):
-        bare = rows[given.index(False)].number
-        raise InputError(f"{path}, row {bare}: 'subset' is empty; give it in every row or in none.")
+    for name in ("subset", "split", "patient"):
+        given = [getattr(row, name) not in (None, "") for row in rows]
+        if any(given) and not all(given):
+            bare = rows[given.index(False)].number
+            raise InputError(f"{path}, row {bare}: '{name}' is empty; give it in every row or in none.")
+    if _is_split(rows):
+        if rows[0].subset is not None:
+            raise InputError(f"{path} has both 'subset' and 'split': give one of them.")
+        _refuse_torn(rows, [row.split for row in rows], str(path), "splits")
     return rows
+
+
+def _refuse_mistakable(path: Path, columns: Sequence[str]) -> None:
+    """Refuse a column given twice, or one that tells patients apart under another name."""
+    twice = [name for name in (*REQUIRED, *OPTIONAL) if columns.count(name) > 1]
+    if twice:
+        raise InputError(f"{path} has the column '{twice[0]}' twice: keep one of them.")
+    alike = [name for name in columns if name.startswith(("patient", "subject"))]
+    if alike and "patient" not in columns:
+        raise InputError(
+            f"{path} has a column '{alike[0]}' but none named 'patient': name the one that tells patients "
+            "apart 'patient', so that no patient is both learnt from and tested on."
+        )
+
+
+def _is_split(rows: Sequence[Row]) -> bool:
+    """Whether a manifest says itself which rows are trained on."""
+    return len({row.split for row in rows}) > 1
+
+
+def _refuse_torn(rows: Sequence[Row], parts: Sequence[object], where: str, called: str) -> None:
+    """Refuse lesions of one patient (of one file, where patients aren't given) in two parts."""
+    first: dict[str, int] = {}
+    for index, row in enumerate(rows):
+        other = first.setdefault(_whose(row), index)
+        if parts[index] != parts[other]:
+            what = "patient" if row.patient else "file"
+            raise InputError(
+                f"{where}, rows {rows[other].number} and {row.number}: lesions of one {what} are in the "
+                f"{called} {parts[other]} and {parts[index]}; put all of them into one."
+            )
+
+
+def _whose(row: Row) -> str:
+    return row.patient or str(row.path)
 
 
 def _row(manifest: Path, number: int, record: dict[str, str | None], tree: PathologyTree) -> Row:
@@ -99,6 +145,9 @@ def _row(manifest: Path, number: int, record: dict[str, str | None], tree: Patho
     subset = values.get("subset") or None
     if subset is not None and subset not in {str(i) for i in range(SUBSETS)}:
         raise InputError(f"{where}: 'subset' must be one of 0 to {SUBSETS - 1}, not '{subset}'.")
+    split = values.get("split") or None
+    if split is not None and split not in SPLITS:
+        raise InputError(f"{where}: 'split' must be {', '.join(SPLITS)}, not '{split}'.")
     return Row(
         number,
         (manifest.parent / values["path"]).resolve(),
@@ -107,7 +156,22 @@ def _row(manifest: Path, number: int, record: dict[str, str | None], tree: Patho
         None if subset is None else int(subset),
         values.get("series_uid") or None,
         values.get("patient", ""),
+        split,
     )
+
+
+def rows_of(rows: Sequence[Row], split: str, wanted: Sequence[int], seed: int = 0) -> list[Row]:
+    """Return the rows of a split: those that the manifest names, else those of the ``wanted`` subsets.
+
+    Raises
+    ------
+    InputError
+        See :func:`subsets`.
+    """
+    if _is_split(rows):
+        return [row for row in rows if row.split == split]
+    inside = np.isin(subsets(rows, seed), list(wanted))
+    return [row for row, take in zip(rows, inside, strict=True) if take]
 
 
 def subsets(rows: Sequence[Row], seed: int = 0) -> NDArray[np.int64]:
@@ -116,12 +180,18 @@ def subsets(rows: Sequence[Row], seed: int = 0) -> NDArray[np.int64]:
     "Each subset retains roughly the same proportion for each disease as the entire
     dataset." Rows of one patient go together (by ``patient``, else by file), placed
     largest groups first where their classes are rarest.
+
+    Raises
+    ------
+    InputError
+        Subsets are given, and a patient is in two of them.
     """
     if all(row.subset is not None for row in rows):
+        _refuse_torn(rows, [row.subset for row in rows], "The manifest", "subsets")
         return np.array([row.subset for row in rows], dtype=np.int64)
     groups: dict[str, list[int]] = {}
     for index, row in enumerate(rows):
-        groups.setdefault(row.patient or str(row.path), []).append(index)
+        groups.setdefault(_whose(row), []).append(index)
     leaves = sorted({row.leaf for row in rows})
     counts = np.zeros((SUBSETS, len(leaves)))
     assigned = np.zeros(len(rows), dtype=np.int64)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from lesionscope.training.radpath.manifest import Row, read_cubes, read_manifest, subsets
+from lesionscope.training.radpath.manifest import Row, read_cubes, read_manifest, rows_of, subsets
 
 from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.volume import CTVolume, Source
@@ -42,6 +42,20 @@ def test_rows_are_read_with_paths_relative_to_the_file(tmp_path):
         (HEADER + "a,1,nan,3,H4a\n", "finite"),
         ("path,x,y,z,leaf,subset\na,1,2,3,H4a,7\n", "0 to 4"),
         ("path,x,y,z,leaf,subset\na,1,2,3,H4a,1\nb,1,2,3,H4a,\n", "row 3: 'subset' is empty"),
+        ("path,x,y,z,leaf,patient\na,1,2,3,H4a,p\nb,1,2,3,H4a,\n", "row 3: 'patient' is empty"),
+        ("path,x,y,z,leaf,split\na,1,2,3,H4a,train\nb,1,2,3,H4a,\n", "row 3: 'split' is empty"),
+        ("path,x,y,z,leaf,split\na,1,2,3,H4a,dev\n", "row 2: 'split' must be train, validation, test"),
+        ("path,x,y,z,leaf,patient_id\na,1,2,3,H4a,p\n", "'patient_id' but none named 'patient'"),
+        ("path,x,y,z,leaf,Subject\na,1,2,3,H4a,p\n", "'subject' but none named 'patient'"),
+        ("path,x,y,z,leaf,patient,Patient\na,1,2,3,H4a,p,q\n", "'patient' twice"),
+        (
+            "path,x,y,z,leaf,subset,split\na,1,2,3,H4a,1,train\nb,1,2,3,H4a,1,test\n",
+            "both 'subset' and 'split'",
+        ),
+        (
+            "path,x,y,z,leaf,patient,split\na,1,2,3,H4a,p,train\nb,1,2,3,H4a,q,test\nc,1,2,3,H4a,p,test\n",
+            "rows 2 and 4: lesions of one patient are in the splits train and test",
+        ),
     ],
 )
 def test_a_wrong_row_is_named(tmp_path, text, words):
@@ -71,8 +85,41 @@ def test_subsets_are_equal_stratified_and_keep_patients_together():
 
 
 def test_given_subsets_are_kept():
-    rows = [Row(i, Path("a"), (0, 0, 0), "H4a", subset=i % 5) for i in range(7)]
+    rows = [Row(i, Path(str(i)), (0, 0, 0), "H4a", subset=i % 5) for i in range(7)]
     assert subsets(rows).tolist() == [0, 1, 2, 3, 4, 0, 1]
+
+
+@pytest.mark.parametrize(("patients", "paths", "what"), [("pqp", "abc", "patient"), (None, "aba", "file")])
+def test_given_subsets_may_not_tear_a_patient_apart(patients, paths, what):
+    rows = [
+        Row(i + 2, Path(path), (0, 0, 0), "H4a", subset=i, patient=patients[i] if patients else "")
+        for i, path in enumerate(paths)
+    ]
+    with pytest.raises(InputError, match=f"rows 2 and 4: lesions of one {what} are in the subsets 0 and 2"):
+        subsets(rows)
+    assert subsets(rows[:2]).tolist() == [0, 1]
+
+
+def test_the_patients_column_may_be_in_capitals(tmp_path):
+    lines = "".join(f"{i}.nii,1,2,3,{TREE.leaves[i % 2]},P{i // 2}\n" for i in range(20))
+    rows = read_manifest(write(tmp_path, "Path,X,Y,Z,Leaf,Patient\n" + lines), TREE)
+    got = subsets(rows)
+    assert all(got[2 * i] == got[2 * i + 1] for i in range(10)) and len(set(got)) == 5
+
+
+def test_splits_that_a_manifest_names_are_kept(tmp_path):
+    names = ("train", "test", "train", "validation")
+    lines = "".join(f"{i}.nii,1,2,3,H4a,{names[i % 4]}\n" for i in range(12))
+    rows = read_manifest(write(tmp_path, "path,x,y,z,leaf,split\n" + lines), TREE)
+    for split in ("train", "validation", "test"):
+        own = [row.number - 2 for row in rows_of(rows, split, (0, 1, 2))]
+        assert own == [i for i in range(12) if names[i % 4] == split]
+
+
+def test_a_manifest_of_one_split_is_dealt_out(tmp_path):
+    lines = "".join(f"{i}.nii,1,2,3,H4a,train\n" for i in range(10))
+    rows = read_manifest(write(tmp_path, "path,x,y,z,leaf,split\n" + lines), TREE)
+    assert [len(rows_of(rows, split, w)) for split, w in (("train", (0, 1, 2)), ("test", (4,)))] == [6, 2]
 
 
 def ramp_volume() -> CTVolume:
