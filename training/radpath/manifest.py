@@ -27,6 +27,7 @@ from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import InputError, unreadable
 from lesionscope.files import write_atomically
 from lesionscope.lesions.lesion import Point
+from lesionscope.lesions.marking import lesion_from_click
 from lesionscope.ontology.tree import PathologyTree
 from lesionscope.progress import CancelToken, Progress, silent
 
@@ -223,9 +224,11 @@ def read_cubes(
     Raises
     ------
     InputError
-        A volume can't be read or doesn't hold the centroid: the sentence names the row.
+        A volume can't be read, isn't in Hounsfield units or doesn't hold the centroid:
+        the sentence names the row.
     """
     from lesionscope.ct.crops import crop
+    from lesionscope.inference.scope import impossible
 
     opener = _open if opener is None else opener
     cache.mkdir(parents=True, exist_ok=True)
@@ -255,6 +258,8 @@ def read_cubes(
                     f"Row {row.number} of the manifest: the centroid {row.centroid_lps_mm} (LPS mm) lies "
                     f"outside the volume {path}; check its signs (LPS: x to the left, y to the back)."
                 )
+            if refused := impossible(volume, lesion_from_click(row.centroid_lps_mm)):
+                raise InputError(f"Row {row.number} of the manifest, {path}: {refused}")
             cube = crop(volume, row.centroid_lps_mm, shape=(SIDE, SIDE, SIDE), spacing_mm=spacing_mm)
             cubes[index] = np.clip(np.rint(cube), -32768, 32767).astype(np.int16)
             _save(cache / f"{_digest(row, spacing_mm)}.npy", cubes[index])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from lesionscope.training.radpath.manifest import Row, read_cubes, read_manifest, rows_of, subsets
 
 from lesionscope.ct.geometry import Geometry
-from lesionscope.ct.volume import CTVolume, Source
+from lesionscope.ct.volume import CTVolume, Finding, Source
 from lesionscope.errors import InputError
 from lesionscope.ontology.tree import load_tree
 
@@ -166,3 +167,11 @@ def test_a_volume_that_cannot_be_read_names_the_row(tmp_path):
 
     with pytest.raises(InputError, match=r"Row 5 of the manifest: .* holds no CT"):
         read_cubes([Row(5, tmp_path / "v", (0, 0, 0), "H4a")], tmp_path / "c", opener=opener)
+
+
+@pytest.mark.parametrize("code", ["not-hu", "no-geometry"])
+def test_a_volume_that_is_not_in_hounsfield_units_names_the_row(tmp_path, code):
+    volume = replace(ramp_volume(), findings=(Finding(code, "noticed"),))
+    with pytest.raises(InputError, match=r"Row 7 of the manifest, .*v: .*open the original CT series"):
+        read_cubes([Row(7, tmp_path / "v", (0, 0, 0), "H4a")], tmp_path / "c", opener=lambda *_: volume)
+    assert not list((tmp_path / "c").iterdir())
