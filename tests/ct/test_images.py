@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nibabel
@@ -97,6 +98,133 @@ def test_flat_pictures_and_colours_are_refused(tmp_path: Path) -> None:
     for name, reason in (("flat.mha", "2 dimensions"), ("rgb.mha", "colour or vector")):
         with pytest.raises(InputError, match=reason):
             open_ct(tmp_path / name)
+
+
+LPS = np.diag([-1.0, -1.0, 2.0, 1.0])
+MIRRORED = np.diag([1.0, -1.0, 2.0, 1.0])
+SHEARED = np.array([[-1, 0.2, 0, 0], [0, -1, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1.0]])
+TILTED = np.array([[-1, 0, 0, 0], [0, -1, 0.7, 0], [0, 0, 2, 0], [0, 0, 0, 1.0]])
+MOVED = np.array([[-1, 0, 0, 7], [0, -1, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1.0]])
+NEARLY = np.array([[-1, 0, 0, 0.4], [0, -1, 0, 0], [0, 0, 2, 0], [0, 0, 0, 1.0]])
+STRETCHED = np.diag([-1.0, -1.0, 3.0, 1.0])
+TURNED = np.array([[0, 0.6, -1.6, 3], [-1, 0, 0, -4], [0, -0.8, -1.2, 5], [0, 0, 0, 1.0]])
+
+
+def write_nifti(path: Path, qform: np.ndarray | None, sform: np.ndarray | None) -> Path:
+    """The forms as they are, sheared or contradictory: nibabel alone would not write them all."""
+    image = nibabel.Nifti1Image(np.transpose(make_volume().hu, (2, 1, 0)), None)
+    image.header.set_zooms((1, 1, 2))
+    if qform is not None:
+        image.header.set_qform(qform, 1)
+    if sform is not None:
+        image.header.set_sform(sform, 1)
+    image.update_header = lambda: None
+    image.to_filename(path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+@pytest.mark.parametrize(
+    ("qform", "sform", "expected", "says"),
+    [
+        (LPS, None, [], ""),
+        (None, LPS, [], ""),
+        (LPS, LPS, [], ""),
+        (LPS, NEARLY, [], ""),
+        (TURNED, TURNED, ["oblique"], ""),
+        (TURNED, None, ["oblique"], ""),
+        (LPS, MIRRORED, ["conflicting-geometry"], "its qform has them up to 16.0 mm .*its sform is used"),
+        (MIRRORED, LPS, ["conflicting-geometry"], "its qform has them up to 16.0 mm .*its sform is used"),
+        (LPS, MOVED, ["conflicting-geometry"], "its qform has them up to 7.0 mm .*its sform is used"),
+        (LPS, STRETCHED, ["conflicting-geometry"], "its sform has them up to 6.0 mm .*its qform is used"),
+        (None, STRETCHED, ["conflicting-geometry"], "its sform has .*the voxel size of its pixdim is used"),
+        (None, None, ["no-geometry"], "neither qform nor sform"),
+    ],
+)
+def test_nifti_orientations(
+    tmp_path: Path,
+    name: str,
+    qform: np.ndarray | None,
+    sform: np.ndarray | None,
+    expected: list[str],
+    says: str,
+) -> None:
+    volume = open_ct(write_nifti(tmp_path / name, qform, sform))
+    assert [f.code for f in volume.findings] == expected
+    assert re.search(says, " ".join(f.message for f in volume.findings))
+
+
+def test_an_orientation_in_big_endian_is_read_too(tmp_path: Path) -> None:
+    header = nibabel.Nifti1Header(endianness=">")
+    header.set_data_dtype(np.int16)
+    image = nibabel.Nifti1Image(np.transpose(make_volume().hu, (2, 1, 0)), MIRRORED, header)
+    image.header.set_qform(LPS, 1)
+    image.update_header = lambda: None
+    image.to_filename(tmp_path / "a.nii")
+    assert (tmp_path / "a.nii").read_bytes()[:4] == b"\0\0\1\x5c"
+    assert codes(tmp_path / "a.nii") == ["conflicting-geometry"]
+
+
+@pytest.mark.parametrize("qform", [None, LPS], ids=["sform alone", "qform too"])
+@pytest.mark.parametrize(
+    ("sform", "why"),
+    [
+        (SHEARED, "perpendicular"),
+        (TILTED, "perpendicular"),
+        (np.diag([0, 0, 0, 1.0]), "no length|perpendicular"),
+    ],
+)
+def test_a_sheared_sform_is_refused_whatever_the_qform(
+    tmp_path: Path, qform: np.ndarray | None, sform: np.ndarray, why: str
+) -> None:
+    with pytest.raises(InputError, match=why):
+        open_ct(write_nifti(tmp_path / "a.nii", qform, sform))
+
+
+NRRD = """NRRD0004
+type: short
+dimension: 3
+{space}
+sizes: 9 8 7
+endian: little
+encoding: raw
+"""
+META = """ObjectType = Image
+NDims = 3
+BinaryData = True
+BinaryDataByteOrderMSB = False
+{space}
+ElementSpacing = 1 1 2
+DimSize = 9 8 7
+ElementType = MET_SHORT
+ElementDataFile = {data}
+"""
+DIRECTIONS = "space directions: (1,0,0) (0,1,0) (0,0,2)"
+LPS_SPACE = f"space: left-posterior-superior\n{DIRECTIONS}"
+LPS_MATRIX = "TransformMatrix = 1 0 0 0 1 0 0 0 1"
+
+
+@pytest.mark.parametrize(
+    ("name", "space", "known"),
+    [
+        ("a.nrrd", LPS_SPACE, True),
+        ("a.nrrd", f"Space: RAS\n{DIRECTIONS}", True),
+        ("a.nrrd", "spacings: 1 1 2", False),
+        ("a.nrrd", f"space dimension: 3\n{DIRECTIONS}", False),
+        ("a.nrrd", f"space: scanner-xyz\n{DIRECTIONS}", False),
+        ("a.nrrd", f"# {LPS_SPACE.replace(chr(10), chr(10) + '# ')}\nspacings: 1 1 2", False),
+        ("a.mha", LPS_MATRIX, True),
+        ("a.mha", "Comment = none", False),
+        ("a.mha", "Comment = TransformMatrix = 1 0 0 0 1 0 0 0 1", False),
+    ],
+)
+def test_text_headers_that_name_no_orientation(tmp_path: Path, name: str, space: str, known: bool) -> None:
+    text = NRRD.format(space=space) + "\n" if name == "a.nrrd" else META.format(space=space, data="LOCAL")
+    hu = make_volume().hu
+    (tmp_path / name).write_bytes(text.encode() + hu.tobytes())
+    volume = open_ct(tmp_path / name)
+    assert np.array_equal(volume.hu, hu)
+    assert [f.code for f in volume.findings] == ([] if known else ["no-geometry"])
 
 
 def test_the_uid_is_that_of_the_content(tmp_path: Path) -> None:

@@ -9,19 +9,23 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lesionscope.ct.geometry import AXIS_TOLERANCE, Geometry
 from lesionscope.ct.headers import Unreadable
-from lesionscope.ct.nifti import is_whole
+from lesionscope.ct.nifti import NOT_PERPENDICULAR, is_whole, orientation_findings
 from lesionscope.ct.quiet import quiet_decoders
 from lesionscope.ct.series import SeriesInfo
 from lesionscope.ct.sources import FileReader, FileRef
+from lesionscope.ct.text_headers import says_orientation
 from lesionscope.ct.volume import CTVolume, Finding, Source
 from lesionscope.errors import InputError
+
+if TYPE_CHECKING:
+    import SimpleITK
 
 SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 MAX_VOXELS = 1 << 31
@@ -110,10 +114,11 @@ def image_info(reader: FileReader, file: FileRef) -> SeriesInfo:
                 header.ReadImageInformation()
         except RuntimeError as error:
             raise Unreadable(_reason(error)) from error
-        whole = not file.name.lower().endswith((".nii", ".nii.gz")) or is_whole(path)
-    size = tuple(int(n) for n in header.GetSize())
-    if not 3 <= len(size) <= 4:
-        raise Unreadable(f"it has {len(size)} dimensions; a CT volume has three")
+        size = tuple(int(n) for n in header.GetSize())
+        if not 3 <= len(size) <= 4:
+            raise Unreadable(f"it has {len(size)} dimensions; a CT volume has three")
+        whole = not _is_nifti(file) or is_whole(path)
+        about_orientation = _about_orientation(reader, file, path, header)
     if math.prod(size) > MAX_VOXELS or min(size) < 1:
         raise Unreadable(
             f"its header announces {'×'.join(map(str, size))} voxels, more than this program reads"
@@ -124,6 +129,7 @@ def image_info(reader: FileReader, file: FileRef) -> SeriesInfo:
         findings.append(
             Finding("truncated", f"{file.name} ends before its voxels do; fetch or convert it again.")
         )
+    findings += about_orientation
     if math.prod(size[3:]) > 1:
         usable = False
         findings.append(
@@ -140,8 +146,7 @@ def image_info(reader: FileReader, file: FileRef) -> SeriesInfo:
                 "not-hu", f"Its voxels are 8-bit{f' ({kind})' if kind else ''}: a mask or picture, not HU."
             )
         )
-    dimension = header.GetDimension()
-    matrix = np.array(header.GetDirection()).reshape(dimension, dimension)[:3, :3]
+    matrix = _direction(header)
     matrix[np.abs(matrix) < 1e-7] = 0.0
     spacing, origin = header.GetSpacing(), header.GetOrigin()
     try:
@@ -166,6 +171,37 @@ def image_info(reader: FileReader, file: FileRef) -> SeriesInfo:
         path=str(file.path),
     )
     return SeriesInfo(source, geometry.size, geometry, usable, tuple(findings), image=file)
+
+
+def _is_nifti(file: FileRef) -> bool:
+    return file.name.lower().endswith((".nii", ".nii.gz"))
+
+
+def _direction(header: SimpleITK.ImageFileReader) -> NDArray[np.float64]:
+    """Return the axes of the first three dimensions, as columns (LPS)."""
+    dimension = header.GetDimension()
+    return np.array(header.GetDirection(), dtype=np.float64).reshape(dimension, dimension)[:3, :3]
+
+
+def _about_orientation(
+    reader: FileReader, file: FileRef, path: Path, header: SimpleITK.ImageFileReader
+) -> list[Finding]:
+    """Say where the orientation that ITK gives is made up, or contradicted by the file itself."""
+    if _is_nifti(file):
+        taken = np.eye(4)
+        taken[:3, :3] = _direction(header) * header.GetSpacing()[:3]
+        taken[:3, 3] = header.GetOrigin()[:3]
+        columns, rows, slices = header.GetSize()[:3]
+        return orientation_findings(path, (columns, rows, slices), taken)
+    if says_orientation(reader, file):
+        return []
+    return [
+        Finding(
+            "no-geometry",
+            "The file does not say how its voxels lie in the patient: left and right, front and back, head "
+            "and feet are a guess.",
+        )
+    ]
 
 
 def load_image(reader: FileReader, series: SeriesInfo) -> CTVolume:
@@ -222,5 +258,5 @@ def _reason(error: RuntimeError) -> str:
     """Make a sentence part of what ITK says, without its paths."""
     text = str(error)
     if "orthonormal" in text:
-        return "its axes are not perpendicular, which this format's reader does not support"
+        return NOT_PERPENDICULAR
     return "it is damaged or not in the format its name says"

@@ -1,12 +1,31 @@
-"""Whether a NIfTI file is whole: ITK fills what a cut one lacks with zeros and says nothing."""
+"""What ITK passes over in silence in a NIfTI file: missing voxels, and an orientation it replaces.
+
+ITK fills what a cut file lacks with zeros, takes the qform where the sform is sheared or singular,
+prefers one of the two where they disagree, and makes up an orientation where there is neither.
+"""
 
 from __future__ import annotations
 
 import gzip
+import itertools
+import math
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lesionscope.ct.headers import Unreadable
+from lesionscope.ct.volume import Finding
+
+NOT_PERPENDICULAR = "its axes are not perpendicular, which this format's reader does not support"
+SHEAR = 1e-3
+"""Cosine between two axes from which on they are not perpendicular: half a voxel over 500."""
+
+Floats = NDArray[np.float64]
 
 _CHUNK = 1 << 20
 _HEADER_BYTES = 540
@@ -77,3 +96,103 @@ def _holds(content: _Readable, needed: int) -> bool:
     except (EOFError, zlib.error, OSError):
         return False
     return True
+
+
+def orientation_findings(path: Path, size: tuple[int, int, int], taken: Floats) -> list[Finding]:
+    """Compare where a NIfTI file's voxels are taken to lie with what its header says.
+
+    Parameters
+    ----------
+    path
+        The file, gzipped or not.
+    size
+        Columns, rows, slices.
+    taken
+        ``(4, 4)``: from voxel indices (i, j, k) to LPS mm, as read by ITK.
+
+    Returns
+    -------
+    list of Finding
+        ``no-geometry`` where the header names no orientation, ``conflicting-geometry`` where a corner of
+        the volume lies more than half a voxel off where its qform or sform has it.
+
+    Raises
+    ------
+    Unreadable
+        The sform is sheared or singular, with or without a qform.
+    """
+    with path.open("rb") as stream:
+        packed = stream.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(path) if packed else path.open("rb") as content:
+            said = _transforms(content.read(_HEADER_BYTES))
+    except (EOFError, zlib.error, OSError) as error:
+        raise Unreadable("it is damaged or not in the format its name says") from error
+    if not said:
+        return [
+            Finding(
+                "no-geometry",
+                "The file does not say how its voxels lie in the patient (neither qform nor sform is set): "
+                "left and right, front and back, head and feet are a guess.",
+            )
+        ]
+    if "sform" in said:
+        _check_perpendicular(said["sform"][:3, :3])
+    corners = np.array([(*c, 1) for c in itertools.product(*((0, n - 1) for n in size))], dtype=np.float64)
+    away = {
+        name: float(np.linalg.norm(corners @ (matrix - taken).T, axis=1).max())
+        for name, matrix in said.items()
+    }
+    half = 0.5 * float(np.linalg.norm(taken[:3, :3], axis=0).min())
+    off = [name for name, distance in away.items() if not distance <= half]
+    if not off:
+        return []
+    used = [f"its {name} is used" for name in away if name not in off]
+    text = (
+        f"The file contradicts itself about where its voxels lie: its {' and its '.join(off)} "
+        f"ha{'s' if len(off) == 1 else 've'} them up to {max(away.values()):.1f} mm elsewhere than they are "
+        f"shown ({used[0] if used else 'the voxel size of its pixdim is used'}). Check left and right."
+    )
+    return [Finding("conflicting-geometry", text)]
+
+
+def _check_perpendicular(axes: Floats) -> None:
+    lengths = np.linalg.norm(axes, axis=0)
+    if not (np.isfinite(lengths).all() and lengths.min() > 0):
+        raise Unreadable("its sform is no orientation: an axis of it has no length")
+    cosines = (axes / lengths).T @ (axes / lengths)
+    if np.abs(cosines - np.eye(3)).max() > SHEAR:
+        raise Unreadable(NOT_PERPENDICULAR)
+
+
+def _transforms(header: bytes) -> dict[str, Floats]:
+    """Return the qform and sform that a header sets (nifti1.h, methods 2 and 3), to LPS mm, ``(4, 4)``."""
+    found: dict[str, Floats] = {}
+    # NIfTI-2 is not among the formats that ITK reads.
+    if len(header) < 348 or header[344:346] not in (b"n+", b"ni"):
+        return found
+    order = next((o for o in "<>" if struct.unpack_from(f"{o}i", header) == (348,)), "<")
+    steps = struct.unpack_from(f"{order}4f", header, 76)
+    in_use = struct.unpack_from(f"{order}2h", header, 252)
+    numbers = struct.unpack_from(f"{order}18f", header, 256)
+    ras_to_lps = np.diag([-1.0, -1.0, 1.0, 1.0])
+    if in_use[0] > 0:
+        found["qform"] = ras_to_lps @ _of_quaternion(numbers[:3], numbers[3:6], steps)
+    if in_use[1] > 0:
+        found["sform"] = ras_to_lps @ np.vstack([np.reshape(numbers[6:], (3, 4)), [0, 0, 0, 1]])
+    return found
+
+
+def _of_quaternion(bcd: Sequence[float], offset: Sequence[float], steps: Sequence[float]) -> Floats:
+    """Return the affine of a quaternion's last three numbers, an offset and the first four of ``pixdim``."""
+    b, c, d = bcd
+    a = math.sqrt(max(0.0, 1.0 - (b * b + c * c + d * d)))
+    matrix = np.eye(4)
+    matrix[:3, :3] = [
+        [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],
+        [2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b)],
+        [2 * (b * d - a * c), 2 * (c * d + a * b), a * a + d * d - b * b - c * c],
+    ]
+    matrix[:3, :3] *= (steps[1], steps[2], -steps[3] if steps[0] < 0 else steps[3])
+    matrix[:3, 3] = offset
+    return matrix
