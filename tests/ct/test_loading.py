@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 from synthetic_ct import SeriesWriter, stored_values
 
+from benchmarks.careful import careful_only
 from lesionscope.ct.scan import load, open_ct, scan
 from lesionscope.errors import Cancelled, InputError
 from lesionscope.progress import CancelToken
@@ -77,6 +79,50 @@ def test_padding_does_not_cost_the_volume_its_type(write_series: SeriesWriter) -
     assert np.all(volume.hu[1, 0] == -32768)
     rest = stored != -32768
     assert np.array_equal(volume.hu[rest], stored[rest] - 1024)
+
+
+@pytest.mark.parametrize(
+    ("kind", "padding", "slope", "intercept"),
+    [
+        (np.uint16, 63536, 1, -1024),
+        (np.int16, 32767, 1, -1024),
+        (np.int16, -32768, -1, -1024),
+        (np.uint16, 4095, 1, -1024),
+        (np.uint16, 63536, 0.5, -1024),
+        (np.int16, -32768, 1.5, -1024),
+    ],
+)
+def test_padding_is_no_measurement(
+    write_series: SeriesWriter, kind: type, padding: int, slope: float, intercept: int
+) -> None:
+    """Whether it would be denser than any tissue or below what int16 holds, in each way of reading."""
+    stored = stored_values().astype(kind)
+    stored[1, 0, :3] = stored[2, 4:] = stored[4] = padding
+    change = {"PixelPaddingValue": padding, "RescaleSlope": slope, "RescaleIntercept": intercept}
+    place = write_series(stored, change=change)
+    expected = np.where(stored == padding, -32768.0, stored * float(slope) + intercept)
+    for context in (nullcontext(), careful_only()):
+        with context:
+            volume = open_ct(place)
+        assert volume.hu.dtype == (np.int16 if float(slope).is_integer() else np.float32)
+        assert np.array_equal(volume.hu, expected)
+        assert codes(volume) == ["padding"]
+        assert f"{np.count_nonzero(stored == padding)} padding" in volume.findings[0].message
+
+
+@pytest.mark.parametrize("padding", [0, 24, 4024])
+def test_padding_within_the_range_of_tissue_stays(write_series: SeriesWriter, padding: int) -> None:
+    stored = stored_values()
+    stored[1, 0, :3] = padding
+    volume = open_ct(write_series(stored, change={"PixelPaddingValue": padding}))
+    assert np.array_equal(volume.hu, stored - 1024) and codes(volume) == []
+
+
+def test_metal_is_not_taken_for_padding(write_series: SeriesWriter) -> None:
+    stored = stored_values().astype(np.uint16)
+    stored[1, 0, :3], stored[2, 2, 2] = 63536, 20000
+    volume = open_ct(write_series(stored, change={"PixelPaddingValue": 63536}))
+    assert volume.hu.dtype == np.int16 and volume.hu.max() == volume.hu[2, 2, 2] == 20000 - 1024
 
 
 @pytest.mark.parametrize("signed", [False, True])

@@ -127,6 +127,10 @@ def test_rescale_that_varies(write_series: SeriesWriter, kind: type, as_implicit
     assert found.series[0].usable
 
 
+PIXELS = np.random.default_rng(3).integers(0, 1 << 16, (3, 8, 8)).astype(np.uint16)
+PIXELS[1] %= 4096
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -135,6 +139,13 @@ def test_rescale_that_varies(write_series: SeriesWriter, kind: type, as_implicit
         {"BitsStored": 13, "HighBit": 12, "PixelRepresentation": 1},
         {"PixelRepresentation": 1},  # unsigned values said to be signed
         {"PixelPaddingValue": 63000, "RescaleIntercept": -60000},
+        {"PixelPaddingValue": 4095, "RescaleIntercept": -1024},
+        {
+            "PixelPaddingValue": int(PIXELS[1, 0, 0]),
+            "RescaleIntercept": 3000,
+            "BitsStored": 12,
+            "HighBit": 11,
+        },
         {"RescaleIntercept": -40000},
         {"RescaleSlope": 0.5},
         {"RescaleSlope": ""},
@@ -146,9 +157,7 @@ def test_rescale_that_varies(write_series: SeriesWriter, kind: type, as_implicit
     ids=str,
 )
 def test_pixels_and_headers_of_many_kinds(write_series: SeriesWriter, change: dict[str, Any]) -> None:
-    stored = np.random.default_rng(3).integers(0, 1 << 16, (3, 8, 8)).astype(np.uint16)
-    stored[1] %= 4096
-    assert_same(write_series(stored, change=change))
+    assert_same(write_series(PIXELS, change=change))
 
 
 SEQUENCES = {

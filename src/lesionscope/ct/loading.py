@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lesionscope.ct.ahead import decoded
 from lesionscope.ct.decode import BadFrame
 from lesionscope.ct.grouping import describe_bad, plan
-from lesionscope.ct.quick_pixels import read_ordinary
+from lesionscope.ct.quick_pixels import pads_afar, read_ordinary
 from lesionscope.ct.series import SeriesInfo, Slice
 from lesionscope.ct.sources import FileReader
 from lesionscope.ct.volume import CTVolume, Finding
@@ -52,7 +52,7 @@ def load_slices(
             f"Too little memory for {columns}×{rows}×{count} voxels: close other volumes and try again."
         ) from error
     bad: dict[int, BadFrame] = {}
-    clamped = 0
+    padded = 0
     left = read_ordinary(hu, series.slices, progress, cancel)
     with closing(decoded(reader, series.slices, left)) as rest:
         for k, stored in rest:
@@ -62,13 +62,16 @@ def load_slices(
             if isinstance(stored, BadFrame):
                 bad[k] = stored
                 continue
-            hu, padded = _put(hu, k, stored, series.slices[k])
-            clamped += padded
+            hu, count_here = _put(hu, k, stored, series.slices[k])
+            padded += count_here
     progress(count, count, "Reading slices")
     findings = list(series.findings)
-    if clamped:
+    if padded:
         findings.append(
-            Finding("padding", f"{clamped} padding pixels below {_INT16.min} HU were set to {_INT16.min}.")
+            Finding(
+                "padding",
+                f"{padded} padding pixels with values far from any tissue's were set to {_INT16.min} HU.",
+            )
         )
     if not bad:
         return CTVolume(hu, series.geometry, series.source, tuple(findings))
@@ -87,32 +90,27 @@ def _put(hu: HU, k: int, stored: NDArray[Any], item: Slice) -> tuple[HU, int]:
     """Write one slice's HU = slope × stored + intercept (PS3.3 C.11.1.1.2) into the array.
 
     Returns the array (a float32 one from the first slice on that int16 can't hold) and
-    how many padding pixels were raised to int16's lowest value.
+    how many padding pixels were set to int16's lowest value.
     """
     slope, intercept = item.frame.slope or 1.0, item.frame.intercept or 0.0
+    # Padding is no measurement (PS3.3 C.7.5.1.1.2): it must neither cost the whole volume its int16
+    # nor be read as metal.
+    padding = stored == item.header.pixels.padding if pads_afar(item) else None
+    padded = 0 if padding is None else int(np.count_nonzero(padding))
+    if hu.dtype == np.int16:
+        measured = stored[~padding] if padding is not None and padded else stored
+        low, high = _ends(measured, slope, intercept) if measured.size else (0, 0)
+        if low < _INT16.min or high > _INT16.max:
+            hu = hu.astype(np.float32)
     if hu.dtype != np.int16:
         hu[k] = stored * np.float64(slope) + np.float64(intercept)
-        return hu, 0
-    low, high = (_ends(stored, slope, intercept)) if stored.size else (0, 0)
-    clamped = 0
-    if low < _INT16.min and item.header.pixels.padding is not None:
-        # Padding is no measurement: it must not cost the whole volume its int16.
-        padding = stored == item.header.pixels.padding
-        clamped = int(np.count_nonzero(padding))
-        if clamped and clamped < stored.size:
-            rest = stored[~padding]
-            low, high = _ends(rest, slope, intercept)
-            if low >= _INT16.min and high <= _INT16.max:
-                values = stored.astype(np.int32) * int(slope) + int(intercept)
-                hu[k] = np.where(padding, _INT16.min, values)
-                return hu, clamped
-    if low < _INT16.min or high > _INT16.max:
-        return _put(hu.astype(np.float32), k, stored, item)
-    if slope == 1.0:
+    elif slope == 1.0:
         np.add(stored, np.int32(intercept), out=hu[k], dtype=np.int32, casting="unsafe")
     else:
         hu[k] = stored.astype(np.int32) * int(slope) + int(intercept)
-    return hu, 0
+    if padding is not None and padded:
+        hu[k][padding] = _INT16.min
+    return hu, padded
 
 
 def _ends(stored: NDArray[Any], slope: float, intercept: float) -> tuple[float, float]:

@@ -1,8 +1,8 @@
 """Uncompressed 16-bit slices read straight into their places in the volume, a few at a time.
 
 A slice is done here only where its stored values are 16-bit little endian, carry nothing above their
-stored bits, and become HU that int16 holds, by whole numbers. :mod:`lesionscope.ct.loading` does the
-others, and is the reference for these.
+stored bits, no padding that is to be replaced, and become HU that int16 holds, by whole numbers.
+:mod:`lesionscope.ct.loading` does the others, and is the reference for these.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from lesionscope.progress import CancelToken, Progress
 _BLOCK = 8
 _MOST_THREADS = 4
 _INT16 = np.iinfo(np.int16)
+DENSEST_TISSUE_HU = 3000.0
+"""About enamel; only metal is denser."""
 
 
 def read_ordinary(
@@ -90,6 +92,15 @@ def _read(target: NDArray[np.int16], item: Slice) -> bool:
     return _to_hu(target, item)
 
 
+def pads_afar(item: Slice) -> bool:
+    """Whether a slice's padding, as HU, is denser than tissue or below what int16 holds."""
+    padding = item.header.pixels.padding
+    if padding is None:
+        return False
+    hu = padding * (item.frame.slope or 1.0) + (item.frame.intercept or 0.0)
+    return hu > DENSEST_TISSUE_HU or hu < _INT16.min
+
+
 def _to_hu(words: NDArray[np.int16], item: Slice) -> bool:
     """Turn stored values into HU in place (PS3.3 C.11.1.1.2); whether all of them fit."""
     pixels = item.header.pixels
@@ -97,6 +108,8 @@ def _to_hu(words: NDArray[np.int16], item: Slice) -> bool:
     low, high = int(stored.min()), int(stored.max())
     span = 1 << (pixels.stored - int(pixels.signed))
     if high >= span or low < (-span if pixels.signed else 0):
+        return False
+    if pads_afar(item) and (stored == pixels.padding).any():
         return False
     slope, intercept = int(item.frame.slope or 1), int(item.frame.intercept or 0)
     ends = low * slope + intercept, high * slope + intercept
