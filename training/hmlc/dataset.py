@@ -32,11 +32,14 @@ class Images:
         ``(n, M)`` in the order of the tree's nodes, ancestors included.
     patients
         Whose each image is, ``(n,)``.
+    digest
+        Of the files and labels that they were read from; of phantoms, which their numbers fix, none.
     """
 
     pixels: NDArray[np.integer[Any]]
     labels: NDArray[np.bool_]
     patients: NDArray[np.int64]
+    digest: bytes = b""
 
     def __len__(self) -> int:
         return len(self.pixels)

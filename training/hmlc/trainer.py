@@ -140,8 +140,9 @@ class Trainer(BestEpochTrainer[HmlcRecipe]):
         self.best = copy.deepcopy(earlier.best)
 
     def learnt_from(self) -> tuple[bytes, ...]:
-        """Return the images' labels and patients."""
-        return self.train.labels.tobytes(), self.train.patients.tobytes()
+        """Return the images' labels and patients, and what real ones were read from, validation's too."""
+        train = self.train
+        return train.labels.tobytes(), train.patients.tobytes(), train.digest, self.validation.digest
 
 
 def infer(

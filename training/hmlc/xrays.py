@@ -51,7 +51,7 @@ def read_xrays(data: Data, tree: PathologyTree, split: str, progress: Progress) 
     """Read one split of a table.
 
     Images are brought to ``data.side`` squared, their shorter side padded with its border, as uint16; with
-    ``data.cache`` they are kept there and mapped from disk.
+    ``data.cache`` they are kept there and mapped from disk until a file changes.
 
     Raises
     ------
@@ -67,8 +67,25 @@ def read_xrays(data: Data, tree: PathologyTree, split: str, progress: Progress) 
     labels[:, [tags.index(leaf) for leaf in tree.leaves]] = [line.leaves for line in lines]
     numbers = {patient: number for number, patient in enumerate(sorted({line.patient for line in lines}))}
     patients = np.array([numbers[line.patient] for line in lines], dtype=np.int64)
-    paths = [Path(data.folder) / line.image for line in lines]
-    return Images(_pixels(paths, data, split, progress), Forest.of_tree(tree).closed(labels), patients)
+    names = [line.image for line in lines]
+    state = _state(Path(data.folder), names)
+    closed = Forest.of_tree(tree).closed(labels)
+    digest = hashlib.sha256(b"".join((state, closed.tobytes(), patients.tobytes()))).digest()
+    paths = [Path(data.folder) / name for name in names]
+    return Images(_pixels(paths, state, data, split, progress), closed, patients, digest)
+
+
+def _state(folder: Path, names: Sequence[str]) -> bytes:
+    """Digest of the images' names, sizes and times of change."""
+    whole = hashlib.sha256()
+    for name in names:
+        path = folder / name
+        try:
+            stat = path.stat()
+        except (OSError, ValueError) as error:
+            raise InputError(f"{path} can't be read as an image ({error}).") from error
+        whole.update(repr((name, stat.st_size, stat.st_mtime_ns)).encode())
+    return whole.digest()
 
 
 def read_table(path: Path, tree: PathologyTree) -> tuple[Line, ...]:
@@ -120,7 +137,9 @@ def _dealt(patient: str) -> str:
     return next(split for split, end in SHARES if share < end)
 
 
-def _pixels(paths: Sequence[Path], data: Data, split: str, progress: Progress) -> NDArray[np.uint16]:
+def _pixels(
+    paths: Sequence[Path], state: bytes, data: Data, split: str, progress: Progress
+) -> NDArray[np.uint16]:
     shape = (len(paths), data.side, data.side)
 
     def fill(pixels: NDArray[np.uint16]) -> None:
@@ -132,7 +151,7 @@ def _pixels(paths: Sequence[Path], data: Data, split: str, progress: Progress) -
         pixels = np.empty(shape, dtype=np.uint16)
         fill(pixels)
         return pixels
-    key = hashlib.sha256("\n".join([str(data.side), *map(str, paths)]).encode()).hexdigest()[:12]
+    key = hashlib.sha256("\n".join([str(data.side), state.hex(), *map(str, paths)]).encode()).hexdigest()[:12]
     stored = Path(data.cache) / f"xrays-{split}-{key}.npy"
     if not stored.exists():
         write_array(stored, shape, np.uint16, fill)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,13 @@ class Cubes:
     def tags(self) -> NDArray[np.str_]:
         """True leaf tag of each case, ``(n,)``."""
         return np.array(self.tree.leaves)[self.leaf]
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the cubes and their classes."""
+        whole = hashlib.sha256(np.ascontiguousarray(self.hu).data)
+        whole.update(self.leaf.tobytes())
+        return whole.digest()
 
     def counts(self) -> dict[str, int]:
         """Cases by leaf."""

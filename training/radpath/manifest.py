@@ -36,6 +36,8 @@ SUBSETS = 5
 REQUIRED = ("path", "x", "y", "z", "leaf")
 OPTIONAL = ("subset", "split", "series_uid", "patient")
 SPLITS = ("train", "validation", "test")
+DETACHED = (".mhd", ".nhdr")
+"""Headers whose voxels lie in another file, by custom of the same name."""
 
 
 @dataclass(frozen=True)
@@ -235,10 +237,11 @@ def read_cubes(
     cubes = np.empty((len(rows), SIDE, SIDE, SIDE), dtype=np.int16)
     pending: dict[tuple[Path, str | None], list[int]] = {}
     done = 0
+    states = {path: _state(path) for path in {row.path for row in rows}}
+    files = [cache / f"{_digest(row, spacing_mm, states[row.path])}.npy" for row in rows]
     for index, row in enumerate(rows):
-        file = cache / f"{_digest(row, spacing_mm)}.npy"
-        if file.is_file():
-            cubes[index] = np.load(file, allow_pickle=False)
+        if files[index].is_file():
+            cubes[index] = np.load(files[index], allow_pickle=False)
             done += 1
         else:
             pending.setdefault((row.path, row.series_uid), []).append(index)
@@ -262,7 +265,7 @@ def read_cubes(
                 raise InputError(f"Row {row.number} of the manifest, {path}: {refused}")
             cube = crop(volume, row.centroid_lps_mm, shape=(SIDE, SIDE, SIDE), spacing_mm=spacing_mm)
             cubes[index] = np.clip(np.rint(cube), -32768, 32767).astype(np.int16)
-            _save(cache / f"{_digest(row, spacing_mm)}.npy", cubes[index])
+            _save(files[index], cubes[index])
             done += 1
     progress(done, len(rows), "Reading volumes")
     return cubes
@@ -280,12 +283,22 @@ def _save(path: Path, cube: NDArray[np.int16]) -> None:
     write_atomically(path, buffer.getvalue())
 
 
-def _digest(row: Row, spacing_mm: float) -> str:
-    """Digest of what fixes a row's cube: the file, its size and time, the centroid, the grid."""
-    try:
-        stat = row.path.stat()
-        state = [stat.st_size, stat.st_mtime_ns]
-    except OSError:
-        state = []
+def _state(path: Path) -> list[list[object]]:
+    """Name, size and time of change of every file that a volume may be read from."""
+    if path.is_dir():
+        files = [file for file in sorted(path.rglob("*")) if file.is_file()]
+    elif path.suffix.lower() in DETACHED:
+        files = [file for file in sorted(path.parent.iterdir()) if file.stem == path.stem]
+    else:
+        files = [path] if path.is_file() else []
+    stats = [file.stat() for file in files]
+    return [
+        [str(file.relative_to(path.parent)), stat.st_size, stat.st_mtime_ns]
+        for file, stat in zip(files, stats, strict=True)
+    ]
+
+
+def _digest(row: Row, spacing_mm: float, state: list[list[object]]) -> str:
+    """Digest of what fixes a row's cube: the files, their sizes and times, the centroid, the grid."""
     parts = [str(row.path), state, row.series_uid, row.centroid_lps_mm, spacing_mm, SIDE]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]

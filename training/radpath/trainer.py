@@ -168,8 +168,10 @@ class Trainer(EpochTrainer[RadPathRecipe]):
         torch.set_rng_state(state["torch_rng"])
 
     def learnt_from(self) -> tuple[bytes, ...]:
-        """Return the cases' leaves and seeds."""
-        return self.train.leaf.tobytes(), self.train.seeds.tobytes()
+        """Return the cases' leaves, with phantoms' seeds, or digests of what was cut from real CT."""
+        cases = self.train.leaf.tobytes(), self.train.seeds.tobytes()
+        # Seeds fix a phantom's cube; a file of a real CT may have been corrected since.
+        return cases if len(self.train.seeds) else (*cases, self.train.digest, self.validation.digest)
 
 
 @dataclass(frozen=True, eq=False)

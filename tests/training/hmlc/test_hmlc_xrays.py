@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from lesionscope.training import recipes
+from lesionscope.training.hmlc import xrays
 from lesionscope.training.hmlc.dataset import inputs, load_split, tree_of
 from lesionscope.training.hmlc.recipe import Data, HmlcRecipe
 from lesionscope.training.hmlc.trainer import Trainer
@@ -58,17 +60,30 @@ def test_labels_get_their_ancestors_and_pixels_their_size(tmp_path: Path) -> Non
     assert len(set(train.patients)) == 4
 
 
-def test_a_cache_gives_the_same_pixels(tmp_path: Path) -> None:
+def test_a_cache_gives_the_same_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = folder_of(tmp_path)
-    cached = Data("xrays", table=data.table, folder=data.folder, side=32, cache=str(tmp_path / "cache"))
+    cached = replace(data, cache=str(tmp_path / "cache"))
     first = load_split(cached, TREE, "train").pixels
-    for path in tmp_path.glob("film*"):
-        path.unlink()
-    again = load_split(cached, TREE, "train").pixels
+    with monkeypatch.context() as patched:
+        patched.setattr(xrays, "read_image", None)
+        again = load_split(cached, TREE, "train").pixels
     assert isinstance(again, np.memmap)
     assert np.array_equal(first, again) and len(np.unique(first)) > 100
+    for path in tmp_path.glob("film*"):
+        path.unlink()
     with pytest.raises(InputError, match="film0"):
         load_split(data, TREE, "train")
+
+
+def test_an_image_that_was_corrected_is_read_again(tmp_path: Path) -> None:
+    data = replace(folder_of(tmp_path), cache=str(tmp_path / "cache"))
+    first = load_split(data, TREE, "train")
+    picture(tmp_path / "film0.png", shape=(40, 50), seed=77)
+    second = load_split(data, TREE, "train")
+    assert np.array_equal(second.pixels[0], read_image(tmp_path / "film0.png", 32))
+    assert not np.array_equal(first.pixels[0], second.pixels[0])
+    assert np.array_equal(first.pixels[1:], second.pixels[1:])
+    assert first.digest != second.digest == load_split(data, TREE, "train").digest
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "jpg"])
@@ -139,6 +154,12 @@ def test_densenet_121_learns_from_a_table(tmp_path: Path) -> None:
     tree = tree_of(loaded.data)
     train, validation = (load_split(loaded.data, tree, split) for split in ("train", "validation"))
     trained = Trainer(loaded, tree, train, validation, tmp_path / "run").fit()
+    picture(tmp_path / "film0.png", shape=(40, 50), seed=77)
+    picture(tmp_path / "film2.png", shape=(40, 50), seed=78)
+    corrected = load_split(loaded.data, tree, "train"), load_split(loaded.data, tree, "validation")
+    for splits in ((corrected[0], validation), (train, corrected[1])):
+        with pytest.raises(InputError, match="another recipe or other data"):
+            Trainer(loaded, tree, *splits, tmp_path / "run").resume()
     with torch.no_grad():
         logits = trained.network(inputs(train, np.arange(4), torch.device("cpu")))
     assert logits.shape == (4, 19) and torch.isfinite(logits).all()

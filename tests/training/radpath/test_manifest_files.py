@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -175,3 +176,33 @@ def test_a_volume_that_is_not_in_hounsfield_units_names_the_row(tmp_path, code):
     with pytest.raises(InputError, match=r"Row 7 of the manifest, .*v: .*open the original CT series"):
         read_cubes([Row(7, tmp_path / "v", (0, 0, 0), "H4a")], tmp_path / "c", opener=lambda *_: volume)
     assert not list((tmp_path / "c").iterdir())
+
+
+@pytest.mark.parametrize("form", ["folder", "file", "detached"])
+def test_a_file_that_was_corrected_is_read_again(tmp_path, form):
+    """A file overwritten in place leaves its folder's own time as it was."""
+    path, written = {
+        "folder": (tmp_path / "v", tmp_path / "v" / "1" / "a.dcm"),
+        "file": (tmp_path / "v.nii", tmp_path / "v.nii"),
+        "detached": (tmp_path / "v.mhd", tmp_path / "v.raw"),
+    }[form]
+    written.parent.mkdir(parents=True, exist_ok=True)
+    if form == "detached":
+        path.write_text("header")
+    opened = []
+
+    def opener(*_):
+        volume = ramp_volume()
+        opened.append(written.read_text())
+        return replace(volume, hu=volume.hu + len(opened))
+
+    rows = [Row(2, path, (0.5, 0.5, 0.5), "H4a")]
+    cubes = []
+    for content in ("one", "one", "two"):
+        if not written.is_file() or written.read_text() != content:
+            written.write_text(content)
+            os.utime(written, ns=(0, len(opened) + 1))
+        cubes.append(read_cubes(rows, tmp_path / "cache", opener=opener))
+    assert opened == ["one", "two"]
+    np.testing.assert_array_equal(cubes[0], cubes[1])
+    np.testing.assert_array_equal(cubes[0] + 1, cubes[2])

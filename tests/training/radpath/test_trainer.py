@@ -77,6 +77,25 @@ def test_it_learns_what_can_be_learnt(recipe, small_cubes, tmp_path):
     assert max(entry["validation"]["mAUC@L"] for entry in history) > 0.75
 
 
+def test_real_cubes_that_were_corrected_are_not_resumed_on(recipe, small_cubes, tmp_path):
+    """Real cases have no seeds: their order of classes alone doesn't say what was learnt from."""
+    real = dataclasses.replace(small_cubes, seeds=np.zeros(0, np.int64))
+    other = dataclasses.replace(real, hu=real.hu + np.int16(1))
+    first = Trainer(recipe, TREE, real, real, tmp_path)
+    first.save()
+    same_again = dataclasses.replace(real, hu=real.hu.copy())
+    assert Trainer(recipe, TREE, same_again, same_again, tmp_path).resume()
+    for train, validation in ((other, real), (real, other)):
+        with pytest.raises(InputError, match="another recipe or other data"):
+            Trainer(recipe, TREE, train, validation, tmp_path).resume()
+
+
+def test_phantoms_are_known_by_their_leaves_and_seeds_alone(recipe, small_cubes, tmp_path):
+    """Checkpoints of long runs on phantoms stay good."""
+    trainer = Trainer(recipe, TREE, small_cubes, small_cubes, tmp_path)
+    assert trainer.learnt_from() == (small_cubes.leaf.tobytes(), small_cubes.seeds.tobytes())
+
+
 def test_another_recipe_or_damage_is_not_resumed_from(recipe, small_cubes, tmp_path):
     short = dataclasses.replace(recipe, epochs=1)
     Trainer(short, TREE, small_cubes, small_cubes, tmp_path).fit()
