@@ -154,6 +154,10 @@ class Reviewer:
             self.press("Return")
         if not self.state.all_decided:
             self.press("Shift+A")
+        for _ in self.state.seen.undecided:
+            self.press(
+                "U"
+            )  # what implies a doubted label was left out, and is chosen now, one after the other
         assert self.state.all_decided, self.state.rows
 
 
