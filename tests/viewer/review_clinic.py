@@ -155,9 +155,8 @@ class Reviewer:
         if not self.state.all_decided:
             self.press("Shift+A")
         for _ in self.state.seen.undecided:
-            self.press(
-                "U"
-            )  # what implies a doubted label was left out, and is chosen now, one after the other
+            # What implies a doubted label was left out, and is chosen now, one after the other.
+            self.press("U")
         assert self.state.all_decided, self.state.rows
 
 

@@ -100,7 +100,7 @@ class Review(HeldReview):
             self.album.ahead(project.studies[lesion.study], lesion)
 
     def _have_images(self, lesion_id: str, volume: CTVolume) -> None:
-        if self._state.images == words.LOADING:
+        if self._state.images != words.OTHER_IMAGES:
             self.light_box.soon(lesion_id, volume)
 
     def _show_images(self, lesion_id: str, volume: CTVolume) -> None:
@@ -117,7 +117,7 @@ class Review(HeldReview):
         self._ahead()
 
     def _no_images(self, lesion_id: str, sentence: str) -> None:
-        if lesion_id == self._state.lesion_id and self._state.images == words.LOADING:
+        if lesion_id == self._state.lesion_id and self._state.images != words.OTHER_IMAGES:
             self.light_box.empty()  # another lesion's images must not stand beside this one's labels
             self._set(images=sentence)
             self._ahead()
