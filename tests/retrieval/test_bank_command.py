@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,36 @@ def test_a_stopped_filling_goes_on(tmp_path: Path, package: LabelPackage) -> Non
         assert fill(bank, package, iter(lesions), device="cpu", threads=1) == BATCH + 5
         assert bank.ids() == {lesion.id for lesion in lesions}
         assert fill(bank, package, iter(lesions), device="cpu", threads=1) == 0
+
+
+def test_what_a_bank_knows_otherwise_is_said_and_counted(tmp_path: Path, package: LabelPackage) -> None:
+    first = unread(6)
+    first[4] = replace(first[4], origin=Origin("u4", "1.2.3", (1.0, 2.0, 3.0)))
+    again = [
+        first[0],
+        replace(first[1], labels=("liver",)),
+        replace(first[2], sentence="A nodule."),
+        replace(first[3], origin=Origin("u3", "1.2.3")),
+        replace(first[4], origin=Origin("u4", "1.2.3", (1.0, 2.1, 3.0))),
+        replace(first[5], id="new", origin=Origin("new")),
+        replace(first[5], id="new", origin=Origin("new"), labels=("liver",)),
+    ]
+    said: list[str] = []
+    with open_to_fill(tmp_path / "bank", package) as bank:
+        assert fill(bank, package, iter(first), device="cpu", threads=1, say=said.append) == 6
+        assert said == []
+        assert fill(bank, package, iter(again), device="cpu", threads=1, say=said.append) == 1
+        assert bank.lesion("u1").labels == ("lung",)
+    told = [
+        ("u1", "other labels"),
+        ("u2", "another sentence"),
+        ("u3", "another scan"),
+        ("new", "other labels"),
+    ]
+    assert len(said) == 5 and said[4].startswith("4 in all")
+    assert all(
+        f"'{name}' is left out" in one and what in one for one, (name, what) in zip(said, told, strict=False)
+    )
 
 
 def test_a_folder_of_something_else_is_not_filled(tmp_path: Path, package: LabelPackage) -> None:
@@ -158,6 +189,33 @@ def test_a_table_of_cases_is_built_and_asked(
     assert [one["id"] for one in json.loads(capsys.readouterr().out)["neighbours"]] == ["five"]
     assert main([*query, "--label", "lnug"]) == 2
     assert main([*query, "--k", "0"]) == 2
+
+
+def test_tables_without_ids_are_all_taken(tmp_path: Path, data: Path, package: LabelPackage, capsys) -> None:
+    path = scan(tmp_path)
+    bank = tmp_path / "bank"
+    tables = {
+        "one.csv": [("-20,10,15", "lung nodule"), ("-10,15,15", "liver mass")],
+        "two.csv": [("-5,20,20", "cyst"), ("0,10,15", "kidney cyst"), ("-20,10,15", "lung nodule")],
+        "corrected.csv": [("-20,10,15", "lung mass")],
+    }
+    counts, said = [], []
+    for name, rows in [*tables.items(), ("one.csv", tables["one.csv"])]:
+        table = tmp_path / name
+        table.write_text("".join(["path,click,labels\n", *(f'{path.name},"{a}",{b}\n' for a, b in rows)]))
+        assert (
+            main(
+                ["bank", "build", "--package", str(package.folder), "--out", str(bank), "--list", str(table)]
+            )
+            == 0
+        )
+        found = capsys.readouterr()
+        counts.append(int(found.out.split()[0]))
+        said.append(found.err)
+    assert counts == [2, 2, 0, 0]
+    assert ["other labels" in one for one in said] == [False, False, True, False]
+    with Bank.open(bank, package.embedding_sha256) as opened:
+        assert len(opened) == 4
 
 
 def test_deeplesions_layout_is_built(tmp_path: Path, data: Path, package: LabelPackage, capsys) -> None:

@@ -44,6 +44,7 @@ def build(arguments: argparse.Namespace) -> int:
             device=arguments.device or settings.device,
             threads=settings.threads,
             progress=progress,
+            say=say,
         )
         if not len(bank):
             raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -72,8 +73,12 @@ def deeplesion_lesions(root: Path, split: str, say: Say) -> tuple[Iterator[Unrea
 
 
 def listed_lesions(table: Path, say: Say) -> tuple[Iterator[UnreadLesion], int]:
-    """Give the lesions of a table (see :mod:`lesionscope.lesions.cases`), and how many rows it has."""
-    cases = read_cases(table)
+    """Give the lesions of a table (see :mod:`lesionscope.lesions.cases`), and how many rows it has.
+
+    A lesion without an id of its own gets one from its series and its marks, so that it is the same
+    whenever it is given, and another's in no other table.
+    """
+    cases = read_cases(table, more=("id",))
 
     def give() -> Iterator[UnreadLesion]:
         secret = site_secret()
@@ -97,6 +102,12 @@ def _middle(lesion: Lesion) -> Point:
     return (x0 + x1) / 2, (y0 + y1) / 2, (z0 + z1) / 2
 
 
+def _identity(case: Case, volume: CTVolume) -> str:
+    """Return a lesion's own id, or the one that follows from where it was marked."""
+    marks = ";".join(f"{kind}={values}" for kind, values in sorted((case.marks or {}).items()))
+    return case.more["id"] or str(uuid.uuid5(uuid.NAMESPACE_OID, f"{volume.source.uid}/{marks}"))
+
+
 def _lesion(case: Case, volume: CTVolume, secret: bytes) -> UnreadLesion:
     graph = load_labels()
     strange = [label for label in case.labels if label not in graph.by_name]
@@ -109,15 +120,16 @@ def _lesion(case: Case, volume: CTVolume, secret: bytes) -> UnreadLesion:
     if refused := impossible(volume, lesion):
         raise InputError(refused)
     patch = lesion_patch(volume, lesion)
+    identity = _identity(case, volume)
     return UnreadLesion(
-        id=case.id,
+        id=identity,
         hu=patch.hu,
         patch_box=patch.box,
         labels=tuple(sorted(graph.expand(case.labels))),
         sentence=case.sentence,
         patient_key=patient_key(secret, volume.source),
         study_key=study_key(secret, volume.source),
-        origin=Origin(case.id, volume.source.uid, _middle(lesion)),
+        origin=Origin(identity, volume.source.uid, _middle(lesion)),
         long_mm=None if lesion.long is None else lesion.long.length_mm,
         short_mm=None if lesion.short is None else lesion.short.length_mm,
     )
