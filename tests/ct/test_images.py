@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from pathlib import Path
 
 import nibabel
@@ -225,6 +226,110 @@ def test_text_headers_that_name_no_orientation(tmp_path: Path, name: str, space:
     volume = open_ct(tmp_path / name)
     assert np.array_equal(volume.hu, hu)
     assert [f.code for f in volume.findings] == ([] if known else ["no-geometry"])
+
+
+DETACHED = {
+    "a.nrrd": NRRD.format(space=LPS_SPACE) + "data file: {data}\n",
+    "a.nhdr": NRRD.format(space=LPS_SPACE) + "DataFile: {data}\n",
+    "a.mha": META.format(space=LPS_MATRIX, data="{data}"),
+    "a.mhd": META.format(space=LPS_MATRIX, data="{data}").replace("ElementDataFile =", "  ElementDataFile:"),
+}
+
+
+@pytest.mark.parametrize("name", DETACHED)
+@pytest.mark.parametrize("outside", [False, True], ids=["../", "/"])
+@pytest.mark.parametrize("zipped", [False, True])
+def test_voxels_from_outside_the_folder_are_refused(
+    tmp_path: Path, name: str, outside: bool, zipped: bool
+) -> None:
+    secret, folder = tmp_path / "secret.raw", tmp_path / "scan"
+    folder.mkdir()
+    make_volume().hu.tofile(secret)
+    text = DETACHED[name].format(data=secret if outside else "../secret.raw")
+    if zipped:
+        with zipfile.ZipFile(folder / "a.zip", "w") as archive:
+            archive.writestr(name, text)
+    else:
+        (folder / name).write_text(text)
+    with pytest.raises(InputError, match="outside its own folder"):
+        open_ct(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        # Voxels named beyond a long comment, after a value taken from the next line, and in odd spacing.
+        ("a.nrrd", NRRD.format(space=LPS_SPACE) + "# so long\n" * 9000 + "data file: ../secret.raw\n\n"),
+        ("a.nrrd", NRRD.format(space=LPS_SPACE).replace("\n", "\r") + "data file: ../secret.raw\r\r"),
+        (
+            "a.mha",
+            META.format(space=LPS_MATRIX, data="../secret.raw").replace(
+                "ElementDataFile",
+                "ElementToIntensityFunctionSlope = \nElementDataFile = LOCAL\nElementDataFile",
+            ),
+        ),
+        (
+            "a.mha",
+            META.format(space=LPS_MATRIX, data="../secret.raw").replace(
+                "ElementDataFile", "\vElementDataFile"
+            )
+            + "ElementDataFile = LOCAL\n",
+        ),
+    ],
+    ids=["far down", "carriage returns", "value on the next line", "vertical tab"],
+)
+def test_voxels_named_in_a_roundabout_way_are_refused(tmp_path: Path, name: str, text: str) -> None:
+    hu = make_volume().hu
+    hu.tofile(tmp_path / "secret.raw")
+    folder = tmp_path / "scan"
+    folder.mkdir()
+    (folder / name).write_bytes(text.encode() + bytes(hu.nbytes))
+    with pytest.raises(InputError, match=r"outside its own folder|more than once"):
+        open_ct(folder / name)
+
+
+@pytest.mark.parametrize("name", DETACHED)
+def test_detached_voxels_in_an_archive_are_refused(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr(name, DETACHED[name].format(data="x.raw"))
+        archive.writestr("x.raw", make_volume().hu.tobytes())
+    with pytest.raises(InputError, match="unpack it first"):
+        open_ct(tmp_path / "a.zip")
+
+
+@pytest.mark.parametrize("name", DETACHED)
+def test_detached_voxels_are_in_the_uid(tmp_path: Path, name: str) -> None:
+    hu = make_volume().hu
+    (tmp_path / name).write_text(DETACHED[name].format(data="x.raw"))
+    hu.tofile(tmp_path / "x.raw")
+    before = open_ct(tmp_path / name)
+    assert np.array_equal(before.hu, hu) and before.findings == ()
+    (hu + 1).tofile(tmp_path / "x.raw")
+    after = open_ct(tmp_path / name)
+    assert np.array_equal(after.hu, hu + 1) and after.source.uid != before.source.uid
+
+
+def test_an_empty_field_is_no_offence(tmp_path: Path) -> None:
+    hu = make_volume().hu
+    text = META.format(space=LPS_MATRIX, data="LOCAL").replace(
+        "ElementDataFile", "Comment = \nElementDataFile"
+    )
+    (tmp_path / "a.mha").write_bytes(text.encode() + hu.tobytes())
+    assert np.array_equal(open_ct(tmp_path / "a.mha").hu, hu)
+
+
+@pytest.mark.parametrize("name", ["a.nrrd", "a.mha"])
+def test_voxels_that_spell_a_field_are_voxels(tmp_path: Path, name: str) -> None:
+    hu = make_volume().hu
+    spelt = np.frombuffer(b"\ndata file: ../secret.raw\nElementDataFile = ../secret.raw\n\n ", np.int16)
+    hu.ravel()[: spelt.size] = spelt
+    text = (
+        NRRD.format(space=LPS_SPACE) + "\n"
+        if name == "a.nrrd"
+        else META.format(space=LPS_MATRIX, data="LOCAL")
+    )
+    (tmp_path / name).write_bytes(text.encode() + hu.tobytes())
+    assert np.array_equal(open_ct(tmp_path / name).hu, hu)
 
 
 def test_the_uid_is_that_of_the_content(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from lesionscope.ct.nifti import NOT_PERPENDICULAR, is_whole, orientation_findin
 from lesionscope.ct.quiet import quiet_decoders
 from lesionscope.ct.series import SeriesInfo
 from lesionscope.ct.sources import FileReader, FileRef
-from lesionscope.ct.text_headers import says_orientation
+from lesionscope.ct.text_headers import data_file, says_orientation
 from lesionscope.ct.volume import CTVolume, Finding, Source
 from lesionscope.errors import InputError
 
@@ -57,35 +56,8 @@ def _on_disk(reader: FileReader, file: FileRef) -> Iterator[Path]:
         yield path
 
 
-def _data_file(reader: FileReader, file: FileRef) -> FileRef | None:
-    """Return the file that holds the voxels of a detached header (.mhd, .nhdr).
-
-    Raises
-    ------
-    Unreadable
-        It is absent, or named outside the header's own folder.
-    """
-    if not file.name.lower().endswith((".mhd", ".nhdr")):
-        return None
-    text = reader.read(file, 0, 1 << 16).decode("latin-1")
-    match = re.search(r"(?im)^\s*(?:ElementDataFile\s*=|data\s*file:)\s*(.+?)\s*$", text)
-    name = match.group(1) if match else ""
-    if name.upper() == "LOCAL":
-        return None
-    if not name or name.upper().startswith("LIST") or "%" in name:
-        raise Unreadable("its voxels lie in several files; convert it to one")
-    if file.member:
-        raise Unreadable("its voxels lie in another file of the archive; unpack it first")
-    if Path(name).name != name or "\\" in name:
-        raise Unreadable("it takes its voxels from outside its own folder")
-    data = FileRef(file.path.parent / name)
-    if not data.path.is_file():
-        raise Unreadable("the file that holds its voxels is missing")
-    return data
-
-
 def _digest_uid(reader: FileReader, files: list[FileRef]) -> str:
-    """Make a UID of the content (PS3.5 B.2 form), so that a renamed copy is the same series."""
+    """Make a UID of the content, detached voxels included (PS3.5 B.2 form): a renamed copy is the same."""
     digest = hashlib.sha256()
     for file in files:
         at = 0
@@ -105,7 +77,7 @@ def image_info(reader: FileReader, file: FileRef) -> SeriesInfo:
     """
     import SimpleITK
 
-    data = _data_file(reader, file)
+    data = None if _is_nifti(file) else data_file(reader, file)
     with _on_disk(reader, file) as path:
         header = SimpleITK.ImageFileReader()
         header.SetFileName(str(path))

@@ -1,8 +1,12 @@
-"""The text that an NRRD or MetaImage file begins with: what ITK takes for granted where it is silent."""
+"""The text that an NRRD or MetaImage file begins with: where its voxels are, and how they lie.
+
+ITK reads voxels from wherever that text sends it, and makes up an orientation where it names none.
+"""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from lesionscope.ct.headers import Unreadable
 from lesionscope.ct.sources import FileReader, FileRef
@@ -41,11 +45,49 @@ def header_text(reader: FileReader, file: FileRef) -> str:
     if is_nrrd(file.name):
         end = re.search(rb"\n\r?\n", content)
     else:
-        # The field after which MetaImage's reader stops.
-        end = re.search(rb"(?m)^[ \t]*ElementDataFile[ \t]*[=:][^\n]*", content)
+        # The field after which MetaImage's reader stops, written just so.
+        end = re.search(rb"(?m)^\s*ElementDataFile\s*[=:][^\r\n]*", content)
+        # An empty number takes its value from the next line, this field's, and the true one comes later.
+        empty = end and content[: end.start()].rstrip().endswith((b"=", b":"))
+        if empty and reader.read(file).count(b"ElementDataFile") > 1:
+            raise Unreadable("its header names its voxels more than once")
     if end is None and len(content) == MAX_TEXT_BYTES:
         raise Unreadable("its header goes on without end")
     return re.sub(r"[\r\n]+", "\n", content[: end.end() if end else None].decode("latin-1"))
+
+
+def data_file(reader: FileReader, file: FileRef) -> FileRef | None:
+    """Return the file that holds the voxels of an NRRD or MetaImage file; ``None`` where it does itself.
+
+    Headers send for their voxels whatever they are called: ``.nrrd`` and ``.mha`` files too.
+
+    Raises
+    ------
+    Unreadable
+        It is absent, or named outside the header's own folder.
+    """
+    text = header_text(reader, file)
+    if is_nrrd(file.name):
+        match = re.search(r"(?im)^\s*data\s*file\s*:(?!=)([^\n]*)", text)
+        if match is None and file.name.lower().endswith(".nrrd"):
+            return None
+    else:
+        match = re.search(r"(?m)^\s*ElementDataFile\s*[=:]([^\n]*)$", text)
+    name = match.group(1).strip() if match else ""
+    if is_meta_image(file.name) and name in ("LOCAL", "Local", "local"):
+        return None
+    if not name:
+        raise Unreadable("its header does not say where its voxels are")
+    if name.upper().startswith("LIST") or "%" in name:
+        raise Unreadable("its voxels lie in several files; convert it to one")
+    if Path(name).name != name or "\\" in name:
+        raise Unreadable("it takes its voxels from outside its own folder")
+    if file.member:
+        raise Unreadable("its voxels lie in another file of the archive; unpack it first")
+    data = FileRef(file.path.parent / name)
+    if not data.path.is_file():
+        raise Unreadable("the file that holds its voxels is missing")
+    return data
 
 
 def says_orientation(reader: FileReader, file: FileRef) -> bool:
