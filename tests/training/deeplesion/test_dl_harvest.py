@@ -402,6 +402,44 @@ def test_a_harvest_that_was_stopped_goes_on(tmp_path: Path) -> None:
     assert rows[1].split == rows[2].split
 
 
+@pytest.mark.parametrize("change", ["grown", "corrected", "none"])
+def test_a_series_that_changed_since_gets_slices_of_its_own(tmp_path: Path, change: str) -> None:
+    """Slices count from the head: three more at the head move all numbers."""
+    archive, out = tmp_path / "archive", tmp_path / "out"
+    z = 40.0 + 2.5 * np.arange(SIZE[2] + 3)
+
+    def acquired(count: int, add: int = 0) -> CTVolume:
+        hu = np.broadcast_to((np.arange(count) * 10 + add)[:, None, None], (count, *SIZE[1::-1]))
+        geometry = Geometry((*SIZE[:2], count), SPACING, (-20.0, -25.0, 40.0), slice_thickness_mm=2.5)
+        shutil.rmtree(archive / "ct", ignore_errors=True)
+        source = Source("growing", patient=Patient(sex="F"))
+        write_series(CTVolume(hu.astype(np.int16), geometry, source), archive / "ct", patient_id="ID")
+        return open_ct(archive / "ct")
+
+    def measured_on(volume: CTVolume, k: int) -> None:
+        at = float(z[k])
+        long, short = Diameter((-5, 0, at), (15, 0, at)), Diameter((5, -6, at), (5, 6, at))
+        write_report(archive / f"{k}.dcm", volume, marked(volume, long, short))
+
+    first = acquired(SIZE[2])
+    measured_on(first, 4)
+    harvest(archive, out, around_mm=5)
+    later = (
+        first if change == "none" else acquired(SIZE[2] + 3 * (change == "grown"), 5 * (change != "grown"))
+    )
+    assert later.source.uid == first.source.uid
+    measured_on(later, 5)
+    assert harvest(archive, out, around_mm=5).lesions == 2
+    rows = sorted(read_dl_info(out / TABLE), key=lambda row: row.series)
+    assert [row.series for row in rows] == ([1, 1] if change == "none" else [1, 2])
+    held = {int(read_slice(row.slice_path(out))[0, 0]) for row in rows}
+    assert held == {40, 55 if change == "corrected" else 50}
+    for row in rows:
+        numbers = range(row.slice_range[0], row.slice_range[1] + 1)
+        stack = [int(read_slice(row.slice_path(out, number))[0, 0]) for number in numbers]
+        assert np.diff(stack).tolist() == [-10] * (len(stack) - 1)
+
+
 def test_splits_are_dealt_by_patients_keys() -> None:
     rng = np.random.default_rng(4)
     keys = [rng.bytes(16).hex() for _ in range(4000)]

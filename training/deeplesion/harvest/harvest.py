@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from lesionscope.ct.scan import load, scan
 from lesionscope.ct.series import SeriesInfo
@@ -188,7 +191,7 @@ class _Harvest:
     def _called(self, volume: CTVolume) -> Called:
         source = volume.source
         patient, study = patient_key(self.secret, source), study_key(self.secret, source)
-        series = key_of(self.secret, "series", source.uid)
+        series = key_of(self.secret, "series", f"{source.uid}/{_content(volume)}")
         number = self.ledger.number
         return Called(
             number(patient),
@@ -224,6 +227,17 @@ class _Harvest:
                 buffer = io.BytesIO()
                 write_slice(buffer, slices.hu(number))
                 write_atomically(path, buffer.getvalue())
+
+
+def _content(volume: CTVolume) -> str:
+    """Return a digest of a scan's slices and where they lie.
+
+    A series that got slices since, or others, has a number of its own: slices are counted from the head, so
+    that the files of those that were gathered before would not be its.
+    """
+    whole = hashlib.sha256(repr(volume.geometry).encode())
+    whole.update(np.ascontiguousarray(volume.hu).data)
+    return whole.hexdigest()
 
 
 def _nowhere(told: list[tuple[int, list[Measured | tuple[str, str]]]]) -> list[tuple[str, str]]:
