@@ -130,7 +130,7 @@ def test_the_commands_and_the_report(viewer, qtbot, monkeypatch, tmp_path):
     def full(*_args, **_more):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("lesionscope.files.tempfile.mkstemp", full)
+    monkeypatch.setattr("lesionscope.files.open_part", full)
     plugin.export_report(viewer)
     qtbot.waitUntil(lambda: "No space left" in room.state.notice)
     assert len(list(out.iterdir())) == 3, "nothing half-written"
