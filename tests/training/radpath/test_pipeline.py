@@ -109,7 +109,9 @@ def test_training_from_real_volumes(kind, tiny_settings, tmp_path):
     rng = np.random.default_rng(0)
     rows = ["path,x,y,z,leaf,subset"]
     for subset in range(5):
-        image = SimpleITK.GetImageFromArray(rng.normal(-800, 40, (40, 40, 40)).astype(np.int16))
+        hu = rng.normal(-800, 40, (40, 40, 40))
+        hu[:, 30:] += 840  # soft tissue behind the lung
+        image = SimpleITK.GetImageFromArray(hu.astype(np.int16))
         image.SetSpacing((2.0, 2.0, 2.0))
         image.SetOrigin((-40.0, -40.0, -40.0))
         SimpleITK.WriteImage(image, str(tmp_path / f"ct{subset}.nii.gz"))
