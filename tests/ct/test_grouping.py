@@ -184,6 +184,14 @@ def test_two_patients_or_studies_with_one_series_uid(
     assert np.array_equal(load(two).hu, second - 1024)
 
 
+def test_study_uids_made_up_file_by_file_part_no_series(write_series: SeriesWriter) -> None:
+    def make_up(ds: Dataset, k: int) -> None:
+        ds.StudyInstanceUID = f"1.2.9.{k}"
+
+    series = only(write_series(stored_values(), change=make_up))
+    assert series.size[2] == 5 and codes(series) == []
+
+
 def test_files_that_lack_a_patient_or_study_stay_with_their_series(write_series: SeriesWriter) -> None:
     def thin_out(ds: Dataset, k: int) -> None:
         if k == 1:

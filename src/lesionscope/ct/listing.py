@@ -77,7 +77,8 @@ def _by_owner(headers: Sequence[Header]) -> list[list[Header]]:
                 break
         else:
             parts.append((mine, [header]))
-    if len(parts) == 1:
+    made_up = len(parts) == len(headers) > 2 and len({h.patient.patient_id for h in headers}) == 1
+    if len(parts) == 1 or made_up:  # a study UID a file: some anonymisers do so
         return [list(headers)]
     return [part for _, part in sorted(parts, key=lambda p: (-len(p[1]), p[0]))]
 
