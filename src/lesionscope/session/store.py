@@ -81,13 +81,14 @@ class Session:
         Raises
         ------
         InputError
-            A newer file, another program's file (which is left as it is), a folder, one of another
-            series, or a project where a session was expected or the other way round.
+            A newer file, another program's file for a project (which is left as it is), a folder, one of
+            another series, or a project where a session was expected or the other way round.
         LesionscopeError
             The file can't be made or read.
         """
         path = Path(path)
-        opening.check_ours(path)
+        if series_uid is None:  # a person named it; a series' session lies where we put it
+            opening.check_ours(path)
         notices: list[str] = []
         lock: WriterLock | None = None
         if not read_only:
