@@ -18,6 +18,7 @@ from lesionscope.ct.volume import Patient
 from lesionscope.report import wording
 from lesionscope.viewer import report_words as words
 from lesionscope.viewer.docks.report_draft import drafts_of, offered
+from lesionscope.viewer.export import export
 
 pytestmark = pytest.mark.window
 
@@ -194,6 +195,10 @@ def test_it_holds_the_response_of_a_comparison_once_that_is_decided(made, qtbot,
     qtbot.waitUntil(lambda: bool(panel.message.label.text()))
     (file,) = (tmp_path / "out").iterdir()
     assert json.loads(file.read_text())["response"]["visits"][1]["overall"] == "PR"
+    written = []
+    export(room, tmp_path / "at once", ("json",), done=written.extend)
+    qtbot.waitUntil(lambda: bool(written))
+    assert json.loads(written[0].read_text())["response"]["visits"][1]["overall"] == "PR"
     window.comparing.undo()
     assert "PD" in panel.page.toPlainText()
     window.comparing.undo()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lesionscope.viewer import wording
-from lesionscope.viewer.docks.report_draft import drafts_of, write_draft
+from lesionscope.viewer.docks.report_draft import drafts_of, response_for, write_draft
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
@@ -58,6 +58,7 @@ def export(
         return None
     # Written at once, without a look at the dock: nothing is left out, and what is open is marked so.
     draft = replace(drafts_of(room).draft, unreviewed=True, forms=tuple(forms), folder=str(folder))
+    table = response_for(state)
 
     def ended(files: tuple[Path, ...]) -> None:
         room.notify(wording.SAVED.format(names=", ".join(file.name for file in files), folder=folder))
@@ -65,7 +66,7 @@ def export(
             done(files)
 
     return room.worker.submit(
-        lambda cancel, progress: write_draft(state, draft, cancel, progress, stem=stem, outlines=True),
+        lambda cancel, progress: write_draft(state, draft, cancel, progress, table, stem=stem, outlines=True),
         done=ended,
         failed=room.notify,
     )
