@@ -9,13 +9,17 @@ import pytest
 
 pytest.importorskip("torch")
 
+from lesionscope.training.deeplesion import tables as deeplesion
 from lesionscope.training.hmlc import tables as hmlc
 from lesionscope.training.lesanet import tables as lesanet
 
 DOCS = Path(__file__).parents[2] / "docs" / "tables"
 
 
-@pytest.mark.parametrize(("main", "name"), [(hmlc.main, "hmlc.md"), (lesanet.main, "lesanet-table1.md")])
+@pytest.mark.parametrize(
+    ("main", "name"),
+    [(deeplesion.main, "deeplesion.md"), (hmlc.main, "hmlc.md"), (lesanet.main, "lesanet-table1.md")],
+)
 def test_a_committed_table_is_what_its_cells_print(
     main: Callable[[list[str]], int], name: str, tmp_path: Path
 ) -> None:
