@@ -23,7 +23,8 @@ from lesionscope.lesions.lesion import Lesion
 from lesionscope.report import csv_form, forms, html_form, json_form, phrases, wording
 from lesionscope.report.document import Content
 from lesionscope.report.key_image import key_images
-from lesionscope.report.text import date, moment, person, showable
+from lesionscope.report.text import date, moment, person
+from lesionscope.showable import showable
 
 MARKUP = "<script>alert('x')</script><img src=x onerror=alert(1)>&amp;\"'{{ 7*7 }}"
 

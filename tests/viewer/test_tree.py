@@ -228,7 +228,7 @@ def test_a_stale_answer_fades_and_can_be_read_again(make, qtbot):
 def test_an_answer_names_the_model_that_gave_it_whichever_is_installed(make, qtbot, monkeypatch):
     room, panel = make()
     read(room, qtbot)
-    card = SimpleNamespace(name="HospitalNet", version="2.0", demonstration=False)
+    card = SimpleNamespace(called="HospitalNet 2.0", demonstration=False)
     monkeypatch.setattr(type(room.state), "package_for", lambda *_: SimpleNamespace(card=card))
     panel.draw(room.state)
     assert panel.model.text() == "fake 1.0" and not panel.about.isEnabled()

@@ -51,5 +51,5 @@ def _miner_for(relations: str) -> Callable[[LabelGraph], Mine]:
 
     card = find_relation_package(name).card
     if card.demonstration:
-        say(f"relations by the model {card.name} {card.version}: a demonstration, not for clinical use.")
+        say(f"relations by the model {card.called}: a demonstration, not for clinical use.")
     return partial(model_miner, name)

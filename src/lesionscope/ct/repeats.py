@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
@@ -104,24 +104,29 @@ def _interleaved(slices: Sequence[Slice], findings: list[Finding]) -> list[tuple
         values = {value(item) for item in slices}
         if None in values or not 2 <= len(values) <= MOST_INTERLEAVED:
             continue
-        parts: dict[Hashable, list[Slice]] = {}
-        for item in sorted(slices, key=_time_order):
-            parts.setdefault(value(item), []).append(item)
-        if min(map(len, parts.values())) < FEWEST_SLICES or not _reach_into_each_other(parts.values()):
+        parts = _by(value, slices)
+        if min(map(len, parts)) < FEWEST_SLICES or not _reach_into_each_other(parts):
             continue
         text = (
             f"{len(parts)} volumes of this series, which differ in {name}, have their slices between each "
             "other's: listed apart."
         )
-        return [(part, [Finding("time-points", text), *findings]) for part in parts.values()]
+        return [(part, [Finding("time-points", text), *findings]) for part in parts]
     return [(list(slices), findings)]
 
 
-def _reach_into_each_other(parts: Iterable[list[Slice]]) -> bool:
+def _by(value: Callable[[Slice], Hashable], slices: Sequence[Slice]) -> list[list[Slice]]:
+    """Part slices by a value, in the order of time."""
+    parts: dict[Hashable, list[Slice]] = {}
+    for item in sorted(slices, key=_time_order):
+        parts.setdefault(value(item), []).append(item)
+    return list(parts.values())
+
+
+def _reach_into_each_other(parts: Sequence[list[Slice]]) -> bool:
     """Whether two or more slices of one part lie within the stretch that another covers."""
-    every = list(parts)
-    normal = axes_of(every[0][0])[2]
-    along = [positions_of(part) @ normal for part in every]
+    normal = axes_of(parts[0][0])[2]
+    along = [positions_of(part) @ normal for part in parts]
     return any(
         np.count_nonzero((one > other.min()) & (one < other.max())) > 1
         for one, other in itertools.permutations(along, 2)
@@ -137,13 +142,11 @@ def _part(places: list[list[Slice]]) -> tuple[str, list[list[Slice]]]:
             continue
         if any(len({value(item) for item in place}) < len(place) for place in places):
             continue
-        parts: dict[Hashable, list[Slice]] = {}
-        for item in sorted(items, key=_time_order):
-            parts.setdefault(value(item), []).append(item)
+        parts = _by(value, items)
         # A number that changes with every slice tells nothing about volumes.
         if len(places) > 1 and (len(parts) > 2 * most or len(items) < 2 * len(parts)):
             continue
-        return name, list(parts.values())
+        return name, parts
     return "", []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 
 from lesionscope.followup.choices import Choices
@@ -93,7 +94,7 @@ class Comparison:
     earlier: tuple[Comparison, ...] = ()
     missing: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def pairing(self) -> Pairing:
         """The pairs whose lesions are both marked: a mark that was deleted takes its pair along."""
         pairs = (

@@ -44,7 +44,7 @@ class OnnxDetector:
     def __init__(self, package: DetectorPackage, *, threads: int = 2) -> None:
         self.package = package
         card = package.card
-        self.model = f"{card.name} {card.version}"
+        self.model = card.called
         self.demonstration, self.categories = card.demonstration, card.categories
         self.least = card.rules.least
         self._threads = threads

@@ -59,7 +59,7 @@ class Runner:
     @property
     def model(self) -> str:
         """Name and version of the package, as readings and reports give them."""
-        return f"{self._package.card.name} {self._package.card.version}"
+        return self._package.card.called
 
     def ready(self) -> Network:
         """Return the network; the first time, check the package's files and load it."""

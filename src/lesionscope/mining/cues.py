@@ -118,6 +118,8 @@ EXISTS = frozenset(
 """… but "neither fat nor calcium is seen"."""
 PRESENT = frozenset("now currently presently is are ,".split())
 """Words that end what a finding was."""
+LAST = frozenset(("normal", "patent", "unremarkable"))
+"""They deny what stands before them only where they end what is said."""
 
 
 def _table() -> dict[tuple[str, ...], tuple[Turn, bool]]:
@@ -128,8 +130,6 @@ def _table() -> dict[tuple[str, ...], tuple[Turn, bool]]:
     }
 
 
-LAST = frozenset(("normal", "patent", "unremarkable"))
-"""They deny what stands before them only where they end what is said."""
 TABLE = _table()
 LONGEST = max(map(len, TABLE))
 STARTS = frozenset(phrase[0] for phrase in TABLE)
@@ -143,8 +143,8 @@ def find_cues(tokens: Sequence[Token]) -> list[Cue]:
     while i < len(words):
         if words[i] in STARTS:
             for length in range(min(LONGEST, len(words) - i), 0, -1):
-                following = words[i + length : i + length + 1]
                 if entry := TABLE.get(tuple(words[i : i + length])):
+                    following = words[i + length : i + length + 1]
                     if entry[0] is Turn.FORMER and following and following[0][0].isdigit():
                         break  # "previously 1.2 cm"
                     if words[i] in LAST and following and following[0][0].isalnum():

@@ -144,11 +144,10 @@ def findings(
         if owner is not None:
             owned[owner].add(i)
     opening = _opening(tokens, places)
+    header = {i for i, m in enumerate(matches) if m.last < opening and clause[m.last] == clause[opening]}
     for number, place in enumerate(places):
         if "." not in (token.word for token in tokens[opening:place]):
-            owned[number] |= {
-                i for i, m in enumerate(matches) if m.last < opening and clause[m.last] == clause[opening]
-            }
+            owned[number] |= header
     shared = [
         i for i in range(1, len(tokens)) if tokens[i].word in ALL and tokens[i - 1].word in ENDS_FINDING
     ]
@@ -251,9 +250,10 @@ def _accompanied(
     for index in range(bookmark + 1, match.first):
         if tokens[index].word == "with" and tokens[index - 1].word not in EQUALS:
             own = any(head.last < index for head in heads)
-            other = [head for head in heads if index < head.first <= match.last]
+            other = any(index < head.first <= match.last for head in heads)
+            placed = any(part.first > index for part in parts)
             spreads = any(token.word in SPREADS for token in tokens[index : match.first])
-            return own and not spreads and any(part.first > index for part in parts) and bool(other)
+            return own and other and placed and not spreads
     return False
 
 

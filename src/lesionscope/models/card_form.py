@@ -49,6 +49,11 @@ class ModelCard:
     licence: str
     sha256: Mapping[str, str]
 
+    @property
+    def called(self) -> str:
+        """Name and version, as windows, readings and reports give them."""
+        return f"{self.name} {self.version}"
+
     def as_dict(self) -> dict[str, Any]:
         """Return the content of ``card.json``."""
         entries = {one.name: getattr(self, one.name) for one in fields(self)}

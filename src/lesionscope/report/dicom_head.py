@@ -20,7 +20,7 @@ from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import UsageError
 from lesionscope.report.damage import damage
 from lesionscope.report.document import Content
-from lesionscope.report.text import showable
+from lesionscope.showable import showable
 
 MANUFACTURER, MODEL = "Lesionscope", "napari-lesionscope"
 FILES_TRIED = 20

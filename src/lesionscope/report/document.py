@@ -221,7 +221,7 @@ def card_entry(card: AnyCard) -> Content:
     """Return what a report says of a model: what it is for, and where it ends."""
     calibration = card.calibration
     return {
-        "model": f"{card.name} {card.version}",
+        "model": card.called,
         "title": card.title,
         "demonstration": card.demonstration,
         "scope": card.scope,

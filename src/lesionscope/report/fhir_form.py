@@ -21,7 +21,8 @@ from lesionscope.report.dicom_head import dicom_date
 from lesionscope.report.document import Content
 from lesionscope.report.key_image import KeyImage
 from lesionscope.report.response_rows import missing, response_rows
-from lesionscope.report.text import date, person, showable
+from lesionscope.report.text import date, person
+from lesionscope.showable import showable
 
 SYSTEMS = {
     "SCT": "http://snomed.info/sct",

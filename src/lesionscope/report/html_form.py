@@ -17,7 +17,8 @@ from lesionscope.report import phrases, wording
 from lesionscope.report.document import Content
 from lesionscope.report.key_image import KeyImage
 from lesionscope.report.response_rows import missing, response_rows
-from lesionscope.report.text import date, moment, person, showable
+from lesionscope.report.text import date, moment, person
+from lesionscope.showable import showable
 
 if TYPE_CHECKING:
     from jinja2 import Template

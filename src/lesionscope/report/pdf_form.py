@@ -21,7 +21,8 @@ from lesionscope.report.key_image import KeyImage
 from lesionscope.report.phrases import Bar
 from lesionscope.report.response_rows import missing, response_rows
 from lesionscope.report.scripts import drawn_order
-from lesionscope.report.text import date, moment, person, showable
+from lesionscope.report.text import date, moment, person
+from lesionscope.showable import showable
 
 if TYPE_CHECKING:
     from fpdf import FPDF

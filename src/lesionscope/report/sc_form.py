@@ -14,7 +14,7 @@ from lesionscope.report.dicom_head import dicom_head, encoded, long_text, stable
 from lesionscope.report.document import Content
 from lesionscope.report.key_image import KeyImage
 from lesionscope.report.sr_places import CT_IMAGE, Places
-from lesionscope.report.text import showable
+from lesionscope.showable import showable
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

@@ -6,7 +6,7 @@ from typing import Final
 
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.ontology.labels import PRIVATE_SCHEME, Code, private_code
-from lesionscope.report.text import showable
+from lesionscope.showable import showable
 
 SCHEME_NAME: Final = "Lesionscope labels and concepts"
 

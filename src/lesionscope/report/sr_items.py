@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from lesionscope.ontology.labels import Code
 from lesionscope.report.dicom_head import long_text, person_name
-from lesionscope.report.text import showable, typewritten
+from lesionscope.report.text import typewritten
+from lesionscope.showable import showable
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset

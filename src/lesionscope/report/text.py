@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from lesionscope.showable import showable as showable
+from lesionscope.showable import showable
 
 _TYPEWRITTEN = str.maketrans(
     {"×": "x", "–": "-", "—": "-", "−": "-", "…": "...", "·": "-", "•": "-", "\u00a0": " "}

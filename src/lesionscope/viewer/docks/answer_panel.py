@@ -133,7 +133,7 @@ class AnswerPanel(Panel):
     def _draw_model(self, state: RoomState, reading: Reading | None) -> str:
         """Name the model that answered, or else would; returns what to say where those are two."""
         package = state.package_for(self.task)
-        installed = "" if package is None else f"{package.card.name} {package.card.version}"
+        installed = "" if package is None else package.card.called
         demonstration = package is None or package.card.demonstration
         answered = installed
         if reading is not None:

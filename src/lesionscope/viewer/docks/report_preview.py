@@ -11,7 +11,8 @@ from lesionscope.report import phrases
 from lesionscope.report import wording as words
 from lesionscope.report.document import Content
 from lesionscope.report.response_rows import response_rows
-from lesionscope.report.text import date, person, showable
+from lesionscope.report.text import date, person
+from lesionscope.showable import showable
 from lesionscope.viewer.report_words import NO_LESION
 
 SHOWN_NODES = 3
