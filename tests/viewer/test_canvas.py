@@ -9,15 +9,7 @@ import numpy as np
 import pytest
 from window_helpers import landmark_volume
 
-from lesionscope.viewer.canvas import CLICK_PX, is_click, lps_from_world
-
-
-def test_a_press_that_moves_over_three_pixels_is_no_click():
-    assert CLICK_PX == 3
-    assert is_click((10, 10), (13, 10))
-    assert is_click((10, 10), (12, 12))
-    assert not is_click((10, 10), (13.1, 10))
-    assert not is_click((10, 10), (12.5, 12.5))
+from lesionscope.viewer.canvas import lps_from_world
 
 
 def test_world_points_are_lps_backwards():

@@ -11,6 +11,7 @@ from lesionscope.ct.volume import CTVolume, Source
 from lesionscope.viewer.grid import Grid
 from lesionscope.viewer.measure import circle_hu, circle_text, ruler_text
 from lesionscope.viewer.room_state import Tool
+from lesionscope.viewer.tools import CLICK_PX, is_click
 
 pytestmark = pytest.mark.usefixtures("own_windows")
 
@@ -20,6 +21,14 @@ C = centre(CT)
 
 def at(dx=0.0, dy=0.0, dz=0.0):
     return (C[0] + dx, C[1] + dy, C[2] + dz)
+
+
+def test_a_press_that_moves_over_three_pixels_is_no_click():
+    assert CLICK_PX == 3
+    assert is_click((10, 10), (13, 10))
+    assert is_click((10, 10), (12, 12))
+    assert not is_click((10, 10), (13.1, 10))
+    assert not is_click((10, 10), (12.5, 12.5))
 
 
 # -- measuring, against a straightforward reference -----------------------------------------------

@@ -19,21 +19,9 @@ from lesionscope.lesions.lesion import Point
 from lesionscope.viewer.letters import NO_LETTERS, EdgeLetters, edge_letters
 from lesionscope.viewer.overlay import Overlay
 from lesionscope.viewer.planes import BY_AXIS, Plane
+from lesionscope.viewer.scrolling import unseen_lines_rest
 
-CLICK_PX = 3.0
-"""A press that moves further than this is a drag."""
 FIT_MARGIN = 0.03
-
-
-def is_click(press: Sequence[float], release: Sequence[float]) -> bool:
-    """Whether the pointer stayed put: a press that moves more than 3 px is no click.
-
-    Parameters
-    ----------
-    press, release
-        ``event.pos`` of the press and of the release, in the canvas' pixels.
-    """
-    return float(np.hypot(release[0] - press[0], release[1] - press[1])) <= CLICK_PX
 
 
 def lps_from_world(position: Sequence[float]) -> Point:
@@ -240,7 +228,8 @@ class Canvas:
         """Show the slice at a position along this canvas' axis, in world mm."""
         axis = self.axis + self._extra_axes
         if axis < self.model.dims.ndim and self.model.dims.point[axis] != position_mm:
-            self.model.dims.set_point(axis, position_mm)
+            with unseen_lines_rest(self._own, self.axis, self.model.dims.point[axis], position_mm):
+                self.model.dims.set_point(axis, position_mm)
 
     @property
     def slice_position_mm(self) -> float:

@@ -7,13 +7,15 @@ press that moves over 3 px is no click.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from lesionscope.ct.volume import CTVolume
 from lesionscope.lesions.lesion import Diameter, Point
 from lesionscope.viewer import measure
-from lesionscope.viewer.canvas import Canvas, is_click, lps_from_world
+from lesionscope.viewer.canvas import Canvas, lps_from_world
 from lesionscope.viewer.drawing import Dot, Part, Preview
 from lesionscope.viewer.marks import Marks
 from lesionscope.viewer.mouse import LEFT
@@ -25,6 +27,19 @@ if TYPE_CHECKING:
 
 Drag = Generator[None, None, None]
 _CURSORS = {Tool.NAVIGATE: "standard"}
+CLICK_PX = 3.0
+"""A press that moves further than this is a drag."""
+
+
+def is_click(press: Sequence[float], release: Sequence[float]) -> bool:
+    """Whether the pointer stayed put: a press that moves more than 3 px is no click.
+
+    Parameters
+    ----------
+    press, release
+        ``event.pos`` of the press and of the release, in the canvas' pixels.
+    """
+    return float(np.hypot(release[0] - press[0], release[1] - press[1])) <= CLICK_PX
 
 
 class Tools:
