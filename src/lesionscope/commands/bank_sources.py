@@ -20,7 +20,8 @@ from lesionscope.lesions.deeplesion_volume import cut_patch
 from lesionscope.lesions.lesion import Lesion, Point
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.ontology.lesanet_files import read_label_file
-from lesionscope.retrieval.keys import key, patient_key, site_secret, study_key
+from lesionscope.retrieval.dataset_keys import read_dataset_keys
+from lesionscope.retrieval.keys import patient_key, site_secret, study_key
 from lesionscope.retrieval.known import Origin, UnreadLesion
 
 LABEL_FILE = "text_mined_labels_171_and_split.json"
@@ -32,8 +33,10 @@ def deeplesion_lesions(root: Path, split: str, say: Say) -> tuple[Iterator[Unrea
     """Give the lesions of one split of a folder in DeepLesion's layout, and how many they are.
 
     Labels are those that LesaNet's label file calls relevant, and what they imply; sentences are there
-    where ``reports.jsonl`` has them. Possibly noisy lesions are left out, as in training.
+    where ``reports.jsonl`` has them. Possibly noisy lesions are left out, as in training. A harvest's
+    patients are known by its own keys.
     """
+    keys = read_dataset_keys(root)
     rows = read_dl_info(root / TABLE)
     released = read_label_file(root / LABEL_FILE)
     listed = released.splits[{"validation": "val"}.get(split, split)]
@@ -51,19 +54,21 @@ def deeplesion_lesions(root: Path, split: str, say: Say) -> tuple[Iterator[Unrea
             row = rows[number]
             try:
                 hu, box = cut_patch(root, row)
+                identity = keys.lesion(row, number)
+                patient, study = keys.patient(secret, row), keys.study(secret, row)
             except InputError as error:
                 say(f"{row.file_name} is left out: {error}")
                 continue
             names = [released.terms[term] for term in relevant if released.terms[term] in graph.by_name]
             pixel = row.spacing_mm[0]
             yield UnreadLesion(
-                id=f"deeplesion:{number}",
+                id=identity,
                 hu=hu,
                 patch_box=box,
                 labels=tuple(sorted(graph.expand(names))),
                 sentence=sentences.get(number, ("", ""))[1],
-                patient_key=key(secret, "patient", f"deeplesion/{row.patient}"),
-                study_key=key(secret, "study", f"deeplesion/{row.patient}/{row.study}"),
+                patient_key=patient,
+                study_key=study,
                 origin=Origin(f"deeplesion:{row.file_name}"),
                 long_mm=row.diameters_px[0] * pixel,
                 short_mm=row.diameters_px[1] * pixel,

@@ -148,6 +148,8 @@ def _told(lesion: KnownLesion | UnreadLesion) -> _Told:
 
 def _difference(known: _Told, given: _Told) -> str:
     """Say what of a lesion is not as it was known, or ""."""
+    if known[0].reference != given[0].reference:
+        return f"which it calls {known[0].reference}"
     if not _same_place(known[0], given[0]):
         return "from another scan or another place in it"
     if known[1] != given[1]:
@@ -156,7 +158,7 @@ def _difference(known: _Told, given: _Told) -> str:
 
 
 def _same_place(one: Origin, other: Origin) -> bool:
-    if (one.reference, one.series_uid) != (other.reference, other.series_uid):
+    if one.series_uid != other.series_uid:
         return False
     if one.centroid_lps_mm is None or other.centroid_lps_mm is None:
         return one.centroid_lps_mm is other.centroid_lps_mm

@@ -22,6 +22,7 @@ from lesionscope.errors import InputError
 from lesionscope.lesions.deeplesion import TABLE, DeepLesionRow, read_dl_info
 from lesionscope.lesions.deeplesion_volume import lesion_of_row, read_volume, slices_of
 from lesionscope.progress import CancelToken, Progress, silent
+from lesionscope.retrieval.dataset_keys import DatasetKeys, read_dataset_keys
 from lesionscope.retrieval.known import Box, KnownLesion
 from lesionscope.retrieval.thumbnails import STEP_HU, thumbnail
 
@@ -100,7 +101,9 @@ class Shelf:
 
     places: list[Path] = field(default_factory=list)
     _scans: dict[Path, Scan] = field(default_factory=dict, repr=False)
-    _tables: dict[Path, tuple[DeepLesionRow, ...]] = field(default_factory=dict, repr=False)
+    _tables: dict[Path, tuple[tuple[DeepLesionRow, ...], DatasetKeys]] = field(
+        default_factory=dict, repr=False
+    )
 
     def find(
         self, known: KnownLesion, *, progress: Progress = silent, cancel: CancelToken | None = None
@@ -146,16 +149,17 @@ class Shelf:
         return None
 
     def _of_deeplesion(self, known: KnownLesion, file_name: str) -> Surroundings:
-        number = int(known.id.rpartition(":")[2])
         for root in dict.fromkeys(root for place in self.places for root in (place, *place.parents[:2])):
             if root not in self._tables:
                 if not (root / TABLE).is_file():
                     continue
-                self._tables[root] = read_dl_info(root / TABLE)
-            rows = self._tables[root]
-            if number < len(rows) and rows[number].file_name == file_name:
-                volume = read_volume(root, slices_of(rows[number]))
-                return surroundings(volume, lesion_of_row(rows[number], number))
+                self._tables[root] = read_dl_info(root / TABLE), read_dataset_keys(root)
+            rows, keys = self._tables[root]
+            for number, row in enumerate(rows):
+                if row.file_name != file_name:
+                    continue
+                if known.id in (keys.lesion(row, number), DatasetKeys().lesion(row, number)):
+                    return surroundings(read_volume(root, slices_of(row)), lesion_of_row(row, number))
         raise InputError(NOT_FOUND)
 
 
