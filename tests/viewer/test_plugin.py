@@ -45,6 +45,45 @@ def test_menus_are_ones_that_napari_opens_to_plugins():
     assert set(manifest().contributions.menus) <= opened
 
 
+def _offered(name):
+    """Whether napari would take our reader for a file of this name."""
+    from npe2 import PluginManager
+
+    manager = PluginManager()
+    manager.register(manifest())
+    return bool(list(manager.iter_compatible_readers(name)))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("slice.dcm", "SLICE.DCM", "a.b.dicom", "MR1.IMA", "ct.nii", "CT.NII.GZ", "ct.nrrd", "ct.nhdr"),
+        *("ct.mha", "ct.mhd", "study.zip", "DICOMDIR", "IM000001", "I1", "1", "IM-0001-0017", "00000017"),
+        *("IM.0001", "1.2.840.113619.2.55.3", "CT.1.2.840.113619.2.55.31", "1.3.12.2.1107.5.1.4.2025111"),
+        "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9",
+    ],
+)
+def test_files_that_may_be_ct_are_offered(name):
+    assert _offered(f"/folder.d/{name}")
+
+
+def test_napari_s_own_pictures_are_not_asked_about():
+    """Two readers for a picture make napari ask which one, each time."""
+    import npe2
+
+    napari = npe2.PluginManager()
+    napari.discover()
+    both = {"*.dcm", "*.dicom", "*.mha", "*.mhd", "*.nhdr", "*.nii", "*.nii.gz", "*.nrrd"}
+    patterns = {
+        pattern
+        for reader in napari.get_manifest("napari").contributions.readers
+        for pattern in reader.filename_patterns
+        if "/" not in pattern
+    }
+    assert {"*.png", "*.tif", "*.npy", "*.h5"} <= patterns - both
+    assert [pattern for pattern in patterns - both if _offered(pattern.replace("*", "some picture"))] == []
+
+
 def test_the_plugin_s_start_loads_nothing_heavy():
     heavy = ["torch", "SimpleITK", "onnxruntime", "pandas", "sqlalchemy", "napari", "qtpy"]
     code = (
