@@ -14,6 +14,7 @@ from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.scan import open_ct
 from lesionscope.ct.volume import CTVolume, Patient, Source
 from lesionscope.errors import InputError
+from lesionscope.inference.label_reader import own_key
 from lesionscope.lesions.deeplesion import TABLE, DeepLesionRow, read_dl_info
 from lesionscope.lesions.lesion import Diameter
 from lesionscope.lesions.marking import lesion_from_diameters
@@ -23,6 +24,8 @@ from lesionscope.report import sr_form
 from lesionscope.report.document import lesion_report
 from lesionscope.retrieval.bank import Bank
 from lesionscope.retrieval.dataset_keys import NUMBERS, read_dataset_keys
+from lesionscope.retrieval.registry import BUNDLED
+from lesionscope.retrieval.schema import BankPackage
 from lesionscope.retrieval.surroundings import Shelf
 
 LONG, SHORT = ((5.0, 5.0, 60.0), (25.0, 5.0, 60.0)), ((15.0, 0.0, 60.0), (15.0, 10.0, 60.0))
@@ -120,3 +123,21 @@ def test_a_patient_that_the_harvest_does_not_know_is_left_out(
     build = ["bank", "build", "--package", str(package.folder), "--out", str(tmp_path / "bank")]
     assert main([*build, "--from", str(root), "--split", row.split]) == 3
     assert "doesn't know patient 1's scan" in capsys.readouterr().err
+
+
+def test_a_phantoms_own_lesions_are_known_in_every_bank(tmp_path: Path, data: Path) -> None:
+    asked = ["phantom", "patient", "--seed", "7", "--matrix", "32", "--step", "40", "--workers", "1"]
+    assert main([*asked, "--out", str(tmp_path / "p7")]) == 0
+    source = open_ct(tmp_path / "p7" / "dicom").source
+    with Bank.open(BUNDLED / "lesanet-demo", None) as bank:
+        own = [bank.lesion(name) for name in bank.ids() if name.startswith("phantom:train/7/")]
+        assert {lesion.patient_key for lesion in own} == {own_key(bank, source)}
+        embedding = own[0].embedding
+        assert own[0].id not in {
+            one.id for one in bank.query(embedding, 20, exclude_patient=own_key(bank, source))
+        }
+        assert not data.exists(), "a bank of phantoms needs no site's secret"
+    package = BankPackage("tiny", "1", "ab" * 32)
+    with Bank.create(tmp_path / "mine", package, len(embedding)) as mine:
+        mine.append(own)
+        assert mine.query(embedding, 5, exclude_patient=own_key(mine, source)) == ()

@@ -71,7 +71,8 @@ class LabelReader:
 
 
 def own_key(bank: Bank, source: Source) -> str:
-    """Return the key under which a bank knows the patient of a series: bundled banks hold phantoms."""
+    """Return the key under which a bank knows the patient of a series."""
+    # Bundled banks hold phantoms, whose keys need no site's secret: none is made to ask them.
     secret = PHANTOM_SECRET if BUNDLED in bank.folder.parents else site_secret()
     return patient_key(secret, source)
 

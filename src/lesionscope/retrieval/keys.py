@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
@@ -23,6 +24,8 @@ SECRET_BYTES = 32
 KEY_DIGITS = 32
 PHANTOM_SECRET = b"lesionscope phantom clinic"
 """Phantoms have nobody to hide, and their banks are the same everywhere."""
+_PHANTOM = re.compile(r"PHANTOM-(train|validation|test)-(\d+)")
+"""Patient ID of a phantom of the clinic."""
 
 
 def site_secret(folder: Path | None = None) -> bytes:
@@ -54,13 +57,23 @@ def site_secret(folder: Path | None = None) -> bytes:
 
 
 def patient_key(secret: bytes, source: Source) -> str:
-    """Return the key of whoever was scanned; of the study, or the series, where nobody is named."""
+    """Return the key of whoever was scanned; of the study, or the series, where nobody is named.
+
+    A phantom of the clinic has the same key whatever the secret: see :func:`phantom_key`.
+    """
     who = source.patient
+    if phantom := _PHANTOM.fullmatch(who.patient_id):
+        return phantom_key(phantom[1], int(phantom[2]))
     if who.patient_id:
         return key(secret, "patient", who.patient_id)
     if who.name:
         return key(secret, "patient", f"{who.name}\0{who.birth_date}")
     return study_key(secret, source)
+
+
+def phantom_key(split: str, seed: int) -> str:
+    """Return the key of a phantom patient of the clinic, in every bank of every site."""
+    return key(PHANTOM_SECRET, "patient", f"{split}/{seed}")
 
 
 def study_key(secret: bytes, source: Source) -> str:

@@ -9,7 +9,7 @@ from lesionscope.ontology.label_graph import load_labels
 from lesionscope.phantom.clinic.cohort import cohort
 from lesionscope.phantom.clinic.wording import Split
 from lesionscope.progress import Progress, silent
-from lesionscope.retrieval.keys import PHANTOM_SECRET, key
+from lesionscope.retrieval.keys import PHANTOM_SECRET, key, phantom_key
 from lesionscope.retrieval.known import Origin, UnreadLesion
 
 
@@ -36,7 +36,7 @@ def phantom_lesions(
             patch_box=box,
             labels=tuple(name for name, holds in zip(names, true, strict=True) if holds),
             sentence=row["sentence"],
-            patient_key=key(PHANTOM_SECRET, "patient", patient),
+            patient_key=phantom_key(split, row["patient"]),
             study_key=key(PHANTOM_SECRET, "study", patient),
             origin=Origin(reference),
             long_mm=row["long_mm"],
