@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -103,12 +103,15 @@ def test_a_data_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, t
 
 
 def test_damaged_and_missing_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    package = registry.find()
-    wrong = replace(package, card=replace(package.card, sha256=dict.fromkeys(package.card.sha256, "0" * 64)))
-    monkeypatch.setattr(registry, "survey", lambda *_, **__: registry.Survey((wrong,), ("x can't be read.",)))
-    assert [check.name for check in failed()] == ["model", "model radpath-demo"]
+    package = Path(shutil.copytree(registry.find().folder, tmp_path / "packages" / "radpath-demo"))
+    monkeypatch.setattr(registry, "BUNDLED", package.parent)
+    (package / "bank.safetensors").write_bytes(b"damaged")
+    damaged, labels = failed()
+    assert damaged.name == "model radpath-demo" and "bank.safetensors was changed" in damaged.found
+    assert "no label model named 'lesanet-demo'" in labels.found
+    assert damaged.remedy == labels.remedy == doctor.REINSTALL
     monkeypatch.setenv("LESIONSCOPE_PATHOLOGY_MODEL", "none")
-    assert "none" in failed()[-1].found
+    assert "none" in failed()[-2].found
 
 
 def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

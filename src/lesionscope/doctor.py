@@ -297,61 +297,44 @@ def _runtime() -> Check:
 
 
 def _models(settings: config.Config) -> Iterator[Check]:
-    """Whether the models in use are there, and every package's files are what its card says."""
-    from lesionscope.models import detector_package, label_package, registry, relation_package
+    """Whether every package's files are what its card says, and the models in use are there."""
+    from lesionscope.models import registry
     from lesionscope.models.package import package_folders
 
     folders = (config.data_folder(settings) / "models", registry.BUNDLED)
-    survey = registry.survey(folders=folders)
-    for problem in survey.problems:
-        yield Check("model", False, problem, REINSTALL)
-    for package in survey.packages:
-        yield _verified(package)
-    others: dict[str, Callable[[Path], OpenedPackage[Any]]] = {
-        label_package.TASK: label_package.open_label_package,
-        relation_package.TASK: relation_package.open_relation_package,
-        detector_package.TASK: detector_package.open_detector_package,
-    }
-    for task, opener in others.items():
-        for folder in package_folders(task, folders):
-            try:
-                opened = opener(folder)
-            except LesionscopeError as error:
-                yield _damaged(folder, error)
-            else:
-                yield _verified(opened)
-    try:
-        registry.find(settings.pathology_model, folders=folders)
-    except LesionscopeError as error:
-        default = None if settings.pathology_model is None else registry.DEFAULTS["pathology"]
-        yield _not_there("pathology_model", default, error)
-    try:
-        label_package.find_label_package(settings.label_model)
-    except LesionscopeError as error:
-        default = None if settings.label_model is None else label_package.DEFAULT
-        yield _not_there("label_model", default, error)
+    kinds = {kind.task: kind for kind in registry.kinds()}
+    looked_at = [(task, folder) for task in kinds for folder in package_folders(task, folders)]
+    for task, folder in looked_at:
+        yield _sound(kinds[task].opener, folder)
+    for folder in package_folders(None, folders):
+        yield _sound(registry.find_any, folder)
+    for key, task in {"pathology_model": "pathology", "label_model": "labels"}.items():
+        kind, wanted = kinds[task], getattr(settings, key)
+        try:
+            folder = kind.folder(wanted, folders)
+            if (task, folder) not in looked_at:
+                yield _verified(kind.opener(folder))
+        except LesionscopeError as error:
+            remedy = REINSTALL if wanted is None else f"export {config.variable_of(key)}={kind.default}"
+            yield Check("model", False, str(error), remedy)
 
 
-def _not_there(key: str, default: str | None, error: LesionscopeError) -> Check:
-    """Say that a model in use isn't there; ``default`` can stand in for one that was set."""
-    remedy = REINSTALL if default is None else f"export {config.variable_of(key)}={default}"
-    return Check("model", False, str(error), remedy)
+def _sound(opener: Callable[[Path], OpenedPackage[Any]], folder: Path) -> Check:
+    """Whether an installed package opens, and its files are what its card says."""
+    from lesionscope.models import registry
+
+    try:
+        return _verified(opener(folder))
+    except LesionscopeError as error:
+        aside = folder.parent.parent / f"{folder.name}.damaged"
+        remedy = REINSTALL if registry.BUNDLED in folder.parents else f"mv '{folder}' '{aside}'"
+        return Check(f"model {folder.name}", False, str(error), remedy)
 
 
 def _verified(package: OpenedPackage[Any]) -> Check:
-    """Whether a package's files are what its card says."""
-    try:
-        package.verify()
-    except LesionscopeError as error:
-        return _damaged(package.folder, error)
+    """Return the check of a package whose files are what its card says; raises where they aren't."""
+    package.verify()
     return Check(f"model {package.name}", True, f"{package.card.version}, SHA-256 as in its card")
-
-
-def _damaged(folder: Path, error: LesionscopeError) -> Check:
-    from lesionscope.models import registry
-
-    remedy = REINSTALL if registry.BUNDLED in folder.parents else f"mv '{folder}' '{folder}.damaged'"
-    return Check(f"model {folder.name}", False, str(error), remedy)
 
 
 def _report_font() -> Check:

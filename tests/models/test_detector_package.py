@@ -24,6 +24,7 @@ from lesionscope.models.detector_package import (
     find_detector_package,
     open_detector_package,
 )
+from lesionscope.models.package import Survey
 
 
 def card(sha256: dict[str, str]) -> DetectorCard:
@@ -98,7 +99,7 @@ def test_a_card_that_makes_no_sense_is_refused(
 def test_it_is_found_by_path_and_listed_and_no_other_kind_is_taken_for_it(folder: Path) -> None:
     assert find_detector_package(folder).name == "tiny"
     assert [one.name for one in detector_packages([folder.parent])] == ["tiny"]
-    assert registry.survey(folders=[folder.parent]) == registry.Survey((), ())
+    assert registry.survey([folder.parent]) == Survey((), ())
     with pytest.raises(InputError, match="task 'pathology', not 'detection'"):
         find_detector_package("radpath-demo")
     with pytest.raises(InputError, match="no lesion detector named 'nowhere'"):

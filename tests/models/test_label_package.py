@@ -20,7 +20,6 @@ from lesionscope.models.label_package import (
     LabelCard,
     card_from_dict,
     find_label_package,
-    label_packages,
     ontology_digest,
     open_label_package,
     survey_labels,
@@ -75,7 +74,10 @@ def test_familiarity_ranks_an_embedding(made: Path) -> None:
     ("edit", "what"),
     [
         (lambda card: card.update(task="pathology"), "task"),
-        (lambda card: card["labels"].__setitem__(3, "no such label"), "no such label"),
+        (
+            lambda card: card["labels"].__setitem__(3, "no such label"),
+            r"vocabulary.*\(no such label\)",
+        ),
         (lambda card: card["labels"].__setitem__(3, card["labels"][4]), "'labels'"),
         (lambda card: card["thresholds"].pop(), "thresholds"),
         (lambda card: card["thresholds"].__setitem__(0, 0.0), "above 0"),
@@ -112,7 +114,7 @@ def test_a_package_is_found_by_name_and_path_and_the_pathology_registry_passes_i
     shutil.copytree(made, tmp_path / "models" / "tiny-labels")
     assert find_label_package("tiny-labels").folder == tmp_path / "models" / "tiny-labels"
     assert find_label_package(made).folder == made
-    assert [p.name for p in label_packages([tmp_path / "models"])] == ["tiny-labels"]
+    assert [p.name for p in survey_labels([tmp_path / "models"]).packages] == ["tiny-labels"]
     survey = registry.survey(folders=[tmp_path / "models"])
     assert survey.packages == () and survey.problems == ()
     with pytest.raises(InputError, match="tiny-labels"):

@@ -15,9 +15,9 @@ import torch
 from lesionscope.errors import InputError
 from lesionscope.models.card import Preprocessing, card_from_dict
 from lesionscope.models.familiarity import prepare
-from lesionscope.models.package import open_package
+from lesionscope.models.package import Survey, open_package
 from lesionscope.models.pathology_net import NetworkSpec, load
-from lesionscope.models.registry import Survey, find, packages, survey
+from lesionscope.models.registry import find, packages, survey
 from lesionscope.models.texture import lung_texture
 
 
@@ -66,7 +66,8 @@ def test_a_missing_file_is_named(copy, name):
     [
         (lambda c: c.pop("limits"), "lacks limits"),
         (lambda c: c.update(colour="red"), "colour"),
-        (lambda c: c.update(task="detection"), "'task' must be"),
+        (lambda c: c.update(task="detection"), "task 'detection', not 'pathology'"),
+        (lambda c: c.update(task=["pathology"]), "names no task"),
         (lambda c: c.update(demonstration="yes"), "true or false"),
         (lambda c: c.update(title=" "), "'title' must be a text"),
         (lambda c: c["preprocessing"].update(spacing_mm=0), "spacing_mm"),
@@ -180,7 +181,6 @@ def test_the_registry_finds_by_name_and_path(package_maker, tiny_package, tmp_pa
     assert find(str(tiny_package), folders=()).name == "tiny"
     assert find(tiny_package, folders=()).name == "tiny"
     assert [p.folder.name for p in packages(folders=folders)] == ["one", "radpath-demo", "tiny"]
-    assert packages("detection", folders=folders) == ()
     with pytest.raises(InputError, match="installed: radpath-demo, tiny"):
         find("lesanet", folders=folders)
 

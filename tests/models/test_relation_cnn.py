@@ -17,10 +17,10 @@ from lesionscope.models import registry
 from lesionscope.models.package import BUNDLED
 from lesionscope.models.relation_cnn import PAD, RelationCNN, RelationSpec
 from lesionscope.models.relation_package import (
+    RELATIONS,
     card_from_dict,
     find_relation_package,
     open_relation_package,
-    relation_packages,
 )
 
 SPEC = RelationSpec((40, 5, 7), (6, 2, 3), widths=(1, 3), filters=8)
@@ -104,7 +104,7 @@ def test_registry_of_lesion_models_leaves_relation_models_alone() -> None:
     survey = registry.survey(folders=[BUNDLED])
     assert not survey.problems
     assert all(package.card.task != "relation" for package in survey.packages)
-    assert [package.name for package in relation_packages([BUNDLED])] == ["relation-demo"]
+    assert [package.name for package in RELATIONS.survey([BUNDLED]).packages] == ["relation-demo"]
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from lesionscope.errors import InputError
 
 AGAIN = "install the model package again"
 """What helps against a damaged package."""
+TASKS = ("pathology", "labels", "relation", "detection", "chest-xray")
+"""What models here answer, in the order in which they are listed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,12 +157,20 @@ def open_card(
     Raises
     ------
     InputError
-        An entry is missing or unknown, or the card is another task's.
+        The card is another task's, or an entry is missing or unknown.
     """
     top = Section(data, origin)
+    given = top.data.get("task")
+    if given not in TASKS:
+        raise InputError(
+            f"{origin} names no task that this version knows ({', '.join(TASKS)}); "
+            "update Lesionscope or use another model package."
+        )
+    if given != task:
+        raise InputError(
+            f"{origin} is of a package for the task '{given}', not '{task}': choose one for that task."
+        )
     top.only((one.name for one in fields(kind)), optional)
-    if top.text("task") != task:
-        raise top.refuse("task", f"'{task}'")
     return top
 
 

@@ -27,14 +27,7 @@ from lesionscope.errors import InputError
 from lesionscope.models.card_form import AGAIN, ModelCard, Section, common_entries, open_card
 from lesionscope.models.detector.inputs import DetectorInput
 from lesionscope.models.detector.spec import DetectorSpec
-from lesionscope.models.package import (
-    CARD,
-    OpenedPackage,
-    find_package,
-    packages_that_open,
-    read_card,
-    task_of,
-)
+from lesionscope.models.package import Kind, OpenedPackage, opened
 
 TASK = "detection"
 DEFAULT = "detector-demo"
@@ -119,37 +112,17 @@ class DetectorPackage(OpenedPackage[DetectorCard]):
 
 
 def open_detector_package(folder: str | Path) -> DetectorPackage:
-    """Open a package folder: read its card, check that its files are there.
-
-    Raises
-    ------
-    InputError
-        No folder, no card, another task's, a card that can't be understood, a missing file.
-    """
-    folder = Path(folder)
-    if (task := task_of(folder)) not in (TASK, None):
-        raise InputError(
-            f"{folder} is a package for the task '{task}', not '{TASK}': choose one for that task."
-        )
-    return DetectorPackage(folder, card_from_dict(read_card(folder, FILES), str(folder / CARD)))
+    """Open a package folder; raises as :func:`~lesionscope.models.package.opened`."""
+    return opened(folder, DetectorPackage, card_from_dict)
 
 
-def find_detector_package(name_or_path: str | Path | None = None) -> DetectorPackage:
-    """Return one package: by path, by name (the user's before the bundled), or the default.
-
-    Raises
-    ------
-    InputError
-        There is none, or it can't be opened.
-    """
-    return find_package(
-        "lesion detector", TASK, open_detector_package, DEFAULT if name_or_path is None else name_or_path
-    )
+DETECTORS = Kind(TASK, "lesion detector", open_detector_package, DEFAULT)
+find_detector_package = DETECTORS.find
 
 
 def detector_packages(folders: Sequence[Path] | None = None) -> tuple[DetectorPackage, ...]:
     """Return the lesion detectors that open, by default the user's, then the bundled ones."""
-    return packages_that_open(TASK, open_detector_package, folders)
+    return DETECTORS.survey(folders).packages
 
 
 def card_from_dict(data: object, origin: str) -> DetectorCard:

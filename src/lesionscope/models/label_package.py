@@ -23,14 +23,7 @@ from lesionscope.errors import InputError
 from lesionscope.models.card import FamiliarityCard, familiarity_of
 from lesionscope.models.card_form import ModelCard, Section, common_entries, open_card
 from lesionscope.models.familiarity import Bank, p_value
-from lesionscope.models.package import (
-    CARD,
-    OpenedPackage,
-    find_package,
-    package_folders,
-    read_bank,
-    read_card,
-)
+from lesionscope.models.package import Kind, OpenedPackage, opened, read_bank
 from lesionscope.ontology.label_graph import LabelGraph, load_labels
 
 TASK = "labels"
@@ -140,57 +133,12 @@ def ontology_digest(labels: Sequence[str], graph: LabelGraph | None = None) -> s
 
 
 def open_label_package(folder: str | Path) -> LabelPackage:
-    """Open a package folder: read its card, check that its files are there.
-
-    Raises
-    ------
-    InputError
-        No folder, no card, a card that can't be understood, a missing file.
-    """
-    folder = Path(folder)
-    card = card_from_dict(read_card(folder, FILES), str(folder / CARD))
-    read_card(folder, _files(card.familiarity is not None))
-    return LabelPackage(folder, card)
+    """Open a package folder; raises as :func:`~lesionscope.models.package.opened`."""
+    return opened(folder, LabelPackage, card_from_dict)
 
 
-def find_label_package(name_or_path: str | Path | None = None) -> LabelPackage:
-    """Return one package: by path, by name (the user's before the bundled), or the default.
-
-    Raises
-    ------
-    InputError
-        There is none, or it can't be opened.
-    """
-    return find_package(
-        "label model", TASK, open_label_package, DEFAULT if name_or_path is None else name_or_path
-    )
-
-
-@dataclass(frozen=True)
-class LabelSurvey:
-    """What the folders hold: label models that open, and a sentence for each that doesn't."""
-
-    packages: tuple[LabelPackage, ...]
-    problems: tuple[str, ...]
-
-
-def survey_labels(folders: Sequence[Path] | None = None) -> LabelSurvey:
-    """Look through folders of packages; by default the user's, then the bundled ones.
-
-    A card that can't be read may be a label model's, so it counts among the problems.
-    """
-    found, problems = [], []
-    for folder in (*package_folders(TASK, folders), *package_folders(None, folders)):
-        try:
-            found.append(open_label_package(folder))
-        except InputError as error:
-            problems.append(str(error))
-    return LabelSurvey(tuple(found), tuple(problems))
-
-
-def label_packages(folders: Sequence[Path] | None = None) -> tuple[LabelPackage, ...]:
-    """Return the label models that open, by default the user's, then the bundled ones."""
-    return survey_labels(folders).packages
+LABELS = Kind(TASK, "label model", open_label_package, DEFAULT)
+find_label_package, survey_labels = LABELS.find, LABELS.survey
 
 
 def card_from_dict(data: object, origin: str) -> LabelCard:
@@ -204,8 +152,14 @@ def card_from_dict(data: object, origin: str) -> LabelCard:
     top = open_card(data, origin, LabelCard, TASK)
     labels = top.texts("labels")
     strange = [name for name in labels if name not in load_labels().by_name]
-    if strange or not labels or len(set(labels)) != len(labels):
-        raise top.refuse("labels", f"labels of the ontology, each once ({', '.join(strange[:3]) or 'none'})")
+    if strange:
+        raise InputError(
+            f"{origin} was made for another vocabulary, whose labels are not all known here "
+            f"({', '.join(strange[:3])}{', …' * (len(strange) > 3)}): "
+            "use it with the Lesionscope that it came with."
+        )
+    if not labels or len(set(labels)) != len(labels):
+        raise top.refuse("labels", "labels, each once")
     thresholds = top.numbers("thresholds", len(labels))
     if not all(0 < value <= 1 for value in thresholds):
         raise top.refuse("thresholds", "probabilities above 0")
@@ -222,7 +176,7 @@ def card_from_dict(data: object, origin: str) -> LabelCard:
         if familiarity.layer not in onnx.texts("outputs"):
             raise top.refuse("familiarity", "of one of the graph's outputs")
     return LabelCard(
-        **common_entries(top, _files(familiarity is not None)),
+        **common_entries(top, FILES if familiarity is None else FILES | BANK),
         scope=top.text("scope"),
         labels=labels,
         thresholds=thresholds,
@@ -245,7 +199,3 @@ def _calibration(top: Section, count: int) -> LabelCalibration | None:
     return LabelCalibration(
         section.text("method"), section.text("population"), scale, section.numbers("shift", count)
     )
-
-
-def _files(familiar: bool) -> dict[str, str]:
-    return FILES | BANK if familiar else FILES

@@ -12,12 +12,13 @@ Nothing here loads torch.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -27,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from lesionscope.config import data_folder
 from lesionscope.errors import InputError
 from lesionscope.models.card import Card, card_from_dict
-from lesionscope.models.card_form import AGAIN, ModelCard
+from lesionscope.models.card_form import AGAIN, TASKS, ModelCard
 from lesionscope.models.familiarity import Bank, DistanceRule, p_value
 from lesionscope.ontology.tree import PathologyTree
 
@@ -87,8 +88,17 @@ class OpenedPackage(Generic[AnyCard]):
         InputError
             A file is missing, unreadable, or not the one the card was made for.
         """
-        sha256 = self.card.sha256
-        verify_files(self.folder, {key: self.files[key] for key in sha256}, sha256)
+        for key, wanted in self.card.sha256.items():
+            path = self.folder / self.files[key]
+            try:
+                digest = sha256_of(path)
+            except OSError as error:
+                raise InputError(f"{path} can't be read ({error.strerror or error}); {AGAIN}.") from error
+            if digest != wanted:
+                raise InputError(
+                    f"{path} was changed or damaged: its SHA-256 is not the one in {CARD}. "
+                    f"{AGAIN.capitalize()}."
+                )
 
 
 @dataclass(frozen=True)
@@ -136,8 +146,10 @@ def read_bank(path: Path, rule: DistanceRule) -> Bank:
         raise InputError(f"{path} can't be read as a bank of embeddings ({error}); {AGAIN}.") from error
 
 
-def open_package(folder: str | Path) -> ModelPackage:
-    """Open a package folder: read its card, check that its files are there.
+def opened(
+    folder: str | Path, kind: type[AnyPackage], card_from_dict: Callable[[object, str], Any]
+) -> AnyPackage:
+    """Open a package folder: read its card, check that the files are there which it has digests of.
 
     Raises
     ------
@@ -145,17 +157,6 @@ def open_package(folder: str | Path) -> ModelPackage:
         No folder, no card, a card that can't be understood, a missing file.
     """
     folder = Path(folder)
-    return ModelPackage(folder, card_from_dict(read_card(folder, FILES), str(folder / CARD)))
-
-
-def read_card(folder: Path, files: Mapping[str, str]) -> object:
-    """Read a package's ``card.json`` and check that its ``files`` (name by key) are there.
-
-    Raises
-    ------
-    InputError
-        No folder, no card, a card that isn't JSON, a missing file.
-    """
     path = folder / CARD
     try:
         text = path.read_text(encoding="utf-8")
@@ -163,81 +164,22 @@ def read_card(folder: Path, files: Mapping[str, str]) -> object:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InputError(
             f"{folder} is not a model package: its {CARD} can't be read ({reason}). "
-            f"A package is a folder with {CARD}, {', '.join(files.values())}."
+            f"A package is a folder with {CARD}, {', '.join(kind.files.values())}."
         ) from error
     try:
         data: object = json.loads(text)
     except ValueError as error:
         raise InputError(f"{path} is not valid JSON ({error}); {AGAIN}.") from error
-    for file_name in files.values():
-        if not (folder / file_name).is_file():
-            raise InputError(f"{folder} lacks {file_name}; {AGAIN}.")
-    return data
+    package = kind(folder, card_from_dict(data, str(path)))
+    for key in package.card.sha256:
+        if not (folder / kind.files[key]).is_file():
+            raise InputError(f"{folder} lacks {kind.files[key]}; {AGAIN}.")
+    return package
 
 
-def task_of(folder: Path) -> str | None:
-    """Return the task that a folder's card names, whatever else is wrong with it."""
-    try:
-        data = json.loads((folder / CARD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return data.get("task") if isinstance(data, dict) else None
-
-
-def named_folder(name_or_path: str | Path) -> Path | None:
-    """Return the folder that a path or a folder's name means, the user's before a bundled one."""
-    candidates = (Path(name_or_path), user_folder() / name_or_path, BUNDLED / name_or_path)
-    return next((folder for folder in candidates if (folder / CARD).is_file()), None)
-
-
-def package_folders(task: str | None, folders: Sequence[Path] | None = None) -> Iterator[Path]:
-    """Give the folders of a task's packages: by default the user's, then the bundled ones.
-
-    ``None`` gives those whose cards name no task or can't be read.
-    """
-    for folder in (user_folder(), BUNDLED) if folders is None else folders:
-        for candidate in sorted(folder.iterdir()) if folder.is_dir() else ():
-            if (candidate / CARD).is_file() and task_of(candidate) == task:
-                yield candidate
-
-
-def packages_that_open(
-    task: str, opener: Callable[[Path], AnyPackage], folders: Sequence[Path] | None = None
-) -> tuple[AnyPackage, ...]:
-    """Return a task's packages that ``opener`` opens, by default the user's, then the bundled ones."""
-    found = []
-    for folder in package_folders(task, folders):
-        with contextlib.suppress(InputError):
-            found.append(opener(folder))
-    return tuple(found)
-
-
-def find_package(
-    what: str, task: str, opener: Callable[[Path], AnyPackage], name_or_path: str | Path
-) -> AnyPackage:
-    """Return one package of a task, by path or by name, the user's before the bundled.
-
-    Parameters
-    ----------
-    what
-        What such a package is called.
-    task, opener
-        As for :func:`packages_that_open`.
-    name_or_path
-        Which.
-
-    Raises
-    ------
-    InputError
-        There is none, or it can't be opened.
-    """
-    if (folder := named_folder(name_or_path)) is not None:
-        return opener(folder)
-    names = ", ".join(dict.fromkeys(package.name for package in packages_that_open(task, opener))) or "none"
-    raise InputError(
-        f"There is no {what} named '{name_or_path}'; installed: {names}. "
-        "Give one of these names or the path of a package folder."
-    )
+def open_package(folder: str | Path) -> ModelPackage:
+    """Open a pathology model's package folder; raises as :func:`opened`."""
+    return opened(folder, ModelPackage, card_from_dict)
 
 
 def user_folder() -> Path:
@@ -245,21 +187,138 @@ def user_folder() -> Path:
     return data_folder() / "models"
 
 
-def verify_files(folder: Path, files: Mapping[str, str], sha256: Mapping[str, str]) -> None:
-    """Compare a package's ``files`` (name by key) with the digests in its card.
+def said_of(folder: Path, key: str) -> object:
+    """Return what a folder's card says under a key, whatever else is wrong with it; ``None``: nothing."""
+    try:
+        data = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return data.get(key) if isinstance(data, dict) else None
 
-    Raises
-    ------
-    InputError
-        A file is missing, unreadable, or not the one the card was made for.
+
+def package_folders(task: str | None, folders: Sequence[Path] | None = None) -> Iterator[Path]:
+    """Give the folders of a task's packages: by default the user's, then the bundled ones.
+
+    ``None`` gives those whose cards name none of :data:`TASKS` or can't be read.
     """
-    for key, file_name in files.items():
-        path = folder / file_name
-        try:
-            digest = sha256_of(path)
-        except OSError as error:
-            raise InputError(f"{path} can't be read ({error.strerror or error}); {AGAIN}.") from error
-        if digest != sha256[key]:
-            raise InputError(
-                f"{path} was changed or damaged: its SHA-256 is not the one in {CARD}. {AGAIN.capitalize()}."
-            )
+    for folder in (user_folder(), BUNDLED) if folders is None else folders:
+        for candidate in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if (candidate / CARD).is_file():
+                given = said_of(candidate, "task")
+                if (given if given in TASKS else None) == task:
+                    yield candidate
+
+
+def meant_folder(
+    name_or_path: str | Path, tasks: Sequence[str | None], folders: Sequence[Path] | None = None
+) -> Path | None:
+    """Return the folder that a path or a name means; ``None``: there is none.
+
+    A name is a folder's or that on its card, in this order. The user's packages go before bundled
+    ones, whether they open or not: what is wrong with one is for whoever opens it to say.
+
+    Parameters
+    ----------
+    name_or_path
+        Which.
+    tasks
+        Whose packages a name may mean; see :func:`package_folders`.
+    folders
+        Where names are looked for, by default the user's folder and the bundled one.
+    """
+    if _is_path(name_or_path):
+        return Path(name_or_path)
+    for place in (user_folder(), BUNDLED) if folders is None else folders:
+        there = [folder for task in tasks for folder in package_folders(task, [place])]
+        by_folder = (folder for folder in there if folder.name == name_or_path)
+        by_card = (folder for folder in there if said_of(folder, "name") == name_or_path)
+        if (found := next(chain(by_folder, by_card), None)) is not None:
+            return found
+    return None
+
+
+def _is_path(name_or_path: str | Path) -> bool:
+    """Whether a request means a folder rather than a name."""
+    text = str(name_or_path)
+    separators = {os.sep, os.altsep or os.sep, "/"}
+    return isinstance(name_or_path, Path) or any(s in text for s in separators) or Path(text, CARD).is_file()
+
+
+@dataclass(frozen=True)
+class Survey(Generic[AnyPackage]):
+    """What folders hold: packages that open, and a sentence for each that doesn't."""
+
+    packages: tuple[AnyPackage, ...]
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Kind(Generic[AnyPackage]):
+    """The packages of one task: how they are opened, and where they are found.
+
+    Parameters
+    ----------
+    task
+        What their models answer.
+    called
+        What such a model is called.
+    opener
+        Opens a folder.
+    default
+        Name of the package that answers where none is named; empty: none does.
+    """
+
+    task: str
+    called: str
+    opener: Callable[[str | Path], AnyPackage]
+    default: str = ""
+
+    def survey(self, folders: Sequence[Path] | None = None) -> Survey[AnyPackage]:
+        """Look through folders of packages; by default the user's, then the bundled ones.
+
+        A card that can't be read may be one of these, so it counts among the problems.
+        """
+        found, problems = [], []
+        for folder in (*package_folders(self.task, folders), *package_folders(None, folders)):
+            try:
+                found.append(self.opener(folder))
+            except InputError as error:
+                problems.append(str(error))
+        return Survey(tuple(found), tuple(problems))
+
+    def folder(self, name_or_path: str | Path | None = None, folders: Sequence[Path] | None = None) -> Path:
+        """Return a package's folder: by path, by name (see :func:`meant_folder`), or the default's.
+
+        Raises
+        ------
+        InputError
+            There is none; the sentence lists the names there are.
+        """
+        wanted = self.default if name_or_path is None else name_or_path
+        for tasks in ((self.task, None), TASKS):  # of another task: whoever opens it says so
+            if (folder := meant_folder(wanted, tasks, folders)) is not None:
+                return folder
+        raise no_such(self.called, wanted, [self.survey(folders)])
+
+    def find(
+        self, name_or_path: str | Path | None = None, folders: Sequence[Path] | None = None
+    ) -> AnyPackage:
+        """Return one package, opened; which is as for :meth:`folder`.
+
+        Raises
+        ------
+        InputError
+            There is none, or it can't be opened.
+        """
+        return self.opener(self.folder(name_or_path, folders))
+
+
+def no_such(called: str, wanted: str | Path, surveys: Sequence[Survey[Any]]) -> InputError:
+    """Return the error for a name that no package has, with the names and the troubles there are."""
+    names = dict.fromkeys(package.name for survey in surveys for package in survey.packages)
+    problems = dict.fromkeys(problem for survey in surveys for problem in survey.problems)
+    return InputError(
+        f"There is no {called} named '{wanted}'; installed: {', '.join(names) or 'none'}. "
+        "Give one of these names or the path of a package folder."
+        + "".join(f" Not usable: {problem}" for problem in problems)
+    )

@@ -1,95 +1,54 @@
-"""Finding model packages: the user's folder, the bundled ones, or a path."""
+"""Every kind of model package, and finding one: the user's, the bundled ones, or a path."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from lesionscope.errors import InputError
+from lesionscope.models.card import TASK
 from lesionscope.models.package import BUNDLED as BUNDLED
-from lesionscope.models.package import CARD, ModelPackage, open_package, task_of, user_folder
+from lesionscope.models.package import (
+    Kind,
+    ModelPackage,
+    OpenedPackage,
+    meant_folder,
+    no_such,
+    open_package,
+    said_of,
+)
 
-OTHERS = ("labels", "relation", "detection", "chest-xray")
-"""Tasks whose packages have a form of their own: see ``label_package.py`` and its like."""
-DEFAULTS = {"pathology": "radpath-demo"}
-"""The package that answers where none is named, by task."""
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What the folders hold: packages that open, and a sentence for each that doesn't."""
-
-    packages: tuple[ModelPackage, ...]
-    problems: tuple[str, ...]
-
-
-def survey(task: str | None = None, folders: Sequence[Path] | None = None) -> Survey:
-    """Look through folders of packages; by default the user's, then the bundled ones.
-
-    Packages of :data:`OTHERS` are passed over.
-    """
-    found: list[ModelPackage] = []
-    problems: list[str] = []
-    for folder in (user_folder(), BUNDLED) if folders is None else folders:
-        if not folder.is_dir():
-            continue
-        for candidate in sorted(folder.iterdir()):
-            if not (candidate / CARD).is_file() or task_of(candidate) in OTHERS:
-                continue
-            try:
-                package = open_package(candidate)
-            except InputError as error:
-                problems.append(str(error))
-                continue
-            if task is None or package.card.task == task:
-                found.append(package)
-    return Survey(tuple(found), tuple(problems))
+PATHOLOGY = Kind(TASK, "pathology model", open_package, "radpath-demo")
+find, survey = PATHOLOGY.find, PATHOLOGY.survey
+"""Of pathology models, which a tree is read with."""
 
 
-def packages(task: str | None = None, folders: Sequence[Path] | None = None) -> tuple[ModelPackage, ...]:
-    """Return the packages for a task (all by default) that open, the user's first."""
-    return survey(task, folders).packages
+def packages(folders: Sequence[Path] | None = None) -> tuple[ModelPackage, ...]:
+    """Return the pathology models that open, the user's first."""
+    return survey(folders).packages
 
 
-def find(
-    name_or_path: str | Path | None = None,
-    task: str = "pathology",
-    folders: Sequence[Path] | None = None,
-) -> ModelPackage:
-    """Return one package: by name, by path, or the task's default.
+def kinds() -> tuple[Kind[Any], ...]:
+    """Return the kinds of packages, one for each of :data:`~lesionscope.models.card_form.TASKS`."""
+    from lesionscope.models.detector_package import DETECTORS
+    from lesionscope.models.hmlc.package import XRAYS
+    from lesionscope.models.label_package import LABELS
+    from lesionscope.models.relation_package import RELATIONS
 
-    A user's package hides a bundled one of the same name.
+    return (PATHOLOGY, LABELS, RELATIONS, DETECTORS, XRAYS)
+
+
+def find_any(name_or_path: str | Path) -> OpenedPackage[Any]:
+    """Return one package of whatever task, opened: by path, or by name (see :func:`meant_folder`).
 
     Raises
     ------
     InputError
-        There is none, or it can't be opened; the sentence lists the names there are.
+        There is none, or it can't be opened.
     """
-    if name_or_path is not None and _is_path(name_or_path):
-        package = open_package(name_or_path)
-        if package.card.task != task:
-            raise InputError(
-                f"{name_or_path} is a package for the task '{package.card.task}', not '{task}': "
-                "choose one for that."
-            )
-        return package
-    seen = survey(task, folders)
-    wanted = DEFAULTS.get(task) if name_or_path is None else str(name_or_path)
-    for package in seen.packages:
-        if package.name == wanted:
-            return package
-    names = ", ".join(dict.fromkeys(package.name for package in seen.packages)) or "none"
-    trouble = "".join(f" Not usable: {problem}" for problem in seen.problems)
-    raise InputError(
-        f"There is no {task} model named '{wanted}'; installed: {names}. "
-        f"Give one of these names or the path of a package folder.{trouble}"
-    )
-
-
-def _is_path(name_or_path: str | Path) -> bool:
-    """Whether a request means a folder rather than a name."""
-    text = str(name_or_path)
-    separators = {os.sep, os.altsep or os.sep, "/"}
-    return isinstance(name_or_path, Path) or any(s in text for s in separators) or Path(text, CARD).is_file()
+    by_task = {kind.task: kind for kind in kinds()}
+    folder = meant_folder(name_or_path, (*by_task, None))
+    if folder is None:
+        raise no_such("model", name_or_path, [kind.survey() for kind in by_task.values()])
+    package: OpenedPackage[Any] = by_task.get(str(said_of(folder, "task")), PATHOLOGY).opener(folder)
+    return package

@@ -6,13 +6,13 @@ calibration, no bank. Nothing here loads torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lesionscope.models.card_form import ModelCard, common_entries, open_card
-from lesionscope.models.package import CARD, OpenedPackage, find_package, packages_that_open, read_card
+from lesionscope.models.package import Kind, OpenedPackage, opened
 
 TASK = "relation"
 DEFAULT = "relation-demo"
@@ -44,33 +44,12 @@ class RelationPackage(OpenedPackage[RelationCard]):
 
 
 def open_relation_package(folder: str | Path) -> RelationPackage:
-    """Open a package folder: read its card, check that its files are there.
-
-    Raises
-    ------
-    InputError
-        No folder, no card, a card that can't be understood, a missing file.
-    """
-    folder = Path(folder)
-    return RelationPackage(folder, card_from_dict(read_card(folder, FILES), str(folder / CARD)))
+    """Open a package folder; raises as :func:`~lesionscope.models.package.opened`."""
+    return opened(folder, RelationPackage, card_from_dict)
 
 
-def find_relation_package(name_or_path: str | Path | None = None) -> RelationPackage:
-    """Return one package: by path, by name (the user's before the bundled), or the default.
-
-    Raises
-    ------
-    InputError
-        There is none, or it can't be opened.
-    """
-    return find_package(
-        "relation model", TASK, open_relation_package, DEFAULT if name_or_path is None else name_or_path
-    )
-
-
-def relation_packages(folders: Sequence[Path] | None = None) -> tuple[RelationPackage, ...]:
-    """Return the relation models that open, by default the user's, then the bundled ones."""
-    return packages_that_open(TASK, open_relation_package, folders)
+RELATIONS = Kind(TASK, "relation model", open_relation_package, DEFAULT)
+find_relation_package = RELATIONS.find
 
 
 def card_from_dict(data: object, origin: str) -> RelationCard:

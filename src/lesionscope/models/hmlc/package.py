@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lesionscope.models.card_form import ModelCard, common_entries, open_card
-from lesionscope.models.package import CARD, OpenedPackage, read_card
+from lesionscope.models.package import CARD, Kind, OpenedPackage, opened
 from lesionscope.ontology.tree import PathologyTree, tree_from_dict
 
 TASK = "chest-xray"
@@ -43,15 +43,11 @@ class XrayPackage(OpenedPackage[XrayCard]):
 
 
 def open_xray_package(folder: str | Path) -> XrayPackage:
-    """Open a package folder: read its card, check that its weights are there.
+    """Open a package folder; raises as :func:`~lesionscope.models.package.opened`."""
+    return opened(folder, XrayPackage, _card)
 
-    Raises
-    ------
-    InputError
-        No folder, no card, a card that can't be understood, a missing file.
-    """
-    folder = Path(folder)
-    return XrayPackage(folder, _card(read_card(folder, FILES), str(folder / CARD)))
+
+XRAYS = Kind(TASK, "chest X-ray model", open_xray_package)
 
 
 def _card(data: object, origin: str) -> XrayCard:
