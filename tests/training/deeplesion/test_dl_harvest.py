@@ -440,6 +440,44 @@ def test_a_series_that_changed_since_gets_slices_of_its_own(tmp_path: Path, chan
         assert np.diff(stack).tolist() == [-10] * (len(stack) - 1)
 
 
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_dataset_of_other_hands_is_left_alone(tmp_path: Path) -> None:
+    """Numbers begin at 1 again, so that the pictures there would be taken for those of other patients."""
+    for who in ("Doe^Jane", "Roe^Jim"):
+        volume = scanned(tmp_path / who / "ct", who=who)
+        write_report(tmp_path / who / "sr.dcm", volume, marked(volume, *lines_on(volume)))
+    out = tmp_path / "dl"
+    harvest(tmp_path / "Doe^Jane", out, around_mm=0)
+    shutil.rmtree(out / "harvest")
+    before = contents(out)
+    assert before
+    for kept in (TABLE, "Images_png"):
+        with pytest.raises(InputError, match=f"holds {kept}, but no harvest/numbers.json"):
+            harvest(tmp_path / "Roe^Jim", out, around_mm=0)
+        assert contents(out) == before and not (out / "harvest").exists()
+        (out / TABLE).unlink(missing_ok=True)
+        before.pop(out / TABLE, None)
+
+
+def test_nothing_found_takes_no_tables_place(tmp_path: Path) -> None:
+    volume = scanned(tmp_path / "archive" / "ct")
+    write_report(tmp_path / "archive" / "sr.dcm", volume, marked(volume, *lines_on(volume)))
+    out = tmp_path / "dl"
+    harvest(tmp_path / "archive", out, around_mm=0)
+    before = (out / TABLE).read_bytes()
+    shutil.rmtree(out / "harvest" / "documents")
+    assert harvest(tmp_path / "archive" / "ct", out, around_mm=0).lesions == 0
+    assert (out / TABLE).read_bytes() == before
+    # Numbers that were lost can't be dealt again: the pictures there have them.
+    for damaged in ("{", '{"asked": {"around_mm": 0, "regions": "x"}}'):
+        (out / "harvest" / "numbers.json").write_text(damaged)
+        with pytest.raises(InputError, match="from a copy, or harvest into a new folder"):
+            harvest(tmp_path / "archive", out, around_mm=0, regions="x")
+
+
 def test_splits_are_dealt_by_patients_keys() -> None:
     rng = np.random.default_rng(4)
     keys = [rng.bytes(16).hex() for _ in range(4000)]

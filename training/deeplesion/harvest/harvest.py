@@ -19,7 +19,7 @@ from lesionscope.ct.volume import CTVolume
 from lesionscope.ct.windows import default_window
 from lesionscope.errors import InputError, LesionscopeError, UsageError
 from lesionscope.files import write_atomically
-from lesionscope.lesions.deeplesion import TABLE, DeepLesionRow, write_dl_info, write_slice
+from lesionscope.lesions.deeplesion import IMAGES, TABLE, DeepLesionRow, write_dl_info, write_slice
 from lesionscope.lock import WriterLock
 from lesionscope.progress import CancelToken, Progress, silent
 from lesionscope.report.import_sr import NOT_HERE, damage_named, import_sr, read_bounded
@@ -29,7 +29,7 @@ from lesionscope.retrieval.keys import patient_key, site_secret, study_key
 from .axial import AxialSlices, axial_slices
 from .contours import LESIONS, Measured, measured
 from .documents import Document, about, documents, series_of
-from .ledger import FOLDER, Harvested, Ledger, split_of
+from .ledger import FOLDER, NUMBERS, Harvested, Ledger, split_of
 from .rows import Called, row_of
 
 PROBLEMS = "problems.csv"
@@ -88,7 +88,8 @@ def harvest(
     UsageError
         ``around_mm`` or ``regions`` make no sense.
     InputError
-        The archive can't be read, or ``out`` was begun with other settings.
+        The archive can't be read, ``out`` was begun with other settings, or holds a dataset that no harvest
+        made.
     LesionscopeError
         Another process harvests into ``out``, or it can't be written.
     Cancelled
@@ -103,6 +104,7 @@ def harvest(
         raise UsageError(f"{regions!r} is no regular expression ({error}): mend --regions.") from error
     if not root.is_dir():
         raise InputError(f"{root} is no folder: give one with images, reports and structure sets.")
+    _refuse_foreign(out)
     lock = _lock(out)
     try:
         ledger = Ledger(out, {"around_mm": around_mm, "regions": regions})
@@ -264,12 +266,23 @@ def _written(out: Path, ledger: Ledger) -> HarvestResult:
             if rows.setdefault((row.file_name, row.measurement), row) is not row:
                 problems.append((one.uid, "", f"A lesion on {row.file_name} was harvested before."))
     ordered = sorted(rows.values(), key=lambda row: (row.file_name, row.measurement))
-    write_dl_info(out / TABLE, ordered)
+    if ordered or not (out / TABLE).exists():  # nothing takes no table's place
+        write_dl_info(out / TABLE, ordered)
     text = io.StringIO(newline="")
     lines = csv.writer(text, lineterminator="\n")
     lines.writerows([("document", "item", "problem"), *problems])
     write_atomically(out / FOLDER / PROBLEMS, text.getvalue())
     return HarvestResult(out, len(rows), len({row.patient for row in ordered}), count, tuple(problems))
+
+
+def _refuse_foreign(out: Path) -> None:
+    """Refuse a dataset whose numbers are not ours: its pictures would be taken for those of our patients."""
+    held = [name for name in (TABLE, IMAGES) if (out / name).exists()]
+    if held and not (out / FOLDER / NUMBERS).is_file():
+        raise InputError(
+            f"{out} holds {held[0]}, but no {FOLDER}/{NUMBERS}, which says whose its pictures are: give a "
+            f"new folder, or bring {FOLDER}/ back if it was taken away."
+        )
 
 
 def _lock(out: Path) -> WriterLock:

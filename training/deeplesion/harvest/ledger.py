@@ -22,6 +22,7 @@ from ..dataset import SHARES
 FOLDER = "harvest"
 NUMBERS = "numbers.json"
 DONE = "documents"
+_NUMBERS_LOST = "bring it back from a copy, or harvest into a new folder"
 _TUPLES = tuple(
     field.name for field in dataclasses.fields(DeepLesionRow) if str(field.type).startswith("tuple")
 )
@@ -59,7 +60,7 @@ class Ledger:
     Raises
     ------
     InputError
-        It was begun with another request, or is damaged.
+        It was begun with another request, or its numbers are damaged.
     """
 
     def __init__(self, root: Path, asked: Mapping[str, Any]) -> None:
@@ -68,13 +69,16 @@ class Ledger:
         self._numbers: dict[str, int] = {}
         path = self.folder / NUMBERS
         if path.is_file():
-            held = _read(path)
+            held = _read(path, _NUMBERS_LOST)
             if held.get("asked") != self.asked:
                 raise InputError(
                     f"{root} was begun with other settings ({json.dumps(held.get('asked'))}): use those, or "
                     "choose another folder."
                 )
-            self._numbers = {str(key): int(number) for key, number in held["numbers"].items()}
+            try:
+                self._numbers = {str(key): int(number) for key, number in held["numbers"].items()}
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise InputError(f"{path} is damaged: {_NUMBERS_LOST}.") from error
         else:
             self._save()
 
@@ -125,11 +129,11 @@ def split_of(patient_key: str) -> str:
     return SPLITS[0] if at < SHARES[0] else SPLITS[1] if at < SHARES[0] + SHARES[1] else SPLITS[2]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, remedy: str = "delete it, and harvest again") -> dict[str, Any]:
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(held, dict):
             raise ValueError("no mapping")
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} can't be read: delete it, and harvest again.") from error
+        raise InputError(f"{path} can't be read: {remedy}.") from error
     return held
