@@ -46,7 +46,7 @@ def test_a_healthy_machine(capsys: pytest.CaptureFixture[str]) -> None:
             "model detector-demo",
             "model relation-demo",
         ),
-        *("report font", "data folder"),
+        *("report font", "data folder", "cache folder"),
     }
 
 

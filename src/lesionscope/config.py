@@ -241,3 +241,10 @@ def data_folder(config: Config | None = None) -> Path:
     import platformdirs
 
     return Path(platformdirs.user_data_dir("lesionscope", appauthor=False))
+
+
+def cache_folder() -> Path:
+    """Where phantoms and pieces of what was trained on lie until somebody deletes them; not made here."""
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("lesionscope", appauthor=False))

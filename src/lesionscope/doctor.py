@@ -97,6 +97,7 @@ def examine() -> Iterator[Check]:
     yield from _tried("model", lambda: _models(settings))
     yield _report_font()
     yield _writable(settings)
+    yield Check("cache folder", True, str(config.cache_folder()))
 
 
 def _tried(name: str, look: Callable[[], Iterable[Check]]) -> Iterator[Check]:

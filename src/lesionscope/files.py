@@ -39,7 +39,7 @@ def _keep_mode(path: Path, part: Path) -> None:
         part.chmod(stat.S_IMODE(path.stat().st_mode))
 
 
-def write_atomically(path: str | Path, content: bytes | str) -> Path:
+def write_atomically(path: str | Path, content: bytes | str, *, private: bool = False) -> Path:
     """Write ``content`` to ``path``: a temporary file beside it, then a rename.
 
     Parameters
@@ -48,6 +48,9 @@ def write_atomically(path: str | Path, content: bytes | str) -> Path:
         The file to make or replace. Its folder is made where it is missing.
     content
         Bytes, or text that is written as UTF-8.
+    private
+        Whether only its owner may read it, whatever the umask says: patients' data that nobody asked to
+        have written.
 
     Raises
     ------
@@ -62,6 +65,8 @@ def write_atomically(path: str | Path, content: bytes | str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary, opened = open_part(path)
         with opened as stream:
+            if private:
+                temporary.chmod(0o600)
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())

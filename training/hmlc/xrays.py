@@ -154,7 +154,7 @@ def _pixels(
     key = hashlib.sha256("\n".join([str(data.side), state.hex(), *map(str, paths)]).encode()).hexdigest()[:12]
     stored = Path(data.cache) / f"xrays-{split}-{key}.npy"
     if not stored.exists():
-        write_array(stored, shape, np.uint16, fill)
+        write_array(stored, shape, np.uint16, fill, private=True)
     try:
         kept: NDArray[np.uint16] = np.load(stored, mmap_mode="r")
         if kept.shape != shape:

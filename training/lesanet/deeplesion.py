@@ -116,5 +116,5 @@ def _patches(
         progress(place + 1, len(rows), "Cutting patches")
     buffer = io.BytesIO()
     np.savez(buffer, hu=hu, boxes=boxes)
-    write_atomically(stored, buffer.getbuffer().tobytes())
+    write_atomically(stored, buffer.getbuffer().tobytes(), private=True)
     return hu, boxes

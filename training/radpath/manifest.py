@@ -280,7 +280,7 @@ def _open(path: Path, series_uid: str | None) -> CTVolume:
 def _save(path: Path, cube: NDArray[np.int16]) -> None:
     buffer = io.BytesIO()
     np.save(buffer, cube, allow_pickle=False)
-    write_atomically(path, buffer.getvalue())
+    write_atomically(path, buffer.getvalue(), private=True)
 
 
 def _state(path: Path) -> list[list[object]]:

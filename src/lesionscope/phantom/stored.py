@@ -17,9 +17,16 @@ Result = TypeVar("Result")
 
 
 def write_array(
-    path: Path, shape: tuple[int, ...], dtype: DTypeLike, fill: Callable[[NDArray[Any]], Result]
+    path: Path,
+    shape: tuple[int, ...],
+    dtype: DTypeLike,
+    fill: Callable[[NDArray[Any]], Result],
+    *,
+    private: bool = False,
 ) -> Result:
     """Write an array (``.npy``) that ``fill`` fills in place, and return what that returns.
+
+    What is ``private``, patients' pixels, only its owner may read.
 
     Raises
     ------
@@ -36,7 +43,8 @@ def write_array(
         result = fill(array)
         array.flush()
         del array  # a mapped file can't be renamed everywhere
-        temporary.chmod(0o644)
+        if not private:
+            temporary.chmod(0o644)
         temporary.replace(path)
         temporary = None
         return result

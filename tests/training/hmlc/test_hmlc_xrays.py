@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +71,9 @@ def test_a_cache_gives_the_same_pixels(tmp_path: Path, monkeypatch: pytest.Monke
         again = load_split(cached, TREE, "train").pixels
     assert isinstance(again, np.memmap)
     assert np.array_equal(first, again) and len(np.unique(first)) > 100
+    if os.name != "nt":  # Windows has no modes
+        modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "cache").iterdir()}
+        assert modes == {0o600}, "patients' pixels are their owner's alone"
     for path in tmp_path.glob("film*"):
         path.unlink()
     with pytest.raises(InputError, match="film0"):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import stat
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,6 +64,12 @@ def test_a_split_is_read_with_labels_and_cached(folder, data):
     for one, relevant in zip(lesions.said, listed["test_relevant_labels"], strict=True):
         names = {listed["term_list"][number] for number in relevant}
         assert GRAPH.expand(one.relevant) & set(GRAPH.core) == GRAPH.expand(names) & set(GRAPH.core)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_cached_patches_are_their_owners_alone(folder, data):
+    load_split(data, GRAPH, "test")
+    assert {stat.S_IMODE(path.stat().st_mode) for path in Path(data.cache).glob("*.npz")} == {0o600}
 
 
 def test_hand_labels_are_the_complete_test_set(data, folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -154,6 +155,9 @@ def test_cubes_are_cut_at_the_centroid_once_and_cached(tmp_path):
     again = read_cubes(rows, tmp_path / "cache", opener=opener)
     assert len(opened) == 1
     np.testing.assert_array_equal(first, again)
+    if os.name != "nt":  # Windows has no modes
+        modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "cache").iterdir()}
+        assert modes == {0o600}, "patients' pixels are their owner's alone"
 
 
 def test_a_centroid_outside_its_volume_names_the_row(tmp_path):
