@@ -147,6 +147,7 @@ def labels_reading(lesion: Lesion, answer: LabelAnswer | Refusal | None = None) 
         made,
         labels=answer or LabelAnswer(scores, (("nodule", "cyst"),), 0.01, True),
         neighbours=(known,),
+        banks=("ward",),
         timings_ms={"total": 9.0},
     )
 
@@ -167,7 +168,7 @@ def test_labels_and_neighbours_are_the_contracts(measured: Lesion) -> None:
     assert entry["labels"]["conflicts"] == [["nodule", "cyst"]]
     (known,) = entry["neighbours"]
     assert (known["id"], known["distance"], known["labels"]) == ("k<1>", 0.25, ["lung", "nodule"])
-    assert known["sentence"] == "A <b>nodule</b>."
+    assert known["sentence"] == "A <b>nodule</b>." and entry["banks"] == ["ward"]
     assert entry["timings_ms"]["labels_total"] == 9.0
     assert json.loads(json.dumps(entry)) == entry
 

@@ -272,8 +272,8 @@ def test_the_record_leaves_out_only_what_is_not_shown(scan: Callable[..., CTVolu
     lesions = lesions_on(volume)[:1]
     (entry,) = report(lesions, volume)["lesions"]
     kept = json.loads(sr_form.record(entry))
-    assert {**kept, "labels": None, "neighbours": None, "timings_ms": None} == {
-        **entry, "labels": None, "neighbours": None, "timings_ms": None
+    assert {**kept, "labels": None, "neighbours": None, "banks": None, "timings_ms": None} == {
+        **entry, "labels": None, "neighbours": None, "banks": None, "timings_ms": None
     }  # fmt: skip
     assert [score["label"] for score in kept["labels"]["scores"]] == ["lung", "right lung", "nodule", "cyst"]
 

@@ -305,8 +305,8 @@ def test_a_bank_is_found_by_path_name_and_package(tmp_path, monkeypatch):
     assert registry.bank_folder(tmp_path / "banks" / "mine") == tmp_path / "banks" / "mine"
     with pytest.raises(InputError, match=r"no bank .*'yours'.*a-first, mine"):
         registry.bank_folder("yours")
-    found = registry.bank_for(PACKAGE.sha256)
+    found = registry.banks_for(PACKAGE.sha256).banks
     assert found is not None
-    assert found.folder.name == "mine"
+    assert found.names == ("mine",)
     found.close()
-    assert registry.bank_for("ef" * 32) is None
+    assert registry.banks_for("ef" * 32).banks is None

@@ -11,7 +11,7 @@ from lesionscope.models.label_package import DEFAULT, find_label_package
 from lesionscope.models.package import BUNDLED as PACKAGES
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.retrieval.bank import Bank
-from lesionscope.retrieval.registry import BUNDLED, bank_for
+from lesionscope.retrieval.registry import BUNDLED, banks_for
 
 LARGEST = 14_000_000
 """Bytes of the package and its bank together."""
@@ -19,10 +19,10 @@ LARGEST = 14_000_000
 
 @pytest.fixture(scope="module")
 def bank() -> Iterator[Bank]:
-    found = bank_for(find_label_package(PACKAGES / DEFAULT).embedding_sha256, [BUNDLED])
+    found = banks_for(find_label_package(PACKAGES / DEFAULT).embedding_sha256, [BUNDLED]).banks
     assert found is not None, "the bundled bank was made with another package: build it again"
-    with found:
-        yield found
+    with found.banks[0] as bank:
+        yield bank
 
 
 def test_it_is_whole_and_small(bank: Bank) -> None:

@@ -68,6 +68,7 @@ readings = st.builds(
     timings_ms=st.dictionaries(texts, floats, max_size=3),
     labels=st.none() | label_answers | st.builds(Refusal, texts),
     neighbours=st.none() | st.lists(neighbours, max_size=2).map(tuple),
+    banks=st.lists(texts, max_size=2).map(tuple),
 )
 diameters = st.none() | st.builds(Diameter, points, points)
 lesions = st.builds(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,13 +28,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def build(arguments: argparse.Namespace) -> int:
     """Fill a bank from one source; it goes on where it was stopped."""
-    from lesionscope.inference.bank_filling import fill, open_to_fill
+    from lesionscope.inference.bank_filling import fill, filled
 
     package = find_label_package(arguments.package)
     settings = config.load()
     progress = terminal_progress()
     lesions, total = _source(arguments, progress)
-    with closing(open_to_fill(arguments.out, package)) as bank:
+    with filled(arguments.out, package) as bank:
         added = fill(
             bank,
             package,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -50,6 +51,23 @@ def open_to_fill(folder: Path, package: LabelPackage) -> Bank:
         bank.close()
         raise
     return bank
+
+
+@contextmanager
+def filled(folder: Path, package: LabelPackage) -> Iterator[Bank]:
+    """Open a bank for appending as :func:`open_to_fill`; of a new one that stays empty nothing is left."""
+    new, was_there = not (folder / TABLES).is_file(), folder.is_dir()
+    bank = open_to_fill(folder, package)
+    try:
+        yield bank
+    finally:
+        empty = new and not len(bank)
+        bank.close()
+        if empty:
+            for path in folder.iterdir():
+                path.unlink()
+            if not was_there:
+                folder.rmdir()
 
 
 def fill(

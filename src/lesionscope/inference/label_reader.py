@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from lesionscope.config import Config
 from lesionscope.ct.volume import CTVolume, Source
 from lesionscope.errors import InputError
 from lesionscope.inference.label_predictor import LabelPredictor
-from lesionscope.inference.reading import Reading
+from lesionscope.inference.reading import Reading, Refusal
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.models.label_package import DEFAULT, LabelPackage, find_label_package, survey_labels
 from lesionscope.progress import CancelToken, Progress, silent
 from lesionscope.retrieval.bank import Bank
+from lesionscope.retrieval.banks import Banks
 from lesionscope.retrieval.keys import PHANTOM_SECRET, patient_key, site_secret
-from lesionscope.retrieval.registry import BUNDLED, bank_for
+from lesionscope.retrieval.registry import BUNDLED, banks_for
 
 
 class LabelReader:
@@ -26,11 +30,16 @@ class LabelReader:
         The model.
     bank
         Known lesions of the same package; ``None`` where there is no bank of it.
+    problems
+        What each reading says of banks that could not be asked.
     """
 
-    def __init__(self, predictor: LabelPredictor, bank: Bank | None = None) -> None:
+    def __init__(
+        self, predictor: LabelPredictor, bank: Banks | None = None, problems: Sequence[str] = ()
+    ) -> None:
         self.predictor = predictor
         self.bank = bank
+        self.problems = tuple(problems)
 
     @property
     def package(self) -> LabelPackage:
@@ -47,15 +56,21 @@ class LabelReader:
         override_scope: bool = False,
     ) -> Reading:
         """Read one lesion; see :meth:`LabelPredictor.read`. The patient's own known lesions are left out."""
-        return self.predictor.read(
+        bank = self.bank
+        reading = self.predictor.read(
             volume,
             lesion,
-            bank=self.bank,
-            patient_key=None if self.bank is None else own_key(self.bank, volume.source),
+            bank=bank,
+            # All are the user's, or all are bundled.
+            patient_key=None if bank is None else own_key(bank.banks[0], volume.source),
             cancel=cancel,
             progress=progress,
             override_scope=override_scope,
         )
+        if isinstance(reading.labels, Refusal):
+            return reading
+        made = replace(reading.provenance, notes=(*reading.provenance.notes, *self.problems))
+        return replace(reading, provenance=made, banks=() if bank is None else bank.names)
 
     def prepare(self) -> None:
         """Load all that a reading needs, so that the first one is fast."""
@@ -111,7 +126,8 @@ def open_label_reader(
         threads=settings.threads,
         unfamiliar_below=settings.unfamiliar_below,
     )
-    return LabelReader(predictor, bank_for(package.embedding_sha256))
+    found = banks_for(package.embedding_sha256)
+    return LabelReader(predictor, found.banks, found.problems)
 
 
 def _default() -> LabelPackage | None:

@@ -143,6 +143,8 @@ class Reading:
     labels: LabelAnswer | Refusal | None = None
     neighbours: tuple[Neighbour, ...] | None = None
     """The most similar first; ``None`` where there was no bank to look in."""
+    banks: tuple[str, ...] = ()
+    """Names of the banks that were looked in."""
 
     @property
     def task(self) -> Task:

@@ -157,6 +157,7 @@ def _content(old: Content, uids: UidMap) -> Content:
 def _entry(entry: dict[str, Any], uids: UidMap) -> None:
     entry["id"], entry["tracking_uid"] = uids.uid(entry["id"]), uids.uid(entry["tracking_uid"])
     entry.pop("neighbours", None)
+    entry.pop("banks", None)
     # A label that no model gave and the ontology doesn't know is a text that somebody typed.
     known = load_labels().by_name
     entry["findings"] = [

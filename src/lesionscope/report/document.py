@@ -281,7 +281,7 @@ def _labels_part(
     undecided: tuple[str, ...],
     review: Review,
 ) -> Content:
-    """Return ``labels``, and ``neighbours`` where there was a bank to look in."""
+    """Return ``labels``; and ``neighbours`` and the names of ``banks`` where there were any to look in."""
     kept = {finding.label for finding in findings}
     model = reading.provenance.model
     if isinstance(answer, Refusal) or stale:
@@ -325,6 +325,7 @@ def _labels_part(
             }
             for known in reading.neighbours
         ]
+        part["banks"] = list(reading.banks)
     return part
 
 

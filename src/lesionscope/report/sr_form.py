@@ -40,7 +40,7 @@ SOP_CLASS = "1.2.840.10008.5.1.4.1.1.88.34"
 SERIES_NUMBER = 9002
 TOOL = "Cornerstone3DTools@^0.1.0:"
 """What OHIF and Cornerstone know a measurement by, followed by the tool's name."""
-LEFT_OUT = ("neighbours", "timings_ms")
+LEFT_OUT = ("neighbours", "banks", "timings_ms")
 """Parts of a lesion's content that a structured report does not carry."""
 
 

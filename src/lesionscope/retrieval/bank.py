@@ -47,6 +47,10 @@ TABLES = "bank.sqlite"
 EMBEDDINGS = "embeddings.f32"
 
 
+class OtherBank(InputError):
+    """A bank holds another package's embeddings than those asked about."""
+
+
 class Bank:
     """Known lesions of one model package; make it with :meth:`create` or :meth:`open`.
 
@@ -111,7 +115,9 @@ class Bank:
         Raises
         ------
         InputError
-            No bank, a damaged one, a newer one, or another package's.
+            No bank, a damaged one, a newer one.
+        OtherBank
+            Another package's.
         LesionscopeError
             Another process appends to it, or it can't be read or written.
         """
@@ -129,7 +135,7 @@ class Bank:
                     package, dimension = schema.head(connection, path)
             bank = cls(folder, engine, package, dimension, lock)
             if package_sha256 not in (None, package.sha256):
-                raise InputError(
+                raise OtherBank(
                     f"{folder} holds embeddings of the model {package}, which can't be compared with "
                     f"those of another: use that model, or build a bank with yours."
                 )
@@ -283,6 +289,11 @@ class Bank:
         """Return how many patients its lesions are of."""
         with self._reading() as connection:
             return int(connection.scalar(select(func.count(schema.lesions.c.patient_key.distinct()))) or 0)
+
+    def digest(self) -> str:
+        """Return a digest of all that it holds; its tables have those of its embeddings."""
+        with self._reading(), (self.folder / TABLES).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
 
     def verify(self) -> None:
         """Read everything once, and compare the embeddings with their digests.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lesionscope.config import data_folder
 from lesionscope.errors import InputError, LesionscopeError
-from lesionscope.retrieval.bank import TABLES, Bank
+from lesionscope.retrieval.bank import TABLES, Bank, OtherBank
+from lesionscope.retrieval.banks import Banks
 
 BUNDLED = Path(__file__).parent / "banks"
 
@@ -29,25 +30,51 @@ def bank_folder(name_or_path: str | Path) -> Path:
     for folder in (Path(name_or_path), user_folder() / name_or_path, BUNDLED / name_or_path):
         if (folder / TABLES).is_file():
             return folder
-    names = ", ".join(folder.name for folder in _folders(None)) or "none"
+    names = ", ".join(folder.name for folder in bank_folders()) or "none"
     raise InputError(
         f"There is no bank of known lesions named '{name_or_path}'; there are: {names}. "
         "Give one of these names or the path of a bank's folder."
     )
 
 
-def bank_for(package_sha256: str, folders: Sequence[Path] | None = None) -> Bank | None:
-    """Open the first bank that holds a package's embeddings, the user's before the bundled; or none.
+@dataclass(frozen=True, eq=False)
+class BanksFound:
+    """The banks of a package, or ``None``; and a sentence for each that could not be opened."""
 
-    A bank that can't be opened, or is another package's, is passed over.
+    banks: Banks | None
+    problems: tuple[str, ...] = ()
+
+
+def banks_for(package_sha256: str, folders: Sequence[Path] | None = None) -> BanksFound:
+    """Open the banks that hold a package's embeddings: all of the user's, else the bundled ones.
+
+    Banks of other packages are passed over, and empty ones.
     """
-    for folder in _folders(folders):
-        with contextlib.suppress(LesionscopeError):
-            return Bank.open(folder, package_sha256)
-    return None
+    problems = []
+    for parent in (user_folder(), BUNDLED) if folders is None else folders:
+        opened = []
+        for folder in bank_folders([parent]):
+            try:
+                bank = Bank.open(folder, package_sha256)
+            except OtherBank:
+                continue
+            except LesionscopeError:
+                problems.append(
+                    f"The bank of known lesions '{folder.name}' can't be opened, so it was not asked for "
+                    "similar lesions: 'lesionscope doctor' says why."
+                )
+                continue
+            if len(bank):
+                opened.append(bank)
+            else:
+                bank.close()
+        if opened:
+            return BanksFound(Banks(opened), tuple(problems))
+    return BanksFound(None, tuple(problems))
 
 
-def _folders(folders: Sequence[Path] | None) -> list[Path]:
+def bank_folders(folders: Sequence[Path] | None = None) -> list[Path]:
+    """Return the folders of all banks, the user's first."""
     found = []
     for parent in (user_folder(), BUNDLED) if folders is None else folders:
         if parent.is_dir():

@@ -77,6 +77,8 @@ def reading_to_dict(reading: Reading) -> dict[str, Any]:
         values["neighbours"] = [
             {**asdict(known), "distance": float(known.distance)} for known in reading.neighbours
         ]
+    if reading.banks:
+        values["banks"] = list(reading.banks)
     return values
 
 
@@ -100,6 +102,7 @@ def reading_from_dict(data: Mapping[str, Any]) -> Reading:
         timings_ms=_numbers(data["timings_ms"]),
         labels=_labels_from_dict(data.get("labels")),
         neighbours=None if known is None else tuple(map(_neighbour_from_dict, known)),
+        banks=tuple(map(str, data.get("banks", ()))),
     )
 
 
