@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from lesionscope.training import recipes, recipes_by_name
 
@@ -91,3 +94,15 @@ def test_a_copy_of_a_recipe_is_the_same_recipe(tmp_path):
     path = tmp_path / "copy.yaml"
     path.write_text((recipes.FOLDER / "radpath-demo.yaml").read_text())
     assert recipes.load(path) == recipes.load("radpath-demo")
+
+
+def test_settings_in_recipes_comments_can_be_typed_as_they_stand():
+    told = 0
+    for name in recipes_by_name():
+        lines = (Path(recipes.__file__).parent / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+        comment = " ".join(line.removeprefix("# ") for line in lines if line.startswith("#"))
+        settings = re.findall(r"(\S+) ([a-z_.]+=[^\s;,]+)", comment)
+        assert {before for before, _ in settings} <= {"--set"}, name
+        recipes.load(name, [setting.rstrip(".:") for _, setting in settings])
+        told += len(settings)
+    assert told > 10
