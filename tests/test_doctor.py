@@ -91,7 +91,20 @@ def test_bad_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text("colour = 3")
     monkeypatch.setenv("LESIONSCOPE_CONFIG", str(path))
-    assert next(check.name for check in failed()) == "settings"
+    (check,) = failed()
+    assert check.name == "settings" and check.remedy == f"mv '{path}' '{path}.old'  (or mend the file)"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("LESIONSCOPE_STUDIES", "rel"), ("LESIONSCOPE_CONFIG", "zz.toml"), ("LESIONSCOPE_CONFIG", ".")],
+)
+def test_a_variable_at_fault_is_what_is_mended(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    (check,) = failed()
+    assert check.name == "settings" and variable in check.found and check.remedy == f"unset {variable}"
 
 
 def test_a_data_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

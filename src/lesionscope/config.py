@@ -13,6 +13,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,14 @@ from lesionscope.errors import InputError
 PREFIX = "LESIONSCOPE_"
 FILE_VARIABLE = "LESIONSCOPE_CONFIG"
 DEVICE_PATTERN = re.compile(r"auto|cpu|cuda(:\d{1,3})?")
+
+
+class WrongVariable(InputError):
+    """A variable of the environment, ``variable``, is at fault, not the file."""
+
+    def __init__(self, variable: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.variable = variable
 
 
 @dataclass(frozen=True)
@@ -191,7 +200,8 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     ------
     InputError
         A file that isn't TOML, an unknown key, a value that makes no sense; the
-        sentence names the file or the variable and the key.
+        sentence names the file or the variable and the key. :class:`WrongVariable` where
+        it is a variable's.
     """
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
@@ -206,15 +216,16 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     for key in KEYS:
         name = variable_of(key)
         if environ.get(name):
-            values[key] = _checked(key, environ[name], f"The environment variable {name}")
+            where, fault = f"The environment variable {name}", partial(WrongVariable, name)
+            values[key] = _checked(key, environ[name], where, fault)
     return Config(**values)
 
 
-def _checked(key: str, value: Any, where: str) -> Any:
+def _checked(key: str, value: Any, where: str, fault: Callable[[str], InputError] = InputError) -> Any:
     try:
         return KEYS[key].check(value)
     except ValueError as error:
-        raise InputError(f"{where} {error}, not {value!r}.") from error
+        raise fault(f"{where} {error}, not {value!r}.") from error
 
 
 def _read(path: Path, *, required: bool) -> Mapping[str, Any]:
@@ -223,9 +234,13 @@ def _read(path: Path, *, required: bool) -> Mapping[str, Any]:
             return tomllib.load(stream)
     except FileNotFoundError:
         if required:
-            raise InputError(f"{path}, which {FILE_VARIABLE} names, does not exist.") from None
+            what = f"{path}, which {FILE_VARIABLE} names, does not exist."
+            raise WrongVariable(FILE_VARIABLE, what) from None
         return {}
     except OSError as error:
+        if required and os.path.isdir(path):  # which says no where it may not look
+            what = f"{path}, which {FILE_VARIABLE} names, is a folder: name the file in it."
+            raise WrongVariable(FILE_VARIABLE, what) from error
         raise InputError(
             f"{path} can't be read ({error.strerror or error}): mend its permissions or remove it."
         ) from error

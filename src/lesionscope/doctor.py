@@ -143,7 +143,10 @@ def _configuration() -> Generator[Check, None, config.Config]:
         settings = config.load()
     except LesionscopeError as error:
         path = config.config_path()
-        yield Check("settings", False, str(error), f"mv '{path}' '{path}.old'  (or mend the file)")
+        remedy = f"mv '{path}' '{path}.old'  (or mend the file)"
+        if isinstance(error, config.WrongVariable):
+            remedy = f"unset {error.variable}"
+        yield Check("settings", False, str(error), remedy)
         return config.Config()
     path = config.config_path()
     yield Check("settings", True, f"{path}{'' if path.exists() else ' (not there: defaults)'}")
