@@ -81,6 +81,8 @@ def test_a_missing_file_is_named(copy, name):
         (lambda c: c["onnx"].update(outputs=["H1"]), "outputs"),
         (lambda c: c["sha256"].pop("bank"), "lacks bank"),
         (lambda c: c["tree"]["nodes"].pop(0), "parent"),
+        (lambda c: c.update(scope="Lung"), "scope must be lung or any, not 'Lung'"),
+        (lambda c: c["tree"].update(siblings="independent"), "must be exclusive"),
         (lambda c: c.update(sha256=[]), "JSON object"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lesionscope.models.card import CalibrationCard, Card, FamiliarityCard
+from lesionscope.models.card import CalibrationCard, Card, FamiliarityCard, refuse_misread
 from lesionscope.models.familiarity import Bank, prepare
 from lesionscope.models.package import ModelPackage, open_package
 from lesionscope.models.pathology_net import PathologyNet
@@ -48,6 +48,7 @@ def train(
     """
     started = time.monotonic()
     tree = answered_tree(recipe.network.kind, load_tree(recipe.data.tree or None))
+    refuse_misread(recipe.package.scope, tree, f"The recipe '{recipe.name}'")
     with joined(recipe.device) as processes:
         with processes.first_alone():
             training = load_split(recipe, tree, "train", progress=progress, cancel=cancel)

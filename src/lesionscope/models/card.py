@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscope.errors import InputError
 from lesionscope.models.card_form import ModelCard, common_entries, open_card
 from lesionscope.models.card_form import Section as Section
 from lesionscope.models.familiarity import DistanceRule
@@ -18,6 +19,8 @@ from lesionscope.models.probabilities import VectorScaling
 from lesionscope.ontology.tree import PathologyTree, tree_from_dict
 
 TASK = "pathology"
+SCOPES = ("lung", "any")
+"""Which lesions a model answers for: those in a lung, or all."""
 OPTIONAL = frozenset({"prediction_sets"})
 """Entries that a card may lack."""
 
@@ -100,7 +103,9 @@ class Card(ModelCard):
     """
 
     scope: str
+    """One of :data:`SCOPES`."""
     tree: PathologyTree
+    """Siblings exclude each other."""
     preprocessing: Preprocessing
     network: Mapping[str, Any]
     onnx: Mapping[str, Any]
@@ -123,13 +128,14 @@ def card_from_dict(data: object, origin: str) -> Card:
         Anything missing, unknown, ill-typed, or at odds with the tree.
     """
     top = open_card(data, origin, Card, TASK, OPTIONAL)
-    tree = tree_from_dict(top.mapping("tree"), f"{origin}: 'tree'")
+    scope, tree = top.text("scope"), tree_from_dict(top.mapping("tree"), f"{origin}: 'tree'")
+    refuse_misread(scope, tree, origin)
     onnx = top.section("onnx", ("input", "outputs", "opset"))
     if set(onnx.texts("outputs")) != {head.name for head in tree.heads} | {"embedding"}:
         raise onnx.refuse("outputs", "the heads' names and 'embedding'")
     return Card(
         **common_entries(top, ("weights", "onnx", "bank")),
-        scope=top.text("scope"),
+        scope=scope,
         tree=tree,
         preprocessing=_preprocessing(top),
         network=top.mapping("network"),
@@ -138,6 +144,26 @@ def card_from_dict(data: object, origin: str) -> Card:
         familiarity=familiarity_of(top),
         prediction_sets=_prediction_sets(top),
     )
+
+
+def refuse_misread(scope: str, tree: PathologyTree, origin: str) -> None:
+    """Refuse a model whose answers would be taken for something else here; ``origin`` begins the sentence.
+
+    Raises
+    ------
+    InputError
+        Its scope is none of :data:`SCOPES`, or several siblings of its tree may hold together.
+    """
+    if scope not in SCOPES:
+        raise InputError(
+            f"{origin}: the scope must be {' or '.join(SCOPES)}, not '{scope}': "
+            "no other is kept to here, so correct it or use another model."
+        )
+    if not tree.exclusive:
+        raise InputError(
+            f"{origin}: siblings in the tree '{tree.title}' are independent, and a pathology model's must be "
+            "exclusive, for their probabilities add up to 1: use another tree or another model."
+        )
 
 
 def _prediction_sets(top: Section) -> SetRule | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -135,6 +136,22 @@ def test_training_from_real_volumes(kind, tiny_settings, tmp_path):
     assert len(list((tmp_path / "cache").iterdir())) == 4 * len(leaves)
     figures = training.evaluate("radpath-paper", tmp_path / "run", tmp_path / "scores", settings)
     assert figures["cases"] == len(leaves) and "gap" not in figures
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["package.scope=Lung"], "'radpath-paper': the scope must be lung or any, not 'Lung'"),
+        (
+            [f"data.tree={files('lesionscope.ontology') / 'chest_xray.json'}"],
+            "siblings in the tree .* must be exclusive",
+        ),
+    ],
+    ids=["scope", "tree"],
+)
+def test_a_model_that_would_be_misread_is_not_trained(settings, said, tmp_path):
+    with pytest.raises(InputError, match=said):
+        training.run("radpath-paper", ["data.manifest=none.csv", *settings], tmp_path / "run")
 
 
 def test_importing_training_loads_no_torch():
