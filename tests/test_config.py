@@ -116,6 +116,12 @@ def test_not_toml(tmp_path: Path, content: bytes) -> None:
         load({"LESIONSCOPE_CONFIG": str(path)})
 
 
+def test_a_file_that_notepad_saved_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(b'\xef\xbb\xbfdevice = "cpu"\r\nthreads = 3\r\n')
+    assert load({"LESIONSCOPE_CONFIG": str(path)}) == Config("cpu", 3)
+
+
 def test_a_named_file_must_exist(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         load({"LESIONSCOPE_CONFIG": str(tmp_path / "none.toml")})

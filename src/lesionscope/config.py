@@ -230,8 +230,7 @@ def _checked(key: str, value: Any, where: str, fault: Callable[[str], InputError
 
 def _read(path: Path, *, required: bool) -> Mapping[str, Any]:
     try:
-        with path.open("rb") as stream:
-            return tomllib.load(stream)
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         if required:
             what = f"{path}, which {FILE_VARIABLE} names, does not exist."
