@@ -237,7 +237,7 @@ def _read(path: Path, *, required: bool) -> Mapping[str, Any]:
             raise WrongVariable(FILE_VARIABLE, what) from None
         return {}
     except OSError as error:
-        if required and os.path.isdir(path):  # which says no where it may not look
+        if required and isinstance(error, IsADirectoryError):
             what = f"{path}, which {FILE_VARIABLE} names, is a folder: name the file in it."
             raise WrongVariable(FILE_VARIABLE, what) from error
         raise InputError(
