@@ -14,6 +14,7 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_checks import complaints
+from pydicom.sr._concepts_dict import concepts
 from test_document import labels_reading, reading_for
 from test_reviewed import decide
 
@@ -25,7 +26,9 @@ from lesionscope.followup.response import Followed, Role, Size, assess
 from lesionscope.lesions.lesion import Diameter, Lesion
 from lesionscope.lesions.marking import lesion_from_click, lesion_from_diameters
 from lesionscope.ontology.labels import PRIVATE_SCHEME
+from lesionscope.ontology.tree import load_tree
 from lesionscope.phantom.dicom_series import write_series
+from lesionscope.report import sr_codes as codes
 from lesionscope.report import sr_form, wording
 from lesionscope.report.document import Content, lesion_report
 from lesionscope.report.reviewed import Review
@@ -148,6 +151,15 @@ def test_marks_across_slices_are_in_the_patient(scan: Callable[..., CTVolume], t
     assert len([i for i in items(ds) if i.ValueType == "NUM" and "Axis" in name_of(i)]) == 2
 
 
+def test_a_class_with_a_standard_code_is_a_class_of_the_bundled_tree_and_known_to_dicom() -> None:
+    standard = {(n.tag, n.name): codes.class_code(n.tag, n.name) for n in load_tree().nodes}
+    standard = {node: code for node, code in standard.items() if code.scheme != PRIVATE_SCHEME}
+    assert standard == codes.PATHOLOGY, "one that no class gets is of no use"
+    for code in standard.values():
+        assert any(code.value in entry for entry in concepts[code.scheme].values())
+    assert codes.class_code("H3b", "Cancer").scheme == PRIVATE_SCHEME, "another tree's"
+
+
 def test_what_it_must_carry(scan: Callable[..., CTVolume]) -> None:
     from lesionscope.models import registry
 
@@ -165,10 +177,10 @@ def test_what_it_must_carry(scan: Callable[..., CTVolume]) -> None:
     assert card.intended_use in texts["Model card"] and card.calibration.method in texts["Model card"]
     assert texts["What was reviewed and by whom"] == wording.NOTHING_REVIEWED
     assert "18.0 mm | 10.0 mm" in texts["Response table"] and "-44 %" in texts["Response table"]
-    codes = [i.ConceptCodeSequence[0].CodeMeaning for i in items(ds) if i.ValueType == "CODE"]
-    assert "Target Lesion Partial Response" in codes
-    assert codes.count("Unreviewed") == 5, "four labels and the tree"
-    assert "Computed tomography" in codes
+    coded = [i.ConceptCodeSequence[0].CodeMeaning for i in items(ds) if i.ValueType == "CODE"]
+    assert "Target Lesion Partial Response" in coded
+    assert coded.count("Unreviewed") == 5, "four labels and the tree"
+    assert "Computed tomography" in coded
     assert ds.VerificationFlag == "UNVERIFIED" and ds.PatientName == volume.source.patient.name
     assert ds.StudyInstanceUID == volume.source.study_uid
     certainties = [

@@ -99,11 +99,8 @@ OVERALLS: Final = {
     "NE": _own("NE", "Not evaluable"),
 }
 """Overall response, for which DICOM has no codes: new lesions and non-targets count for it too."""
-PATHOLOGY: Final = {
-    "H1a": Code("SCT", "363346000", "Malignant neoplasm"),
-    "H3b": Code("SCT", "51398009", "Hamartoma"),
-}
-"""Classes of the bundled tree for which DICOM's dictionaries have the very concept."""
+PATHOLOGY: Final = {("H3b", "Hamartoma"): Code("SCT", "51398009", "Hamartoma")}
+"""Classes of the bundled tree, by tag and name, for which DICOM's dictionaries have the very concept."""
 
 
 def label_code(name: str) -> Code:
@@ -114,5 +111,4 @@ def label_code(name: str) -> Code:
 
 def class_code(tag: str, name: str) -> Code:
     """Return the code of a class of a pathology tree."""
-    known = PATHOLOGY.get(tag)
-    return known if known is not None and known.meaning == name else private_code(showable(f"{tag} {name}"))
+    return PATHOLOGY.get((tag, name)) or private_code(showable(f"{tag} {name}"))
