@@ -173,6 +173,7 @@ def test_a_table_of_cases_is_built_and_asked(
     assert "2 lesions added" in said.out
     for line, why in ((3, "outside"), (4, "no label named 'lnug'"), (5, "none.nii.gz")):
         assert any(f"line {line}, is left out" in one and why in one for one in said.err.splitlines()), why
+    assert said.out.endswith(f", of {package.name} {package.card.version}\n")
     for file in bank.iterdir():
         assert b"DOE" not in file.read_bytes(), file
 
@@ -191,7 +192,10 @@ def test_a_table_of_cases_is_built_and_asked(
     assert main([*query, "--k", "0"]) == 2
 
 
-def test_tables_without_ids_are_all_taken(tmp_path: Path, data: Path, package: LabelPackage, capsys) -> None:
+def test_tables_without_ids_are_all_taken_for_the_configured_model(
+    tmp_path: Path, data: Path, package: LabelPackage, monkeypatch, capsys
+) -> None:
+    monkeypatch.setenv("LESIONSCOPE_LABEL_MODEL", str(package.folder))
     path = scan(tmp_path)
     bank = tmp_path / "bank"
     tables = {
@@ -203,12 +207,7 @@ def test_tables_without_ids_are_all_taken(tmp_path: Path, data: Path, package: L
     for name, rows in [*tables.items(), ("one.csv", tables["one.csv"])]:
         table = tmp_path / name
         table.write_text("".join(["path,click,labels\n", *(f'{path.name},"{a}",{b}\n' for a, b in rows)]))
-        assert (
-            main(
-                ["bank", "build", "--package", str(package.folder), "--out", str(bank), "--list", str(table)]
-            )
-            == 0
-        )
+        assert main(["bank", "build", "--out", str(bank), "--list", str(table)]) == 0
         found = capsys.readouterr()
         counts.append(int(found.out.split()[0]))
         said.append(found.err)
@@ -216,6 +215,8 @@ def test_tables_without_ids_are_all_taken(tmp_path: Path, data: Path, package: L
     assert ["other labels" in one for one in said] == [False, False, True, False]
     with Bank.open(bank, package.embedding_sha256) as opened:
         assert len(opened) == 4
+    assert main(["bank", "query", str(bank), str(path), f"--click={HERE}", "--include-same-patient"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["neighbours"]) == 4
 
 
 def test_deeplesions_layout_is_built(tmp_path: Path, data: Path, package: LabelPackage, capsys) -> None:

@@ -76,7 +76,7 @@ def add_bank(bank: argparse.ArgumentParser) -> None:
     device: dict[str, Any] = {"metavar": "DEVICE", "help": "auto, cpu, cuda or cuda:N (else as configured)"}
     package: dict[str, Any] = {
         "metavar": "NAME",
-        "help": "a label model's name, or the path of its folder (the bundled one)",
+        "help": "a label model's name, or the path of its folder (else as configured)",
     }
     build = kinds.add_parser(
         "build", help="read known lesions into a bank; it goes on where it was stopped", allow_abbrev=False

@@ -30,8 +30,8 @@ def build(arguments: argparse.Namespace) -> int:
     """Fill a bank from one source; it goes on where it was stopped."""
     from lesionscope.inference.bank_filling import fill, filled
 
-    package = find_label_package(arguments.package)
     settings = config.load()
+    package = find_label_package(arguments.package or settings.label_model)
     progress = terminal_progress()
     lesions, total = _source(arguments, progress)
     with filled(arguments.out, package) as bank:
@@ -50,7 +50,9 @@ def build(arguments: argparse.Namespace) -> int:
                 f"None of the lesions could be used, so the bank {arguments.out} is empty: mend what is said "
                 "above, or give other lesions."
             )
-        print(f"{added} lesions added, {len(bank)} in {arguments.out}")
+        print(
+            f"{added} lesions added, {len(bank)} in {arguments.out}, of {bank.package.name} {bank.package.version}"
+        )
     return 0
 
 
@@ -67,8 +69,8 @@ def query(arguments: argparse.Namespace) -> int:
         raise UsageError("Give one lesion: --click X,Y,Z, or --long with its end points.")
     if not 1 <= arguments.k <= MOST:
         raise UsageError(f"--k must be in 1…{MOST}, not {arguments.k}.")
-    package = find_label_package(arguments.package)
     settings = config.load()
+    package = find_label_package(arguments.package or settings.label_model)
     with Bank.open(bank_folder(arguments.bank), package.embedding_sha256) as bank:
         volume = open_ct(arguments.path, arguments.series, progress=terminal_progress())
         marked = lesion_of(arguments.lesions[0], volume.geometry)
