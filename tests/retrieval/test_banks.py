@@ -53,8 +53,10 @@ def test_all_banks_of_a_package_answer_as_one(tmp_path: Path) -> None:
         assert both.lesion(one.id).sentence == one.sentence
     assert both.lesion("2023/lesion-0").sentence != both.lesion("2024/lesion-0").sentence
     assert both.query(asked, 20, exclude_patient="p") == ()
-    with pytest.raises(InputError, match="2023, 2024"):
-        both.lesion("lesion-0")
+    assert both.lesion("lesion-3").sentence == known[3].sentence
+    for name, why in {"lesion-0": "More than one", "lesion-9": "No", "2023/lesion-7": "2023"}.items():
+        with pytest.raises(InputError, match=why):
+            both.lesion(name)
     both.close()
 
 

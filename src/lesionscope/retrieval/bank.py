@@ -271,6 +271,12 @@ class Bank:
             short_mm=record.short_mm,
         )
 
+    def knows(self, identifier: str) -> bool:
+        """Whether it has a lesion of that id."""
+        with self._reading() as connection:
+            asked = select(schema.lesions.c.row).where(schema.lesions.c.id == identifier)
+            return connection.scalar(asked) is not None
+
     def ids(self) -> frozenset[str]:
         """Return the ids of all its lesions."""
         with self._reading() as connection:

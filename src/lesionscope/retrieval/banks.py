@@ -54,10 +54,12 @@ class Banks:
         name, _, own = identifier.partition("/")
         if name in self.names:
             return self.banks[self.names.index(name)].lesion(own)
-        if len(self.banks) > 1:
-            # Found when there was one bank only: which of these it was can't be told.
-            raise InputError(f"None of the banks {', '.join(self.names)} knows a lesion '{identifier}'.")
-        return self.banks[0].lesion(identifier)
+        # An id that was given when there was one bank only.
+        known = [bank for bank in self.banks if bank.knows(identifier)]
+        if len(known) != 1:
+            many = "No" if not known else "More than one"
+            raise InputError(f"{many} bank of {', '.join(self.names)} knows a lesion '{identifier}'.")
+        return known[0].lesion(identifier)
 
     def digest(self) -> str:
         """Return a digest of all that they hold."""
