@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,27 @@ def test_scope_may_be_overridden_for_a_list(tmp_path: Path, labels: Path, capsys
     readings = pandas.read_csv(out / "readings.csv")
     nodes = readings[(readings.task == "pathology") & (readings.kind == "node")]
     assert set(nodes.tag) == {node.tag for node in find("radpath-demo").tree.nodes}
+
+
+def test_a_list_is_read_again_where_the_bank_is_another(tmp_path: Path, labels: Path) -> None:
+    path = scan(tmp_path)
+    table, out = tmp_path / "cases.csv", tmp_path / "out"
+    table.write_text(f'path,click,id\n{path},"96,96,30",body\n', encoding="utf-8")
+    read = ["read", "--list", str(table), "--label-model", str(labels), "--out", str(out)]
+    known = tmp_path / "known.csv"
+    rows = f'{path},"90,96,30",one,lung\n', f'{path},"80,90,30",two,liver\n'
+    build = ["bank", "build", "--package", str(labels), "--out", str(tmp_path / "data" / "banks" / "ward")]
+    found = []
+    for row in (None, *rows):
+        if row is not None:
+            known.write_text("path,click,id,labels\n" + row, encoding="utf-8")
+            assert main([*build, "--list", str(known)]) == 0
+        assert main([*read]) == 0
+        lines = (out / "journal.jsonl").read_text().splitlines()[1:]
+        found.append((len(lines), json.loads(lines[-1])["lesion"].get("banks")))
+    assert main(read) == 0
+    assert len((out / "journal.jsonl").read_text().splitlines()[1:]) == 3
+    assert found == [(1, None), (2, ["ward"]), (3, ["ward"])]
 
 
 def test_a_list_of_which_nothing_can_be_read_is_bad_input(tmp_path: Path, labels: Path, capsys) -> None:

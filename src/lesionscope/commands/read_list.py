@@ -44,7 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
             opened = (case.path, case.series, open_ct(case.path, case.series))
         return models.report(opened[2], [case.marks or {}], patient=False)[0]
 
-    how = json.dumps([models.override_scope, models.click_box])
+    known = None if models.labels is None or models.labels.bank is None else models.labels.bank.digest()
+    how = json.dumps([models.override_scope, models.click_box, known])
     with CaseJournal(folder / JOURNAL, models.digests) as journal:
         try:
             read_cases_into(journal, cases, read, how=how, say=say, progress=terminal_progress())
