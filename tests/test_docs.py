@@ -85,6 +85,15 @@ def test_every_command_is_described_with_all_it_takes(reference: ModuleType) -> 
             assert option.help, f"{parser.prog} {name} has no help"
 
 
+def test_every_command_takes_what_the_page_says_of_all(reference: ModuleType) -> None:
+    said = (DOCS / "commands.md").read_text("utf-8").partition("Exit status")[0]
+    shared = set(re.findall(r"`(--[\w-]+)`", said))
+    assert shared == {"--help", "--debug"}
+    for parser, _ in reference.leaves(cli.build_parser()):
+        assert shared <= set(parser._option_string_actions), parser.prog
+        assert not parser.allow_abbrev, f"{parser.prog} would take the start of an option for it"
+
+
 def test_every_setting_is_described_with_its_variable(reference: ModuleType) -> None:
     text = reference.settings()
     for key in config.KEYS:

@@ -33,30 +33,32 @@ IMPORT_LESANET = "make a package of the checkpoint that LesaNet's authors publis
 NEGATIVE = re.compile(r"-\.?\d")
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that takes ``--debug`` and no abbreviations, as do all that argparse makes below it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
+        self.add_argument(
+            "--debug",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="show the traceback of an error of ours",
+        )
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of every subcommand that this version has."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--debug",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="show the traceback of an error of ours",
-    )
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="lesionscope",
         description="Read a CT lesion the way a radiologist describes it. Demonstration models, "
         "not for clinical use.",
         epilog="Exit status: 0 done, 2 wrong usage, 3 bad input, 1 our fault.",
-        allow_abbrev=False,
-        parents=[common],
     )
     parser.add_argument("--version", action="version", version=f"lesionscope {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")
 
     def command(name: str, handler: str, summary: str, **more: Any) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = commands.add_parser(
-            name, help=summary, description=summary, allow_abbrev=False, parents=[common], **more
-        )
+        made: argparse.ArgumentParser = commands.add_parser(name, help=summary, description=summary, **more)
         made.set_defaults(handler=handler)
         return made
 
@@ -96,10 +98,10 @@ def build_parser() -> argparse.ArgumentParser:
 
     models = command("models", "models:run", "List the model packages, or show one's card.")
     kinds = models.add_subparsers(metavar="list|show|import-lesanet", required=True, dest="models_command")
-    kinds.add_parser("list", help="names, versions, titles and where they lie", parents=[common])
-    show = kinds.add_parser("show", help="the card of one package, as JSON on stdout", parents=[common])
+    kinds.add_parser("list", help="names, versions, titles and where they lie")
+    show = kinds.add_parser("show", help="the card of one package, as JSON on stdout")
     show.add_argument("name", metavar="NAME", help="a package's name, or the path of its folder")
-    _add_import_lesanet(kinds.add_parser("import-lesanet", help=IMPORT_LESANET, parents=[common]))
+    _add_import_lesanet(kinds.add_parser("import-lesanet", help=IMPORT_LESANET))
 
     add_bank(command("bank", "bank:run", "Build, ask or show a bank of known lesions."))
 
@@ -241,15 +243,12 @@ def _add_phantom(phantom: argparse.ArgumentParser) -> None:
     split: dict[str, Any] = {"choices": SPLITS, "default": "train", "help": "whose patients (train)"}
     workers: dict[str, Any] = {"type": int, "default": os.cpu_count() or 1, "help": "processes"}
     kinds = phantom.add_subparsers(metavar="KIND", required=True, dest="kind")
-    chest = kinds.add_parser(
-        "chest", help="a chest CT as a DICOM series, with truth.json", allow_abbrev=False
-    )
+    chest = kinds.add_parser("chest", help="a chest CT as a DICOM series, with truth.json")
     chest.add_argument("--seed", **seed)
     chest.add_argument("--out", **out)
     patient = kinds.add_parser(
         "patient",
         help="a whole-body patient as a DICOM series, with its lesions and reports in truth.json",
-        allow_abbrev=False,
     )
     patient.add_argument("--seed", **seed)
     patient.add_argument("--split", **split)
@@ -261,14 +260,10 @@ def _add_phantom(phantom: argparse.ArgumentParser) -> None:
         "--workers", type=int, default=1, metavar="N", help="processes; each takes memory of its own (1)"
     )
     patient.add_argument("--out", **out)
-    atlas = kinds.add_parser(
-        "atlas", help="slices of a whole-body patient with its parts outlined, as PNG", allow_abbrev=False
-    )
+    atlas = kinds.add_parser("atlas", help="slices of a whole-body patient with its parts outlined, as PNG")
     atlas.add_argument("--seed", **seed)
     atlas.add_argument("--out", **out)
-    radpath = kinds.add_parser(
-        "radpath", help="labelled lung lesions: volumes and a manifest, or cubes", allow_abbrev=False
-    )
+    radpath = kinds.add_parser("radpath", help="labelled lung lesions: volumes and a manifest, or cubes")
     radpath.add_argument(
         "--form",
         choices=("nifti", "dicom", "cubes"),
@@ -289,7 +284,6 @@ def _add_phantom(phantom: argparse.ArgumentParser) -> None:
     deeplesion = kinds.add_parser(
         "deeplesion",
         help="whole-body patients in DeepLesion's layout, with reports, mined labels and the truth",
-        allow_abbrev=False,
     )
     deeplesion.add_argument("--patients", type=int, required=True, metavar="N", help="3 to 4 lesions each")
     deeplesion.add_argument(
@@ -301,7 +295,6 @@ def _add_phantom(phantom: argparse.ArgumentParser) -> None:
     cohort = kinds.add_parser(
         "cohort",
         help="patches, boxes, labels and sentences of many lesions, as training takes them",
-        allow_abbrev=False,
     )
     cohort.add_argument("--count", type=int, required=True, metavar="N", help="lesions")
     cohort.add_argument("--split", **split)
@@ -313,7 +306,6 @@ def _add_phantom(phantom: argparse.ArgumentParser) -> None:
     lesions = kinds.add_parser(
         "lesions",
         help="figures of the clinic's lesions: a contact sheet, label frequencies",
-        allow_abbrev=False,
     )
     lesions.add_argument("--frequencies", type=Path, metavar="FILE", help="another joint label distribution")
     lesions.add_argument(
