@@ -6,6 +6,7 @@ import gc
 import itertools
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -208,6 +209,26 @@ def test_a_targeted_reconstruction_cuts_the_lung_at_the_picture_s_edge() -> None
     assert region.contains(RIGHT_LUNG)
 
 
+@pytest.mark.parametrize("front", [-160.0, -60.0])
+def test_a_solid_nodule_in_a_lung_that_the_picture_s_edge_cuts_open(front: float) -> None:
+    """With outer air in the picture and without any."""
+    nodule = (-60.0, -10.0, 60.0)
+    geometry = Geometry((40, int((60 - front) / 3), 40), (3.0, 3.0, 3.0), (-110.0, front, 0.0))
+    region = find_lungs(render(geometry, ball(nodule, 12.0, 40.0)))
+    assert region.contains(nodule)
+    assert region.in_body((-100.0, -10.0, 60.0)), "lung at the picture's edge"
+    assert not region.in_body((-100.0, -150.0, 60.0)), "air"
+
+
+def test_a_cushion_that_the_picture_s_edge_cuts_is_not_lung() -> None:
+    geometry = Geometry((60, 60, 20), (3.0, 3.0, 4.0), (-90.0, 20.0, -200.0))
+    cushion = ((0.0, 180.0, -160.0), (70.0, 75.0, 400.0), -880.0)
+    region = find_lungs(render(geometry, ball(*cushion), lungs=False, noise=20.0))
+    assert region.in_body((0.0, 60.0, -160.0))
+    assert not region.in_body((0.0, 160.0, -160.0))
+    assert not region.has_lungs
+
+
 def test_outlines_are_convex_hulls() -> None:
     rng = np.random.default_rng(0)
     nothing = np.zeros((12, 15), dtype=bool)
@@ -272,6 +293,20 @@ def test_real_chest(shared_data: Path) -> None:
     assert not region.in_body((0.0, -40.0, -520.0))
 
 
+@pytest.mark.parametrize("field", [(-110, 20, 220, 220), (-100, 60, 100, 140), (-90, 60, 200, 200)])
+def test_a_real_nodule_in_a_narrow_field_of_view(
+    shared_data: Path, field: tuple[float, float, float, float]
+) -> None:
+    volume = read(shared_data / "ct/01_chest_lidc0314/dicom")
+    x, y, wide, high = field
+    _, j, i = (round(at) for at in volume.geometry.to_voxel((x, y, NODULE[2])))
+    hu = np.ascontiguousarray(volume.hu[:, j : j + round(high / 0.78125), i : i + round(wide / 0.78125)])
+    origin = tuple(volume.geometry.to_lps((0, j, i)).tolist())
+    size = (hu.shape[2], hu.shape[1], hu.shape[0])
+    geometry = replace(volume.geometry, size=size, origin_lps_mm=origin)
+    assert find_lungs(CTVolume(hu, geometry, volume.source)).contains(NODULE)
+
+
 def test_a_mass_painted_over_the_real_lung(shared_data: Path) -> None:
     """Ninety millimetres wide: it crosses every slice of the scan, and its crop holds no air."""
     volume = read(shared_data / "ct/01_chest_lidc0314/dicom")
@@ -291,6 +326,7 @@ def test_real_scans_without_lungs(shared_data: Path) -> None:
     assert not pelvis.has_lungs
     assert thigh.in_body((-21.8, -78.9, -154.7))
     assert pelvis.in_body((-51.7, 105.9, 436.0))
+    assert not pelvis.in_body((-70.0, 155.0, 380.0)), "a cushion"
 
 
 def test_real_abdomen(shared_data: Path) -> None:

@@ -5,7 +5,8 @@ middle of a mass so big that no air is near. The region is found on a strided
 view of the volume (about 4 mm; the volume itself is never resampled):
 
 1. **body**: tissue above −300 HU, freed of table and blankets by an opening,
-   the big components, filled slice by slice, so that it includes the lungs;
+   the big components, filled slice by slice, so that it includes the lungs, those too
+   that the picture's edge cuts open;
 2. **lungs**: large low-density components inside the body that are not nearly
    pure gas (bowel, trachea, the gap between arm and chest);
 3. **filled**: each lung is closed with a 30 mm ball. Beyond that, a point counts
@@ -48,6 +49,8 @@ LIMB_MM = 12.0
 """A part of the body is somewhere at least twice this thick; a table is not."""
 RIM_LUNG_HU = -930.0
 """At the picture's edge, where outer air is the other possibility, lung must be this dense."""
+RIM_GAS = 0.1
+"""And this share of it may be gas, for emphysema; outer air is nearly all gas."""
 CLOSING_MM = 30.0
 MAIN_AREA_MM2 = 2500.0
 """A lung covers at least this much of some axial slice; gas-filled bowel rarely does."""
@@ -204,20 +207,24 @@ def _depth(plane: Mask, spacing: tuple[float, ...]) -> NDArray[np.float64]:
 
 
 def _lung_at_the_rim(hu: NDArray[np.float32], body: Mask, spacing: tuple[float, ...]) -> Mask:
-    """Lung that the picture's edge cuts open, in targeted reconstructions that show no outer air."""
+    """Lung that the picture's edge cuts open, with what it surrounds; outer air may be in the picture too.
+
+    A part is judged whole, over all slices: air beside a cushion tells that it is no lung.
+    """
     from scipy import ndimage
 
     found = np.zeros_like(body)
     pixel = spacing[1] * spacing[2]
-    if np.mean(ndimage.uniform_filter(hu, size=(1, 3, 3), mode="nearest") <= GAS_HU) > 0.05:
-        return found
-    for k, plane in enumerate(hu):
-        outside = ~body[k]
-        labels, count = ndimage.label(outside & (plane < LUNG_HU))
-        for index in range(1, count + 1):
-            part = labels == index
-            if part.sum() * pixel >= BASE_AREA_MM2 and np.median(plane[part]) > RIM_LUNG_HU:
-                found[k] |= part
+    gas = ndimage.uniform_filter(hu, size=(1, 3, 3), mode="nearest") <= GAS_HU
+    labels, _ = ndimage.label(~body & (hu < LUNG_HU))
+    for index, box in enumerate(ndimage.find_objects(labels), start=1):
+        part = labels[box] == index
+        if part.sum(axis=(1, 2)).max() * pixel < BASE_AREA_MM2 or gas[box][part].mean() > RIM_GAS:
+            continue
+        if np.median(hu[box][part]) > RIM_LUNG_HU:
+            found[box] |= part
+    for k in np.flatnonzero(found.any(axis=(1, 2))):
+        found[k] = ndimage.binary_fill_holes(found[k] | body[k])
     return found
 
 
