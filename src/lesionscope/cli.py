@@ -37,7 +37,7 @@ class Parser(argparse.ArgumentParser):
     """A parser that takes ``--debug`` and no abbreviations, as do all that argparse makes below it."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, **options})
+        super().__init__(allow_abbrev=False, **options)
         self.add_argument(
             "--debug",
             action="store_true",

@@ -78,9 +78,7 @@ def add_bank(bank: argparse.ArgumentParser) -> None:
         "metavar": "NAME",
         "help": "a label model's name, or the path of its folder (else as configured)",
     }
-    build = kinds.add_parser(
-        "build", help="read known lesions into a bank; it goes on where it was stopped", allow_abbrev=False
-    )
+    build = kinds.add_parser("build", help="read known lesions into a bank; it goes on where it was stopped")
     build.add_argument("--package", **package)
     build.add_argument("--out", type=Path, required=True, metavar="BANK", help="the bank's folder")
     build.add_argument(
@@ -102,9 +100,7 @@ def add_bank(bank: argparse.ArgumentParser) -> None:
         "--cache", type=Path, metavar="DIR", help="keeps phantoms for the next time (the user's cache)"
     )
     build.add_argument("--device", **device)
-    query = kinds.add_parser(
-        "query", help="the known lesions like one of a CT, as JSON on stdout", allow_abbrev=False
-    )
+    query = kinds.add_parser("query", help="the known lesions like one of a CT, as JSON on stdout")
     query.add_argument("bank", metavar="BANK", help="a bank's name, or the path of its folder")
     query.add_argument("path", metavar="PATH", type=Path, help="a file, a folder or a zip")
     query.add_argument("--package", **package)
@@ -115,16 +111,14 @@ def add_bank(bank: argparse.ArgumentParser) -> None:
     )
     query.add_argument("--include-same-patient", action="store_true", help="the patient's own ones too")
     query.add_argument("--device", **device)
-    show = kinds.add_parser("show", help="check a bank, and print what it holds as JSON", allow_abbrev=False)
+    show = kinds.add_parser("show", help="check a bank, and print what it holds as JSON")
     show.add_argument("bank", metavar="BANK", help="a bank's name, or the path of its folder")
 
 
 def add_review(review: argparse.ArgumentParser) -> None:
     """Add the arguments of ``lesionscope review``."""
     kinds = review.add_subparsers(metavar="import|export|kappa", required=True, dest="review_command")
-    take_in = kinds.add_parser(
-        "import", help="take lesions with mined labels into a project, new or not", allow_abbrev=False
-    )
+    take_in = kinds.add_parser("import", help="take lesions with mined labels into a project, new or not")
     take_in.add_argument("project", metavar="PROJECT", type=Path, help="the project's file")
     take_in.add_argument(
         "--from", dest="source", type=Path, metavar="DIR", help="a folder in DeepLesion's layout"
@@ -151,15 +145,12 @@ def add_review(review: argparse.ArgumentParser) -> None:
         help="which lesions of DIR (all)",
     )
     take_in.add_argument("--limit", type=int, metavar="N", help="so many lesions at most")
-    export = kinds.add_parser(
-        "export", help="write the labels for training, and the decisions as a table", allow_abbrev=False
-    )
+    export = kinds.add_parser("export", help="write the labels for training, and the decisions as a table")
     export.add_argument("project", metavar="PROJECT", type=Path, help="the project's file")
     export.add_argument("--out", type=Path, required=True, metavar="FILE", help="the label file (JSON)")
     kappa = kinds.add_parser(
         "kappa",
         help="how two readers agree, as JSON on stdout; projects are taken together",
-        allow_abbrev=False,
     )
     kappa.add_argument(
         "projects", metavar="PROJECT", type=Path, nargs="+", help="one project, or one a reader"
