@@ -78,10 +78,18 @@ class Overlay(QWidget):
             self.update()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """Follow the canvas' size."""
-        if event is not None and event.type() == QEvent.Type.Resize and isinstance(watched, QWidget):
+        """Follow the canvas' size; have it drawn whenever it comes back into sight.
+
+        Qt forgets that a canvas waits to be drawn when it is hidden, as every dock is that
+        moves, and VisPy asks only once: it would show its last picture for good.
+        """
+        if event is None or not isinstance(watched, QWidget):
+            return False
+        if event.type() == QEvent.Type.Resize:
             self.setGeometry(watched.rect())
             self._resized()
+        elif event.type() == QEvent.Type.Show:
+            watched.update()
         return False
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
