@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def new_package(folder: Path) -> Iterator[Path]:
     """Give a temporary folder to fill, and move it to ``folder`` at the end.
 
-    A package that stood there before is replaced; where anything fails, it stays.
+    A package that stood there before is replaced; where anything fails, it stays. Who may read the new
+    one follows from the user's umask.
 
     Raises
     ------
@@ -31,16 +32,15 @@ def new_package(folder: Path) -> Iterator[Path]:
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".package-", dir=folder.parent))
+        aside = Path(tempfile.mkdtemp(prefix=".package-", dir=folder.parent))
     except OSError as error:
         raise LesionscopeError(
             f"{folder} could not be made ({error.strerror}); choose another folder."
         ) from error
     try:
-        work.chmod(0o755)
+        work = aside / "new"
+        work.mkdir()
         yield work
-        for file in work.iterdir():
-            file.chmod(0o644)
         _replace(work, folder)
     except OSError as error:
         raise LesionscopeError(
@@ -48,22 +48,22 @@ def new_package(folder: Path) -> Iterator[Path]:
             "free some space or choose another folder, and try again."
         ) from error
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def save_weights(work: Path, state: Mapping[str, Tensor]) -> None:
     """Write a network's tensors."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save  # its save_file makes files that only their owner may read
 
     own = {name: tensor.contiguous().cpu() for name, tensor in state.items()}
-    save_file(own, work / FILES["weights"], metadata={"format": "pt"})
+    (work / FILES["weights"]).write_bytes(save(own, metadata={"format": "pt"}))
 
 
 def save_bank(work: Path, bank: Bank) -> None:
     """Write the embeddings that familiarity is measured from."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
-    save_file(bank.arrays(), work / FILES["bank"])
+    (work / FILES["bank"]).write_bytes(save(bank.arrays()))
 
 
 def save_card(work: Path, files: Mapping[str, str], card: Callable[[dict[str, str]], ModelCard]) -> None:
@@ -83,16 +83,13 @@ def save_card(work: Path, files: Mapping[str, str], card: Callable[[dict[str, st
 
 
 def _replace(work: Path, folder: Path) -> None:
-    """Move ``work`` to ``folder``; an older folder goes only once the new one stands."""
-    if not folder.exists():
-        work.replace(folder)
-        return
-    older = Path(tempfile.mkdtemp(prefix=".older-", dir=folder.parent))
-    folder.replace(older / folder.name)
+    """Move ``work`` to ``folder``; an older folder comes back where the new one can't stand there."""
+    older = work.with_name("older")
+    if folder.exists():
+        folder.replace(older)
     try:
         work.replace(folder)
     except OSError:
-        (older / folder.name).replace(folder)
+        if older.exists():
+            older.replace(folder)
         raise
-    finally:
-        shutil.rmtree(older, ignore_errors=True)
