@@ -10,7 +10,7 @@ from typing import Any
 from lesionscope.report import phrases
 from lesionscope.report import wording as words
 from lesionscope.report.document import Content
-from lesionscope.report.response_rows import response_rows
+from lesionscope.report.response_rows import missing, response_rows
 from lesionscope.report.text import date, person
 from lesionscope.showable import showable
 from lesionscope.viewer.report_words import NO_LESION
@@ -55,6 +55,7 @@ def preview(
             for row in response_rows(content["response"])
         )
         parts.append(f"<h4>{words.RESPONSE}</h4><table>{rows}</table>")
+        parts += map(_warning, missing(content["response"]))
     return "".join(parts)
 
 
@@ -69,6 +70,7 @@ def _lesion(
     if image is not None:
         data = base64.b64encode(image).decode("ascii")
         parts.append(f'<p><img width="{picture_px}" src="data:image/png;base64,{data}"></p>')
+    tree, labels = entry.get("pathology") or {}, entry.get("labels") or {}
     for title, rows in phrases.label_bars(entry):
         if rows:
             parts.append(f"<p><b>{title}</b>")
@@ -76,7 +78,10 @@ def _lesion(
                 share = f" {bar.percent} %" if bar.percent else ""
                 parts.append(f"<br>{_text(bar.name)}{share} <span {small}>{_text(bar.why)}</span>")
             parts.append("</p>")
-    tree = entry.get("pathology") or {}
+    if "scores" in labels and not entry["findings"]:
+        parts.append(f"<p><b>{words.LABELS}</b><br>{_text(phrases.no_label(entry))}</p>")
+    parts += (_warning(words.CONFLICT.format(one=a, other=b)) for a, b in labels.get("conflicts", ()))
+    parts += _trust(labels, small)
     nodes = sorted(tree.get("nodes", ()), key=lambda node: -node["probability"])
     if nodes:
         said = ", ".join(
@@ -84,12 +89,26 @@ def _lesion(
         )
         chosen = phrases.prediction_set(tree)
         parts.append(f"<p><b>{words.SCORE}</b><br>{said}{chosen and f'<br>{_text(chosen)}'}</p>")
-    for part in (tree, entry.get("labels") or {}):
+        parts += _trust(tree, small)
+    for part in (tree, labels):
         if "refused" in part:
             parts.append(f"<p {small}>{_text(part['refused'])}</p>")
+    parts += map(_warning, entry["warnings"])
     if open_part := phrases.unreviewed(entry):
         parts.append(f"<p><i>{open_part}</i></p>")
     return "".join(parts)
+
+
+def _trust(answer: Mapping[str, Any], small: str) -> list[str]:
+    """Say how far a model knows lesions like this one, beside its scores."""
+    said = [f"<p><b>{_text(words.UNFAMILIAR)}</b></p>"] if answer.get("unfamiliar") else []
+    if sentence := phrases.familiarity(answer):
+        said.append(f"<p {small}>{_text(sentence)}</p>")
+    return said
+
+
+def _warning(sentence: str) -> str:
+    return f"<p>⚠ {_text(sentence)}</p>"
 
 
 def _text(value: object) -> str:
