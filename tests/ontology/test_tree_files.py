@@ -47,10 +47,9 @@ def test_the_pathology_tree_is_read_as_before() -> None:
     assert (len(tree.nodes), len(tree.heads), len(tree.leaves), tree.levels) == (14, 4, 11, 3)
 
 
-def test_a_tree_with_unknown_siblings_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("entries", ['"name": "t", "siblings": "rivals"', '"title": "nameless"'])
+def test_a_tree_with_unknown_siblings_or_no_name_is_refused(entries: str, tmp_path: Path) -> None:
     path = tmp_path / "tree.json"
-    path.write_text(
-        '{"name": "t", "siblings": "rivals", "nodes": [{"tag": "a", "name": "A", "parent": null}]}'
-    )
+    path.write_text(f'{{{entries}, "nodes": [{{"tag": "a", "name": "A", "parent": null}}]}}')
     with pytest.raises(InputError, match=r"tree\.json"):
         load_tree(path)

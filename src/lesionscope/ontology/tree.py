@@ -133,6 +133,7 @@ def tree_from_dict(data: Mapping[str, Any], origin: str = "the class tree") -> P
         Repeated tags, unknown parents, a cycle, or heads that miss nodes.
     """
     try:
+        name = str(data["name"])
         nodes = tuple(
             Node(
                 str(n["tag"]), str(n["name"]), n["parent"], int(n.get("train_dev", 0)), int(n.get("test", 0))
@@ -158,8 +159,8 @@ def tree_from_dict(data: Mapping[str, Any], origin: str = "the class tree") -> P
             )
         seen.add(node.tag)
     heads = tuple(
-        Head(name, parent, tuple(n.tag for n in nodes if n.parent == parent), name in leaky)
-        for name, parent in heads_by_name.items()
+        Head(head, parent, tuple(n.tag for n in nodes if n.parent == parent), head in leaky)
+        for head, parent in heads_by_name.items()
     )
     parents = [head.parent for head in heads]
     wanted = {node.parent for node in nodes}
@@ -167,8 +168,8 @@ def tree_from_dict(data: Mapping[str, Any], origin: str = "the class tree") -> P
         raise InputError(f"{origin}: the heads must cover each parent's children exactly once.")
     order = {None: -1} | {node.tag: index for index, node in enumerate(nodes)}
     return PathologyTree(
-        str(data["name"]),
-        str(data.get("title", data["name"])),
+        name,
+        str(data.get("title", name)),
         nodes,
         tuple(sorted(heads, key=lambda head: order[head.parent])),
         exclusive,
