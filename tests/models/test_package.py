@@ -17,7 +17,7 @@ from lesionscope.models.card import Preprocessing, card_from_dict
 from lesionscope.models.familiarity import prepare
 from lesionscope.models.package import Survey, open_package
 from lesionscope.models.pathology_net import NetworkSpec, load
-from lesionscope.models.registry import find, packages, survey
+from lesionscope.models.registry import find, survey
 from lesionscope.models.texture import lung_texture
 
 
@@ -182,7 +182,7 @@ def test_the_registry_finds_by_name_and_path(package_maker, tiny_package, tmp_pa
     assert find("tiny", folders=folders).folder == bundled / "tiny"
     assert find(str(tiny_package), folders=()).name == "tiny"
     assert find(tiny_package, folders=()).name == "tiny"
-    assert [p.folder.name for p in packages(folders=folders)] == ["one", "radpath-demo", "tiny"]
+    assert [p.folder.name for p in survey(folders).packages] == ["one", "radpath-demo", "tiny"]
     with pytest.raises(InputError, match="installed: radpath-demo, tiny"):
         find("lesanet", folders=folders)
 

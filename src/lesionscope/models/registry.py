@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ from lesionscope.models.card import TASK
 from lesionscope.models.package import BUNDLED as BUNDLED
 from lesionscope.models.package import (
     Kind,
-    ModelPackage,
     OpenedPackage,
     meant_folder,
     no_such,
@@ -21,11 +19,6 @@ from lesionscope.models.package import (
 PATHOLOGY = Kind(TASK, "pathology model", open_package, "radpath-demo")
 find, survey = PATHOLOGY.find, PATHOLOGY.survey
 """Of pathology models, which a tree is read with."""
-
-
-def packages(folders: Sequence[Path] | None = None) -> tuple[ModelPackage, ...]:
-    """Return the pathology models that open, the user's first."""
-    return survey(folders).packages
 
 
 def kinds() -> tuple[Kind[Any], ...]:
