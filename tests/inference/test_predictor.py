@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
 import threading
@@ -89,6 +90,22 @@ def test_out_of_scope_is_refused_and_read_when_overridden(
     answer_of(read(reader, volume, places.mediastinum, override_scope=True))
     outside = read(reader, volume, places.outside, override_scope=True)
     assert isinstance(outside.pathology, Refusal)
+
+
+def test_an_answer_at_the_edge_of_the_scan_says_how_much_was_filled_with_air(
+    reader: Predictor, volume: CTVolume, places: Any
+) -> None:
+    """The scan begins 7.5 mm below the centre, and the cube reaches 24 mm: a third of it is air."""
+    edge = read(reader, volume, places.at_the_edge)
+    answer_of(edge)
+    (note,) = edge.provenance.notes
+    assert re.search(r"edge of the scan: 3[345]% of what this model sees .* filled with air\.$", note)
+    assert read(reader, volume, places.nodule).provenance.notes == ()
+    x, y, _ = places.nodule
+    almost_whole = read(reader, volume, (x, y, -91.5 + 20.0), override_scope=True)
+    assert almost_whole.provenance.notes == (), "4 of 48 mm"
+    mostly_air = read(reader, volume, (-166.0, -124.0, -89.0), override_scope=True)
+    assert re.search(r"8\d% of what", mostly_air.provenance.notes[0])
 
 
 def test_values_that_are_not_numbers_are_refused(reader: Predictor, volume: CTVolume, places: Any) -> None:

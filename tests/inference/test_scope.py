@@ -125,6 +125,8 @@ def test_missing_slices_count_as_padding(volume: CTVolume, package: ModelPackage
     assert share == pytest.approx(np.isfinite(cube).mean(), abs=0.05)
     sentence = scope.check(gapped, lesion_from_click(places.nodule), package) or ""
     assert re.search(r"8\d% of the 48 mm cube", sentence), sentence
+    (note,) = scope.notes(gapped, lesion_from_click(places.nodule), package)
+    assert re.search(r"edge of the scan or of a gap in it: 8\d% of what", note)
 
 
 def test_no_sentence_tells_who_the_patient_is(volume: CTVolume, package: ModelPackage, places: Any) -> None:

@@ -113,12 +113,14 @@ class Predictor:
         timings: dict[str, float] = {}
         network: Network | None = None
         embedding: tuple[float, ...] = ()
+        notes: tuple[str, ...] = ()
         with timed(timings, "total"):
             found = self._input(volume, lesion, token, progress, override_scope, timings)
             pathology: PathologyAnswer | Refusal
             if isinstance(found, Refusal):
                 pathology = found
             else:
+                notes = scope.notes(volume, lesion, self.package)
                 progress(2, STEPS, "Loading the model")
                 with timed(timings, "load"):
                     network = self._runner.ready()
@@ -134,7 +136,7 @@ class Predictor:
             id=str(uuid.uuid4()),
             lesion_id=lesion.id,
             created=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            provenance=self._runner.provenance(volume, lesion, network),
+            provenance=self._runner.provenance(volume, lesion, network, notes),
             pathology=pathology,
             embedding=embedding,
             timings_ms=MappingProxyType(timings),

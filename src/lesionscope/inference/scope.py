@@ -32,6 +32,8 @@ WALL_SHARE = 0.85
 LINES = 80
 MAX_PADDING = 0.5
 """A crop of which more than this share lies beyond the scan is not read."""
+NOTED_PADDING = 0.1
+"""From this share on an answer says that the crop was not whole."""
 
 UNREADABLE = {
     "not-hu": "The values of this series are not Hounsfield units, so no model here can read it: "
@@ -113,13 +115,33 @@ def out_of_scope(volume: CTVolume, lesion: Lesion, package: ModelPackage) -> str
             "There is only air or aerated lung within a few millimetres of this point: "
             "click the centre of the lesion."
         )
-    padding = 1.0 - share_inside(volume.geometry, crop_geometry(point, shape, spacing))
+    padding = _padding(volume, lesion, package)
     if padding > MAX_PADDING:
         return (
             f"The lesion lies at the edge of the scan: {padding:.0%} of the {shape[0] * spacing:g} mm cube "
             f"that '{card.title}' reads would be empty; open a series that shows all of it."
         )
     return None
+
+
+def notes(volume: CTVolume, lesion: Lesion, package: ModelPackage) -> tuple[str, ...]:
+    """Say what an answer for a lesion must be taken with; empty where nothing is."""
+    padding = _padding(volume, lesion, package)
+    if padding < NOTED_PADDING:
+        return ()
+    gap = "" if volume.geometry.is_uniform else " or of a gap in it"
+    return (
+        f"The lesion lies at the edge of the scan{gap}: {padding:.0%} of what this model sees lies beyond it "
+        "and was filled with air.",
+    )
+
+
+def _padding(volume: CTVolume, lesion: Lesion, package: ModelPackage) -> float:
+    """Share (0…1) of the cube that a model reads for which the volume has no values."""
+    how = package.card.preprocessing
+    return 1.0 - share_inside(
+        volume.geometry, crop_geometry(lesion.centroid_lps_mm, how.shape, how.spacing_mm)
+    )
 
 
 def outside_body(volume: CTVolume, lesion: Lesion) -> str | None:
@@ -176,6 +198,8 @@ def extent(geometry: Geometry) -> tuple[NDArray[np.float64], NDArray[np.float64]
 
 def share_inside(geometry: Geometry, grid: Geometry) -> float:
     """Share (0…1) of a crop's grid whose points a volume has values for, from every other point."""
+    if geometry.is_uniform and _was_scanned(geometry, geometry.to_voxel(grid.corners_lps())).all():
+        return 1.0
     axes = [
         np.arange(0.5, count - 0.5 + 1e-9, 2.0) if count > 1 else np.zeros(1) for count in grid.size[::-1]
     ]
