@@ -56,14 +56,16 @@ def _mean_validation(cells: Sequence[Cell], row: str) -> float:
 def _made(cells: Sequence[Cell]) -> str:
     if not cells:
         return "No cells are made yet."
-    settings, seconds = cells[0]["settings"], [cell["seconds"] for cell in cells]
+    settings = cells[0]["settings"]
+    # The first cells kept the clock's time only, and other work beside them.
+    busy = [cell["processor_seconds"] for cell in cells if "processor_seconds" in cell]
+    minutes = f", {np.mean(busy) / 60:.0f} minutes of processor time each" if busy else ""
     best = best_by_validation(cells)
     return (
         f"5,134 phantom lesions with Table 1's counts (phantom {settings['phantom']}): subsets 0–2 train, 3 "
         f"validates, 4 is held out. Recipe `{settings['recipe']}`: {settings['side']}³ voxels of "
         f"{settings['spacing_mm']:g} mm, stem `{settings['stem']}`, {settings['epochs']} epochs, "
-        f"{settings['precision']}. {len(cells)} cells, "
-        f"{np.mean(seconds) / 60:.0f} minutes each on {cells[0]['threads']} thread(s). "
+        f"{settings['precision']}. {len(cells)} cells{minutes}. "
         f"Best by validation mAUC@L: {TITLES[best] if best else '—'}."
     )
 

@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for row in rows:
             made = table.cell(row, seed)
             figures = ", ".join(f"{c} {made['draws']['weighted'][c][0]:.4f}" for c in COLUMNS)
-            print(f"{row}, seed {seed}: {figures}; {made['seconds']:.0f} s", flush=True)
+            print(f"{row}, seed {seed}: {figures}", flush=True)
     return 0
 
 
