@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -310,3 +311,20 @@ def test_a_bank_is_found_by_path_name_and_package(tmp_path, monkeypatch):
     assert found.names == ("mine",)
     found.close()
     assert registry.banks_for("ef" * 32).banks is None
+
+
+def test_what_was_given_is_kept_with_the_lesions_and_earlier_banks_are_gone_on_with(tmp_path):
+    folder = tmp_path / "bank"
+    new_bank(folder, 1).close()
+    with closing(sqlite3.connect(folder / TABLES)) as tables:
+        tables.execute("DROP TABLE given")
+    with Bank.open(folder, PACKAGE.sha256) as bank:
+        assert bank.ids() == {"lesion-0"}
+    with Bank.open(folder, PACKAGE.sha256, writable=True) as bank:
+        assert bank.given() == frozenset()
+        bank.append([made_up(1)], {"a", "b"})
+        bank.append([made_up(2)], {"b", "c"})
+        with pytest.raises(UsageError):
+            bank.append([made_up(2)], {"d"})
+        assert bank.given() == {"a", "b", "c"}
+        bank.verify()

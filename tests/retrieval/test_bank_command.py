@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from lesionscope.cli import main
+from lesionscope.commands.bank_sources import listed_lesions
 from lesionscope.ct.patches import preprocess
+from lesionscope.ct.scan import open_ct
+from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import Cancelled, InputError
 from lesionscope.inference.bank_filling import BATCH, fill, open_to_fill
 from lesionscope.models.label_package import LabelPackage
@@ -203,7 +206,15 @@ def test_tables_without_ids_are_all_taken_for_the_configured_model(
         "two.csv": [("-5,20,20", "cyst"), ("0,10,15", "kidney cyst"), ("-20,10,15", "lung nodule")],
         "corrected.csv": [("-20,10,15", "lung mass")],
     }
-    counts, said = [], []
+    counts: list[int] = []
+    said: list[str] = []
+    opened: list[Path] = []
+
+    def open_and_count(path: Path, series: str | None) -> CTVolume:
+        opened.append(path)
+        return open_ct(path, series)
+
+    monkeypatch.setattr("lesionscope.commands.bank_sources.open_ct", open_and_count)
     for name, rows in [*tables.items(), ("one.csv", tables["one.csv"])]:
         table = tmp_path / name
         table.write_text("".join(["path,click,labels\n", *(f'{path.name},"{a}",{b}\n' for a, b in rows)]))
@@ -213,17 +224,40 @@ def test_tables_without_ids_are_all_taken_for_the_configured_model(
         said.append(found.err)
     assert counts == [2, 2, 0, 0]
     assert ["other labels" in one for one in said] == [False, False, True, False]
+    assert opened == 3 * [path], "what was given already is not read again"
     with Bank.open(bank, package.embedding_sha256) as opened:
         assert len(opened) == 4
     assert main(["bank", "query", str(bank), str(path), f"--click={HERE}", "--include-same-patient"]) == 0
     assert len(json.loads(capsys.readouterr().out)["neighbours"]) == 4
 
 
-def test_deeplesions_layout_is_built(tmp_path: Path, data: Path, package: LabelPackage, capsys) -> None:
+def test_each_row_is_told_even_where_it_is_known(tmp_path: Path, data: Path) -> None:
+    table, told = tmp_path / "cases.csv", []
+    table.write_text('path,click\nnone,"0,0,0"\nnone,"0,0,1"\n', encoding="utf-8")
+
+    class Everything:
+        def __contains__(self, given: object) -> bool:
+            return True
+
+    def progress(done: int, total: int, label: str) -> None:
+        told.append((done, total))
+
+    assert list(listed_lesions(table, pytest.fail, progress)(Everything())) == []
+    assert told == [(0, 2), (1, 2), (2, 2)]
+
+
+def test_deeplesions_layout_is_built(
+    tmp_path: Path, data: Path, package: LabelPackage, monkeypatch, capsys
+) -> None:
     root = write_deeplesion(tmp_path / "DL", 2, split="train", matrix=128, body_of=BlockBody, workers=1)
     bank = tmp_path / "bank"
     build = ["bank", "build", "--package", str(package.folder), "--out", str(bank), "--from", str(root)]
     assert main(build) == 0
+    assert f"{bank.name}, of {package.name}" in capsys.readouterr().out
+    with monkeypatch.context() as patch:
+        patch.setattr("lesionscope.commands.bank_sources.cut_patch", None)
+        assert main(build) == 0
+    assert capsys.readouterr().out.startswith("0 lesions added, ")
     reports = [json.loads(line) for line in (root / "reports.jsonl").read_text().splitlines()]
     with Bank.open(bank, package.embedding_sha256) as opened:
         assert len(opened) == len(reports)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from lesionscope import config
+from lesionscope.commands.bank_sources import Give, deeplesion_lesions, listed_lesions
 from lesionscope.commands.output import print_json, say, terminal_progress
 from lesionscope.errors import InputError, UsageError
 from lesionscope.models.label_package import find_label_package
-from lesionscope.progress import Progress
+from lesionscope.progress import Progress, silent
 from lesionscope.retrieval.bank import Bank
-from lesionscope.retrieval.known import UnreadLesion
 from lesionscope.retrieval.registry import bank_folder
 
 MOST = 1000
@@ -33,16 +32,16 @@ def build(arguments: argparse.Namespace) -> int:
     settings = config.load()
     package = find_label_package(arguments.package or settings.label_model)
     progress = terminal_progress()
-    lesions, total = _source(arguments, progress)
+    give, total = _source(arguments, progress)
     with filled(arguments.out, package) as bank:
         added = fill(
             bank,
             package,
-            lesions,
+            give(bank.given()),
             total=total,
             device=arguments.device or settings.device,
             threads=settings.threads,
-            progress=progress,
+            progress=progress if total else silent,
             say=say,
         )
         if not len(bank):
@@ -50,9 +49,8 @@ def build(arguments: argparse.Namespace) -> int:
                 f"None of the lesions could be used, so the bank {arguments.out} is empty: mend what is said "
                 "above, or give other lesions."
             )
-        print(
-            f"{added} lesions added, {len(bank)} in {arguments.out}, of {bank.package.name} {bank.package.version}"
-        )
+        model = f"{bank.package.name} {bank.package.version}"
+        print(f"{added} lesions added, {len(bank)} in {arguments.out}, of {model}")
     return 0
 
 
@@ -112,13 +110,12 @@ def show(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _source(arguments: argparse.Namespace, progress: Progress) -> tuple[Iterator[UnreadLesion], int]:
-    from lesionscope.commands.bank_sources import deeplesion_lesions, listed_lesions
-
+def _source(arguments: argparse.Namespace, progress: Progress) -> tuple[Give, int]:
+    """Return the lesions asked for, and how many they are: 0 where their own reading tells progress."""
     if (arguments.source is None) == (arguments.list is None):
         raise UsageError("Give --from phantom:N or --from DIR, or --list FILE.")
     if arguments.list is not None:
-        return listed_lesions(arguments.list, say)
+        return listed_lesions(arguments.list, say, progress), 0
     if phantom := re.fullmatch(r"phantom:([1-9]\d{0,6})", arguments.source):
         import platformdirs
 
@@ -129,11 +126,12 @@ def _source(arguments: argparse.Namespace, progress: Progress) -> tuple[Iterator
         cache = (
             arguments.cache or Path(platformdirs.user_cache_dir("lesionscope", appauthor=False)) / "clinic"
         )
-        lesions = phantom_lesions(
-            count, split=arguments.split, workers=arguments.workers, cache=cache, progress=progress
-        )
-        return lesions, count
+        return (
+            lambda _: phantom_lesions(
+                count, split=arguments.split, workers=arguments.workers, cache=cache, progress=progress
+            )
+        ), count
     folder = Path(arguments.source)
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: give phantom:N, or a folder in DeepLesion's layout.")
-    return deeplesion_lesions(folder, arguments.split, say)
+    return deeplesion_lesions(folder, arguments.split, say, progress), 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from lesionscope import config
@@ -20,17 +21,22 @@ from lesionscope.lesions.deeplesion_volume import cut_patch
 from lesionscope.lesions.lesion import Lesion, Point
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.ontology.lesanet_files import read_label_file
+from lesionscope.progress import Progress
+from lesionscope.report.case_list import digest
 from lesionscope.retrieval.dataset_keys import read_dataset_keys
-from lesionscope.retrieval.keys import patient_key, site_secret, study_key
+from lesionscope.retrieval.keys import key, patient_key, site_secret, study_key
 from lesionscope.retrieval.known import Origin, UnreadLesion
 
 LABEL_FILE = "text_mined_labels_171_and_split.json"
 REPORTS = "reports.jsonl"
 Say = Callable[[str], None]
+Give = Callable[[Container[str]], Iterator[UnreadLesion]]
+"""Gives lesions, but not those whose ``given`` is among these: they need not be read again."""
+TITLE = "Reading known lesions"
 
 
-def deeplesion_lesions(root: Path, split: str, say: Say) -> tuple[Iterator[UnreadLesion], int]:
-    """Give the lesions of one split of a folder in DeepLesion's layout, and how many they are.
+def deeplesion_lesions(root: Path, split: str, say: Say, progress: Progress) -> Give:
+    """Give the lesions of one split of a folder in DeepLesion's layout.
 
     Labels are those that LesaNet's label file calls relevant, and what they imply; sentences are there
     where ``reports.jsonl`` has them. Possibly noisy lesions are left out, as in training. A harvest's
@@ -48,57 +54,71 @@ def deeplesion_lesions(root: Path, split: str, say: Say) -> tuple[Iterator[Unrea
         if number < len(rows) and not rows[number].possibly_noisy
     ]
 
-    def give() -> Iterator[UnreadLesion]:
+    def give(there: Container[str]) -> Iterator[UnreadLesion]:
         graph, secret = load_labels(), site_secret()
-        for number, relevant in numbers:
+        for done, (number, relevant) in enumerate(numbers):
+            progress(done, len(numbers), TITLE)
             row = rows[number]
+            names = [released.terms[term] for term in relevant if released.terms[term] in graph.by_name]
+            sentence = sentences.get(number, ("", ""))[1]
             try:
-                hu, box = cut_patch(root, row)
                 identity = keys.lesion(row, number)
+                given = key(secret, "given", repr((identity, row, names, sentence)))
+                if given in there:
+                    continue
+                hu, box = cut_patch(root, row)
                 patient, study = keys.patient(secret, row), keys.study(secret, row)
             except InputError as error:
                 say(f"{row.file_name} is left out: {error}")
                 continue
-            names = [released.terms[term] for term in relevant if released.terms[term] in graph.by_name]
             pixel = row.spacing_mm[0]
             yield UnreadLesion(
                 id=identity,
                 hu=hu,
                 patch_box=box,
                 labels=tuple(sorted(graph.expand(names))),
-                sentence=sentences.get(number, ("", ""))[1],
+                sentence=sentence,
                 patient_key=patient,
                 study_key=study,
                 origin=Origin(f"deeplesion:{row.file_name}"),
                 long_mm=row.diameters_px[0] * pixel,
                 short_mm=row.diameters_px[1] * pixel,
+                given=given,
             )
+        progress(len(numbers), len(numbers), TITLE)
 
-    return give(), len(numbers)
+    return give
 
 
-def listed_lesions(table: Path, say: Say) -> tuple[Iterator[UnreadLesion], int]:
-    """Give the lesions of a table (see :mod:`lesionscope.lesions.cases`), and how many rows it has.
+def listed_lesions(table: Path, say: Say, progress: Progress) -> Give:
+    """Give the lesions of a table (see :mod:`lesionscope.lesions.cases`).
 
     A lesion without an id of its own gets one from its series and its marks, so that it is the same
     whenever it is given, and another's in no other table.
     """
     cases = read_cases(table, more=("id",))
 
-    def give() -> Iterator[UnreadLesion]:
-        secret = site_secret()
+    def give(there: Container[str]) -> Iterator[UnreadLesion]:
+        secret, wanted = site_secret(), config.load().click_box
         opened: tuple[Path, str | None, CTVolume] | None = None
-        for case in cases:
+        for done, case in enumerate(cases):
+            progress(done, len(cases), TITLE)
+            asked = repr((case.path.resolve(), case.more["id"], case.labels, case.sentence, wanted))
+            given = key(secret, "given", digest(case, asked))
+            if given in there:
+                continue
             try:
                 if case.problem:
                     raise InputError(f"{case.problem}.")
                 if opened is None or opened[:2] != (case.path, case.series):
+                    opened = None  # the one before goes first: two may not fit in memory
                     opened = (case.path, case.series, open_ct(case.path, case.series))
-                yield _lesion(case, opened[2], secret)
+                yield replace(_lesion(case, opened[2], secret, wanted), given=given)
             except LesionscopeError as error:
                 say(f"{table}, line {case.line}, is left out: {error}")
+        progress(len(cases), len(cases), TITLE)
 
-    return give(), len(cases)
+    return give
 
 
 def _middle(lesion: Lesion) -> Point:
@@ -113,7 +133,7 @@ def _identity(case: Case, volume: CTVolume) -> str:
     return case.more["id"] or str(uuid.uuid5(uuid.NAMESPACE_OID, f"{volume.source.uid}/{marks}"))
 
 
-def _lesion(case: Case, volume: CTVolume, secret: bytes) -> UnreadLesion:
+def _lesion(case: Case, volume: CTVolume, secret: bytes, click_box: bool) -> UnreadLesion:
     graph = load_labels()
     strange = [label for label in case.labels if label not in graph.by_name]
     if strange:
@@ -121,7 +141,7 @@ def _lesion(case: Case, volume: CTVolume, secret: bytes) -> UnreadLesion:
             f"there is no label named '{strange[0]}': name it as the ontology does, such as 'lung nodule'."
         )
     marked = lesion_of(case.marks or {}, volume.geometry)
-    lesion = measured(volume, marked, wanted=config.load().click_box).lesion
+    lesion = measured(volume, marked, wanted=click_box).lesion
     if refused := impossible(volume, lesion):
         raise InputError(refused)
     patch = lesion_patch(volume, lesion)

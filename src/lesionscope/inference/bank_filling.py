@@ -122,7 +122,8 @@ def fill(
         patches = np.stack([preprocess(lesion.hu) for lesion in batch])
         boxes = np.stack([lesion.patch_box for lesion in batch]).astype(np.float32)
         outputs, network = runner.run(network, (patches, boxes), token)
-        bank.append([_known(*pair) for pair in zip(batch, outputs["embedding"], strict=True)])
+        known = [_known(*pair) for pair in zip(batch, outputs["embedding"], strict=True)]
+        bank.append(known, {lesion.given for lesion in batch} - {""})
         added += len(batch)
         progress(before + added, max(total, before + added), "Filling the bank")
     chosen.conclude()

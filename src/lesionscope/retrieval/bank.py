@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -133,6 +133,8 @@ class Bank:
                 roll_back_killed(path)
                 with engine.begin() as connection:
                     package, dimension = schema.head(connection, path)
+                    if writable:
+                        schema.given.create(connection, checkfirst=True)
             bank = cls(folder, engine, package, dimension, lock)
             if package_sha256 not in (None, package.sha256):
                 raise OtherBank(
@@ -168,8 +170,10 @@ class Bank:
         with self._reading() as connection:
             return len(self._vectors(connection))
 
-    def append(self, known: Sequence[KnownLesion]) -> None:
+    def append(self, known: Sequence[KnownLesion], given: Collection[str] = ()) -> None:
         """Add lesions (a few thousand at most), all or none; they are on the disk when it returns.
+
+        ``given`` are digests of what they were made of, which :meth:`given` returns from then on.
 
         Raises
         ------
@@ -195,7 +199,7 @@ class Bank:
                     f"{self.folder} could not be written ({error.strerror or error}); "
                     "the bank is as it was: free some space and go on."
                 ) from error
-            write_rows(connection, first, known, vectors)
+            write_rows(connection, first, known, vectors, given)
 
     def query(
         self,
@@ -281,6 +285,11 @@ class Bank:
         """Return the ids of all its lesions."""
         with self._reading() as connection:
             return frozenset(connection.scalars(select(schema.lesions.c.id)))
+
+    def given(self) -> frozenset[str]:
+        """Return the digests of what its lesions were made of, where it was opened for appending."""
+        with self._reading() as connection:
+            return frozenset(connection.scalars(select(schema.given.c.digest)))
 
     def label_counts(self) -> Mapping[str, int]:
         """Return how many lesions have each label, the most frequent first."""

@@ -82,6 +82,8 @@ class UnreadLesion:
         Its box: x0, y0, x1, y1 in the patch's pixels.
     id, labels, sentence, patient_key, study_key, origin, long_mm, short_mm
         As in :class:`KnownLesion`.
+    given
+        A digest of what it was made of, by which a filling that goes on knows that it has it; or "".
     """
 
     id: str
@@ -94,6 +96,7 @@ class UnreadLesion:
     origin: Origin
     long_mm: float | None = None
     short_mm: float | None = None
+    given: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,11 @@ from lesionscope.retrieval.thumbnails import pack
 
 
 def write_rows(
-    connection: Connection, first: int, known: Sequence[KnownLesion], vectors: NDArray[np.float32]
+    connection: Connection,
+    first: int,
+    known: Sequence[KnownLesion],
+    vectors: NDArray[np.float32],
+    given: Collection[str],
 ) -> None:
     """Add rows for lesions whose embeddings lie from place ``first`` on."""
     rows = range(first, first + len(known))
@@ -40,6 +44,9 @@ def write_rows(
         connection.execute(insert(schema.labels), labelled)
     digest = hashlib.sha256(vectors.tobytes()).hexdigest()
     connection.execute(insert(schema.appends), {"first": first, "count": len(known), "sha256": digest})
+    if given:
+        rows_given = [{"digest": one} for one in sorted(given)]
+        connection.execute(insert(schema.given).prefix_with("OR IGNORE"), rows_given)
 
 
 def records(

@@ -79,6 +79,8 @@ appends = Table(
     Column("sha256", Text, nullable=False),
 )
 """The embeddings that came together: from which row, how many, and the digest of their bytes."""
+given = Table("given", metadata, Column("digest", Text, primary_key=True), sqlite_with_rowid=False)
+"""Digests of what lesions were given as, under the site's secret; earlier banks lack the table."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def head(connection: Connection, path: Path) -> tuple[BankPackage, int]:
             f"{path} was written by a newer Lesionscope (bank version {version}, this one knows {VERSION}): "
             "update Lesionscope to open it; the bank was left as it is."
         )
-    if set(metadata.tables) <= set(inspect(connection).get_table_names()):
+    if set(metadata.tables) - {given.name} <= set(inspect(connection).get_table_names()):
         known = {row.key: row.value for row in connection.execute(select(meta))}
         try:
             package = BankPackage(*(known[f"package_{name}"] for name in ("name", "version", "sha256")))
