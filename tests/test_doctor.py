@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +16,9 @@ from lesionscope import config, doctor
 from lesionscope.commands.doctor import run
 from lesionscope.inference import devices
 from lesionscope.models import registry
+from lesionscope.retrieval.bank import EMBEDDINGS, TABLES, Bank
+from lesionscope.retrieval.registry import BUNDLED
+from lesionscope.retrieval.schema import BankPackage
 
 PROBED = '{"api": "PyQt5", "qt": "5.15", "fonts": 9, "platform": "xcb", "opengl": [4, 5]}\n'
 
@@ -45,6 +51,7 @@ def test_a_healthy_machine(capsys: pytest.CaptureFixture[str]) -> None:
             "model lesanet-demo",
             "model detector-demo",
             "model relation-demo",
+            "bank lesanet-demo",
         ),
         *("report font", "data folder", "cache folder"),
     }
@@ -203,6 +210,28 @@ def test_a_font_that_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setattr("lesionscope.report.pdf_form.FONTS", tmp_path)
     (check,) = failed()
     assert check.name == "report font" and "--force-reinstall napari-lesionscope" in check.remedy
+
+
+def test_every_bank_is_looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    banks = tmp_path / "data" / "banks"
+    for name in ("cut short", "changed", "strange", "ward"):
+        shutil.copytree(BUNDLED / "lesanet-demo", banks / name)
+    os.truncate(banks / "cut short" / EMBEDDINGS, 100)
+    with (banks / "changed" / EMBEDDINGS).open("r+b") as stream:
+        stream.write(b"\x01")
+    Bank.create(banks / "empty", BankPackage("no such", "1", "ab" * 32), 8).close()
+    with closing(sqlite3.connect(banks / "strange" / TABLES)) as tables, tables:
+        tables.execute("UPDATE meta SET value = 'abc' WHERE key = 'package_sha256'")
+    found = {check.name: check for check in doctor._banks(config.load())}
+    assert {name for name, check in found.items() if not check.ok} == {
+        "bank cut short", "bank changed", "bank empty"
+    }  # fmt: skip
+    aside = tmp_path / "data" / "changed.damaged"
+    assert found["bank changed"].remedy == f"mv '{banks / 'changed'}' '{aside}'"
+    assert "holds no lesion" in found["bank empty"].found
+    assert "2000 lesions of lesanet-demo" in found["bank ward"].found
+    assert "no label model here asks it" in found["bank strange"].found
+    assert "no label model" not in found["bank lesanet-demo"].found
 
 
 def test_models_that_were_set_but_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

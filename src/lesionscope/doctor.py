@@ -95,6 +95,7 @@ def examine() -> Iterator[Check]:
     yield from _tried("device", lambda: [_processor(settings)])
     yield from _tried("networks", lambda: [_runtime()])
     yield from _tried("model", lambda: _models(settings))
+    yield from _tried("bank", lambda: _banks(settings))
     yield _report_font()
     yield _writable(settings)
     yield Check("cache folder", True, str(config.cache_folder()))
@@ -339,6 +340,36 @@ def _verified(package: OpenedPackage[Any]) -> Check:
     """Return the check of a package whose files are what its card says; raises where they aren't."""
     package.verify()
     return Check(f"model {package.name}", True, f"{package.card.version}, SHA-256 as in its card")
+
+
+def _banks(settings: config.Config) -> Iterator[Check]:
+    """Whether every bank of known lesions is whole, and which model it answers."""
+    from lesionscope.models import registry
+    from lesionscope.models.label_package import survey_labels
+    from lesionscope.retrieval.bank import Bank
+    from lesionscope.retrieval.registry import BUNDLED, bank_folders
+
+    data = config.data_folder(settings)
+    there = survey_labels(folders=(data / "models", registry.BUNDLED))
+    models = {package.embedding_sha256 for package in there.packages}
+    for folder in bank_folders((data / "banks", BUNDLED)):
+        name, problem = f"bank {folder.name}", ""
+        try:
+            with Bank.open(folder, None) as bank:
+                bank.verify()
+                found = f"{len(bank)} lesions of {bank.package}"
+                if not len(bank):
+                    problem = f"{folder} holds no lesion"
+                elif bank.package.sha256 not in models:
+                    found += "; no label model here asks it"
+        except LesionscopeError as error:
+            problem = str(error)
+        if problem:
+            aside = folder.parent.parent / f"{folder.name}.damaged"
+            remedy = REINSTALL if BUNDLED in folder.parents else f"mv '{folder}' '{aside}'"
+            yield Check(name, False, problem, remedy)
+        else:
+            yield Check(name, True, found)
 
 
 def _report_font() -> Check:
