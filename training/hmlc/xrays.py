@@ -22,12 +22,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscope.errors import InputError
+from lesionscope.errors import InputError, unreadable
 from lesionscope.models.hmlc.forest import Forest
 from lesionscope.ontology.tree import PathologyTree
 from lesionscope.phantom.stored import write_array
 from lesionscope.progress import Progress
 
+from ..kept import states
 from .dataset import SPLITS, Images
 from .recipe import Data
 
@@ -68,24 +69,12 @@ def read_xrays(data: Data, tree: PathologyTree, split: str, progress: Progress) 
     numbers = {patient: number for number, patient in enumerate(sorted({line.patient for line in lines}))}
     patients = np.array([numbers[line.patient] for line in lines], dtype=np.int64)
     names = [line.image for line in lines]
-    state = _state(Path(data.folder), names)
+    kept = states(Path(data.folder), names)
+    state = hashlib.sha256(b"".join(repr(one).encode() for one in kept)).digest()
     closed = Forest.of_tree(tree).closed(labels)
     digest = hashlib.sha256(b"".join((state, closed.tobytes(), patients.tobytes()))).digest()
     paths = [Path(data.folder) / name for name in names]
     return Images(_pixels(paths, state, data, split, progress), closed, patients, digest)
-
-
-def _state(folder: Path, names: Sequence[str]) -> bytes:
-    """Digest of the images' names, sizes and times of change."""
-    whole = hashlib.sha256()
-    for name in names:
-        path = folder / name
-        try:
-            stat = path.stat()
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path} can't be read as an image ({error}).") from error
-        whole.update(repr((name, stat.st_size, stat.st_mtime_ns)).encode())
-    return whole.digest()
 
 
 def read_table(path: Path, tree: PathologyTree) -> tuple[Line, ...]:
@@ -101,7 +90,7 @@ def read_table(path: Path, tree: PathologyTree) -> tuple[Line, ...]:
             reader = csv.DictReader(stream)
             columns, rows = list(reader.fieldnames or ()), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} can't be read as a CSV table ({error}).") from error
+        raise unreadable(path, "a table of X-rays (CSV)", error) from error
     missing = [name for name in ("image", "patient", *tree.leaves) if name not in columns]
     if missing:
         raise InputError(f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
@@ -178,7 +167,7 @@ def read_image(path: Path, side: int) -> NDArray[np.uint16]:
         with Image.open(path) as opened:
             pixels = np.asarray(opened if opened.mode in GREY else opened.convert("L"), dtype=np.float32)
     except (OSError, ValueError, SyntaxError) as error:
-        raise InputError(f"{path} can't be read as an image ({error}).") from error
+        raise unreadable(path, "an image", error) from error
     missing = max(pixels.shape) - np.array(pixels.shape)
     pixels = np.pad(pixels, [(m // 2, m - m // 2) for m in missing], mode="edge")
     small = Image.fromarray(pixels).resize((side, side), Image.Resampling.BOX)

@@ -31,6 +31,8 @@ from lesionscope.lesions.marking import lesion_from_click
 from lesionscope.ontology.tree import PathologyTree
 from lesionscope.progress import CancelToken, Progress, silent
 
+from ..kept import states
+
 SIDE = 64
 SUBSETS = 5
 REQUIRED = ("path", "x", "y", "z", "leaf")
@@ -283,7 +285,7 @@ def _save(path: Path, cube: NDArray[np.int16]) -> None:
     write_atomically(path, buffer.getvalue(), private=True)
 
 
-def _state(path: Path) -> list[list[object]]:
+def _state(path: Path) -> list[tuple[str, int, int]]:
     """Name, size and time of change of every file that a volume may be read from."""
     if path.is_dir():
         files = [file for file in sorted(path.rglob("*")) if file.is_file()]
@@ -291,14 +293,10 @@ def _state(path: Path) -> list[list[object]]:
         files = [file for file in sorted(path.parent.iterdir()) if file.stem == path.stem]
     else:
         files = [path] if path.is_file() else []
-    stats = [file.stat() for file in files]
-    return [
-        [str(file.relative_to(path.parent)), stat.st_size, stat.st_mtime_ns]
-        for file, stat in zip(files, stats, strict=True)
-    ]
+    return states(path.parent, (file.relative_to(path.parent) for file in files))
 
 
-def _digest(row: Row, spacing_mm: float, state: list[list[object]]) -> str:
+def _digest(row: Row, spacing_mm: float, state: list[tuple[str, int, int]]) -> str:
     """Digest of what fixes a row's cube: the files, their sizes and times, the centroid, the grid."""
     parts = [str(row.path), state, row.series_uid, row.centroid_lps_mm, spacing_mm, SIDE]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
