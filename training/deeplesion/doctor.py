@@ -43,7 +43,8 @@ def picture_problems(
     for number, row in rows.items():
         on.setdefault(row.slice_path(root), []).append(number)
     problems = []
-    judged = ordered(_judge, [(path, rows[numbers[0]].image_size) for path, numbers in on.items()], workers)
+    jobs = [(path, rows[numbers[0]].image_size) for path, numbers in on.items()]
+    judged = ordered(picture_problem, jobs, workers)
     for done, (numbers, found) in enumerate(zip(on.values(), judged, strict=True), start=1):
         if cancel is not None:
             cancel.check()
@@ -53,8 +54,8 @@ def picture_problems(
     return tuple(problems)
 
 
-def _judge(job: tuple[Path, tuple[int, ...]]) -> tuple[str, str] | None:
-    """Return kind and sentence of what is wrong with a slice; runs in a worker process."""
+def picture_problem(job: tuple[Path, tuple[int, ...]]) -> tuple[str, str] | None:
+    """Return kind and sentence of what is wrong with a slice of so many columns and rows; for a worker."""
     path, (columns, rows) = job
     if not path.is_file():
         return "missing", f"{path} isn't there."

@@ -65,6 +65,7 @@ def train(
     package = write_package(out / PACKAGE, detector, card, validation.slices)
     metrics = {
         "recipe": recipe.as_dict(),
+        "left_out": list(training.left_out),
         "seconds": round(time.monotonic() - started, 1),
         "epochs": list(trained.history),
         "validation": figures,
@@ -97,7 +98,7 @@ def evaluate(
         found = find_all(detector, test.slices, package.card.input, progress=progress, cancel=cancel)
     figures = {"recipe": recipe.name, **report(test, found)}
     note_test(package, figures)
-    write_metrics(out, {"test": figures})
+    write_metrics(out, {"test": figures, "left_out": list(test.left_out)})
     return figures
 
 

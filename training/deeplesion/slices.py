@@ -77,10 +77,14 @@ class DetectionSlice:
 
 @dataclass(frozen=True, eq=False)
 class Slices:
-    """Key slices of a split, and the categories that their lesions are told apart by."""
+    """Key slices of a split, and the categories that their lesions are told apart by.
+
+    ``left_out`` holds what is wrong with rows of the whole table that can't be used, a sentence each.
+    """
 
     slices: tuple[DetectionSlice, ...]
     categories: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.slices)
@@ -159,7 +163,7 @@ def _from_folder(data: DetectorData, split: str, progress: Progress, cancel: Can
         every = tuple(one for one in every if one.first.split == split)
     if not every:
         raise InputError(f"No key slice of {data.folder} belongs to the split '{split}' and can be used.")
-    return Slices(tuple(_of_table(data.folder, one, of_row) for one in every), names)
+    return Slices(tuple(_of_table(data.folder, one, of_row) for one in every), names, table.left_out)
 
 
 def _of_table(root: str, one: KeySlice, of_row: Mapping[int, int]) -> DetectionSlice:

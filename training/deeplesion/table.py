@@ -51,6 +51,15 @@ class Table:
     rows: Mapping[int, DeepLesionRow]
     problems: tuple[Problem, ...]
 
+    def __len__(self) -> int:
+        """Return how many rows there are, those that can't be used among them."""
+        return 1 + max((*self.rows, *(problem.row for problem in self.problems)), default=-1)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What is wrong with the rows that can't be used."""
+        return tuple(problem.text for problem in self.problems if problem.left_out)
+
     def less(self, problems: tuple[Problem, ...]) -> Table:
         """Return the table without the rows that further problems leave out."""
         out = {problem.row for problem in problems if problem.left_out}

@@ -42,6 +42,8 @@ class Lesions:
     columns
         ``long_mm``, ``short_mm``, ``slice_step_mm`` and ``location_x``, ``_y``, ``_z`` (centre as a share of
         the body's extent), float64 ``(n,)``, and ``kernel``, texts; NaN and "" where not known.
+    left_out
+        What is wrong with lesions that could not be used, a sentence each.
     """
 
     hu: NDArray[np.int16]
@@ -50,6 +52,7 @@ class Lesions:
     truth: NDArray[np.bool_] | None
     patients: NDArray[np.int64]
     columns: Mapping[str, NDArray[Any]]
+    left_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -64,6 +67,7 @@ class Lesions:
             None if self.truth is None else self.truth[chosen],
             self.patients[chosen],
             {name: column[chosen] for name, column in self.columns.items()},
+            self.left_out,
         )
 
     def inputs(self, rows: NDArray[np.int64], device: torch.device) -> tuple[Tensor, Tensor]:
@@ -174,4 +178,5 @@ def joined(one: Lesions, other: Lesions, offset: int = 0) -> Lesions:
         truth,
         np.concatenate([one.patients, other.patients + offset]),
         {name: np.concatenate([one.columns[name], other.columns[name]]) for name in one.columns},
+        tuple(dict.fromkeys((*one.left_out, *other.left_out))),
     )

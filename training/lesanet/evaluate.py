@@ -51,7 +51,7 @@ def evaluate(
     training = load_split(recipe.data, graph, "train", progress=progress, cancel=cancel)
     figures, labels = score(recipe, package, graph, test, training, progress=progress, cancel=cancel)
     note_test(package, figures)
-    write_metrics(out, {"test": figures, "labels": labels})
+    write_metrics(out, {"test": figures, "labels": labels, "left_out": list(test.left_out)})
     return figures
 
 

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscope.errors import InputError
-from lesionscope.lesions.deeplesion import DeepLesionRow
 from lesionscope.mining.miner import MinedSentence, Miner
 from lesionscope.mining.relations import IRRELEVANT, RELEVANT, UNCERTAIN
 from lesionscope.ontology.label_graph import LabelGraph
 from lesionscope.ontology.lesanet_files import read_label_file
 
+from ..deeplesion.table import Table
 from .recipe import LabelRules
 
 Truths = NDArray[np.bool_]
@@ -112,9 +112,7 @@ def listed(path: str | Path, split: str, graph: LabelGraph) -> dict[int, Said]:
     }
 
 
-def reviewed(
-    path: str | Path, table: Sequence[DeepLesionRow], split: str, graph: LabelGraph
-) -> dict[int, Said]:
+def reviewed(path: str | Path, table: Table, split: str, graph: LabelGraph) -> dict[int, Said]:
     """Read what readers made of a split's labels (``lesionscope review export``), by the lesion's row.
 
     Raises
@@ -123,11 +121,11 @@ def reviewed(
         As :func:`listed`; or the file would have lesions of test patients learnt.
     """
     found = listed(path, split, graph)
-    tested = {row.patient for row in table if row.split == "test"}
+    tested = {row.patient for row in table.rows.values() if row.split == "test"}
     for number in found:
         if number >= len(table):
             raise InputError(f"{path} speaks of lesion {number}, but the table has {len(table)}.")
-        if table[number].patient in tested:
+        if number in table.rows and table.rows[number].patient in tested:
             raise InputError(
                 f"{path} gives lesion {number} to {split}, but its patient is one of the test patients, who "
                 "must not be learnt from: take it out of the file."

@@ -128,6 +128,7 @@ def _package(
     write_package(out / PACKAGE, network, bank, card, trainer.validation)
     metrics = {
         "recipe": recipe.as_dict(),
+        "left_out": list(dict.fromkeys((*trainer.train.left_out, *trainer.validation.left_out))),
         "seconds": round(time.monotonic() - started, 1),
         "epochs": list(trained.history),
         "validation": figures,

@@ -8,8 +8,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from lesionscope.commands.output import terminal_progress
-from lesionscope.errors import LesionscopeError, UsageError
+from lesionscope.commands.output import say, terminal_progress
+from lesionscope.errors import LesionscopeError
 
 EXTRA = {"onnx": "onnx", "onnxscript": "onnxscript", "sklearn": "scikit-learn"}
 """Modules that only training needs, and what installs them: the extra ``train``."""
@@ -29,11 +29,12 @@ def train(arguments: argparse.Namespace) -> int:
             f"Training needs {', '.join(missing)}, which the plain installation leaves out: "
             "pip install 'napari-lesionscope[train]'"
         )
-    if arguments.out.exists() and not arguments.out.is_dir():
-        raise UsageError(f"--out {arguments.out} is a file: give a folder, a new one or a run's.")
     result = _training().run(arguments.recipe, arguments.settings, arguments.out, terminal_progress())
     if os.environ.get("RANK", "0") != "0":
         return 0  # one of several processes, of which the first has said it
+    if left_out := result.metrics.get("left_out"):
+        told = result.out / "metrics.json"
+        say(f"{len(left_out)} lesions can't be trained on and were left out: {told} says why.")
     # A search for categories makes a table, every other recipe a package.
     print(result.package.folder if hasattr(result, "package") else result.categories)
     return 0

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.patches import OFFSETS_MM, lesion_patch
 from lesionscope.ct.volume import CTVolume, Finding, Source
+from lesionscope.errors import InputError
 from lesionscope.lesions.deeplesion import IMAGES, DeepLesionRow, Slices, read_slice
 from lesionscope.lesions.lesion import Diameter, Lesion, Point
 from lesionscope.lesions.marking import identity_of
@@ -74,14 +75,17 @@ def read_volume(root: str | Path, slices: Slices) -> CTVolume:
     Raises
     ------
     InputError
-        Its own slice is missing, or one can't be read.
+        Its own slice is missing, or one can't be read or has another size.
     """
     folder = Path(root) / IMAGES / slices.folder
     across, down, step = slices.spacing_mm
     known = step > 0
     wanted = range(slices.last, slices.first - 1, -1) if known else (slices.key,)
     numbers = [n for n in wanted if n == slices.key or (folder / f"{n:03d}.png").is_file()]
-    hu = np.stack([read_slice(folder / f"{number:03d}.png") for number in numbers])
+    pictures = [read_slice(folder / f"{number:03d}.png") for number in numbers]
+    if len({picture.shape for picture in pictures}) > 1:
+        raise InputError(f"The slices around {folder / f'{slices.key:03d}.png'} differ in size: mend them.")
+    hu = np.stack(pictures)
     heights = [-number * step if known else 0.0 for number in numbers]
     even = len(numbers) == len(wanted) > 1
     findings = () if known else (Finding("single-slice", "The distance of its slices isn't known."),)
@@ -95,6 +99,14 @@ def read_volume(root: str | Path, slices: Slices) -> CTVolume:
     return CTVolume(hu, geometry, Source(f"{slices.folder}/{slices.key:03d}"), findings)
 
 
+def slices_of_patch(row: DeepLesionRow) -> Slices:
+    """Return which of the slices around a lesion its patch is cut from."""
+    given = slices_of(row)
+    step = row.spacing_mm[2]
+    reach = math.ceil(max(OFFSETS_MM) / step) if step > 0 else 0
+    return replace(given, first=max(given.key - reach, given.first), last=min(given.key + reach, given.last))
+
+
 def cut_patch(root: str | Path, row: DeepLesionRow) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
     """Cut a lesion's patch as reading does: HU ``(3, 120, 120)`` and its box in patch pixels.
 
@@ -106,9 +118,5 @@ def cut_patch(root: str | Path, row: DeepLesionRow) -> tuple[NDArray[np.int16], 
     InputError
         As :func:`read_volume`.
     """
-    given = slices_of(row)
-    step = row.spacing_mm[2]
-    reach = math.ceil(max(OFFSETS_MM) / step) if step > 0 else 0
-    near = replace(given, first=max(given.key - reach, given.first), last=min(given.key + reach, given.last))
-    seen = lesion_patch(read_volume(root, near), lesion_of_row(row, 0))
+    seen = lesion_patch(read_volume(root, slices_of_patch(row)), lesion_of_row(row, 0))
     return np.rint(np.clip(seen.hu, -1024, 3071)).astype(np.int16), seen.box

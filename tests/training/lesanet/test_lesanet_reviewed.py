@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lesionscope.training import recipes
+from lesionscope.training.deeplesion.table import Table, read_table
 from lesionscope.training.lesanet import deeplesion
 from lesionscope.training.lesanet.dataset import load_split
 from lesionscope.training.lesanet.labels import reviewed
@@ -17,7 +18,7 @@ from lesionscope.training.lesanet.recipe import Data
 
 from lesionscope import training
 from lesionscope.errors import InputError, UsageError
-from lesionscope.lesions.deeplesion import TABLE, read_dl_info
+from lesionscope.lesions.deeplesion import TABLE
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.ontology.lesanet_files import read_label_file
 from lesionscope.phantom.clinic.blocks import BlockBody
@@ -55,7 +56,7 @@ def test_corrections_are_learnt_and_the_rest_stays_as_mined(
     monkeypatch.setattr(
         deeplesion,
         "_patches",
-        lambda root, rows, *_: (np.zeros((len(rows), 3, 1, 1), np.int16), np.zeros((len(rows), 4))),
+        lambda root, rows, *_: (np.zeros((len(rows), 3, 1, 1), np.int16), np.zeros((len(rows), 4)), {}),
     )
     mined = Data(source="deeplesion", folder=str(folder), labels=str(folder / MINED), workers=1)
     before = {split: load_split(mined, GRAPH, split).said for split in ("train", "validation", "test")}
@@ -73,7 +74,7 @@ def test_corrections_are_learnt_and_the_rest_stays_as_mined(
 
 
 def test_a_file_that_would_teach_test_patients_is_refused(folder: Path, tmp_path: Path) -> None:
-    table = read_dl_info(folder / TABLE)
+    table = read_table(folder / TABLE)
     out = corrected(folder, tmp_path, {})
     assert reviewed(out, table, "train", GRAPH)
     content = json.loads(out.read_text())
@@ -86,7 +87,7 @@ def test_a_file_that_would_teach_test_patients_is_refused(folder: Path, tmp_path
     ):
         reviewed(out, table, "train", GRAPH)
     with pytest.raises(InputError, match="but the table has"):
-        reviewed(out, table[:1], "train", GRAPH)
+        reviewed(out, Table({0: table.rows[0]}, ()), "train", GRAPH)
     content["term_list"][0] = "no such label"
     out.write_text(json.dumps(content))
     with pytest.raises(InputError, match="not in the ontology: no such label"):

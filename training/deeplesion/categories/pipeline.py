@@ -87,7 +87,7 @@ def train(
     metrics = {
         "recipe": recipe.as_dict(),
         "lesions": len(crops),
-        "left_out": [problem.text for problem in table.problems if problem.left_out],
+        "left_out": list(table.left_out),
         "seconds": round(time.monotonic() - started, 1),
         **_figures(found, truth),
     }
