@@ -87,6 +87,17 @@ def test_a_click_is_marked_at_once_and_measured_a_moment_later(make_room, qtbot)
     assert room.state.lesion == measured and outline_of(room.state.lesion, room.state.proposed)
 
 
+def test_a_second_click_into_a_lesion_still_says_so_when_it_was_measured(make_room, qtbot):
+    room = make_room(auto_read=True)
+    x, y, z = block_centre()
+    for click in ((x, y, z), (x + 4.0, y - 3.0, z)):
+        room.mark_click(click)
+        qtbot.waitUntil(lambda: room.state.lesion.long is not None)
+    assert len(room.state.lesions) == 2
+    already = wording.MARKED_ALREADY.format(number=1)
+    assert room.state.notice.startswith(f"{already} ") and "mm" in room.state.notice
+
+
 def test_the_outline_is_there_again_when_the_session_is_opened_again(make_room, qtbot):
     room = make_room()
     room.mark_click(block_centre())

@@ -90,6 +90,30 @@ def test_diameters_join_the_selected_lesion_or_make_one(make_room):
     assert len(room.state.lesions) == 2 and room.state.lesion.id != first.id
 
 
+def test_a_lesion_marked_twice_is_said_to_be(make_room):
+    room, ct = make_room(), volume()
+    c = centre(ct)
+    room.open(ct)
+    room.mark_click(c)
+    assert room.state.notice == ""
+    room.mark_click(shifted(c, dx=9))
+    assert room.state.notice == "", "the cube around a click says little of what lies in it"
+    room.mark_click(shifted(c, dx=2, dz=1))
+    assert room.state.notice == wording.MARKED_ALREADY.format(number=1)
+    room.delete()
+    room.delete()
+    assert [lesion.number for lesion in room.state.lesions] == [1] and room.state.notice == ""
+    room.set_diameter("long", shifted(c, dx=-12), shifted(c, dx=12))
+    room.mark_click(shifted(c, dx=9))
+    assert len(room.state.lesions) == 2
+    assert room.state.notice == wording.MARKED_ALREADY.format(number=1)
+    room.select(None)
+    room.set_diameter("long", shifted(c, dx=-6), shifted(c, dx=8))
+    assert room.state.notice == wording.MARKED_ALREADY.format(number=1)
+    room.mark_click(shifted(c, dx=40))
+    assert room.state.notice == ""
+
+
 def test_a_short_diameter_needs_its_lesion_and_a_dot_is_no_diameter(make_room):
     room, ct = make_room(), volume()
     c = centre(ct)

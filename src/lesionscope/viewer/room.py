@@ -30,7 +30,7 @@ from lesionscope.viewer.desk import MakeReader, default_reader
 from lesionscope.viewer.held_state import HeldState
 from lesionscope.viewer.propose import Propose, Proposer, take
 from lesionscope.viewer.readings import Readings
-from lesionscope.viewer.room_rules import changed_lesions, neighbour, reaches
+from lesionscope.viewer.room_rules import changed_lesions, marked_already, neighbour, reaches
 from lesionscope.viewer.room_state import RoomState, Tool
 from lesionscope.viewer.warm import Warm
 from lesionscope.viewer.workers import Worker
@@ -94,13 +94,9 @@ class Room(HeldState):
             self.worker, propose, on_proposal=self._take_proposal, on_failure=self.notify
         )
         self.beside = BesideDesk(self._set)
-        self._timer = QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(READ_AFTER_MS)
+        self._timer = QTimer(singleShot=True, interval=READ_AFTER_MS)
         self._timer.timeout.connect(self._read_due)
-        self._shown_timer = QTimer()
-        self._shown_timer.setSingleShot(True)
-        self._shown_timer.setInterval(PREPARE_AFTER_MS)
+        self._shown_timer = QTimer(singleShot=True, interval=PREPARE_AFTER_MS)
         self._shown_timer.timeout.connect(self._prepare)
 
     def _set(self, **changes: Any) -> None:
@@ -199,7 +195,8 @@ class Room(HeldState):
             self._do(lambda session: take(session, measured, proposal))
             if self._auto_read:
                 self.read(lesion.id)
-        self.notify(proposal.sentence)
+        already = marked_already(self._state.lesions, clicked)
+        self.notify(f"{already} {proposal.sentence}".strip())
 
     def set_diameter(self, which: Which, start: Point, end: Point) -> None:
         """Take a diameter as drawn.
@@ -363,6 +360,8 @@ class Room(HeldState):
         if marked and self._auto_read and lesion.long is None:
             # A click wants an answer now; only edits wait for a moment of quiet.
             self.read(lesion.id)
+        if marked and (already := marked_already(self._state.lesions, lesion)):
+            self.notify(already)
 
     def _replace(self, lesion: Lesion) -> None:
         self._do(lambda session: session.apply(ReplaceLesion(lesion)), select=lesion.id)

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from lesionscope.inference.reading import Task
 from lesionscope.lesions import marking
-from lesionscope.lesions.lesion import Diameter, Lesion
+from lesionscope.lesions.lesion import Diameter, Lesion, Point
 from lesionscope.session.state import SessionState
+from lesionscope.viewer import wording
 from lesionscope.viewer.room_state import RoomState
 
 REACH_MM = 5.0
@@ -22,9 +23,28 @@ def warnings_of(state: RoomState) -> tuple[str, ...]:
 
 def reaches(lesion: Lesion, diameter: Diameter) -> bool:
     """Whether the middle of a line lies in or by a lesion's box."""
-    middle = [(a + b) / 2 for a, b in zip(diameter.start_lps_mm, diameter.end_lps_mm, strict=True)]
-    box = lesion.box_lps_mm
-    return all(box[axis] - REACH_MM <= middle[axis] <= box[axis + 3] + REACH_MM for axis in range(3))
+    x, y, z = ((a + b) / 2 for a, b in zip(diameter.start_lps_mm, diameter.end_lps_mm, strict=True))
+    return _holds(lesion.box_lps_mm, (x, y, z), REACH_MM)
+
+
+def marked_already(lesions: Sequence[Lesion], fresh: Lesion) -> str:
+    """Say which other lesion is where a fresh one is marked; empty where none is.
+
+    The cube around a click that nobody measured says little: only its middle counts.
+    """
+    point = fresh.centroid_lps_mm
+    for lesion in lesions:
+        if lesion.id == fresh.id:
+            continue
+        clicked = lesion.box_declared
+        box = (*lesion.centroid_lps_mm, *lesion.centroid_lps_mm) if clicked else lesion.box_lps_mm
+        if _holds(box, point, REACH_MM if clicked else 0.0):
+            return wording.MARKED_ALREADY.format(number=lesion.number)
+    return ""
+
+
+def _holds(box: Sequence[float], point: Point, margin_mm: float) -> bool:
+    return all(box[axis] - margin_mm <= point[axis] <= box[axis + 3] + margin_mm for axis in range(3))
 
 
 def neighbour(before: SessionState | None, ids: list[str], gone: str | None) -> str | None:
