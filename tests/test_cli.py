@@ -243,7 +243,8 @@ def test_unknown_names(lesionscope: Any, shared_data: Path, tmp_path: Path) -> N
 def test_a_report_that_cannot_be_written(lesionscope: Any, shared_data: Path, tmp_path: Path) -> None:
     occupied = tmp_path / "file"
     occupied.write_text("mine")
-    result = lesionscope("read", shared_data / "ct/01_chest_lidc0314", f"--click={NODULE}", "--out", occupied)
+    read = ("read", shared_data / "ct/01_chest_lidc0314", f"--click={NODULE}", "--out")
+    result = lesionscope(*read, occupied / "report")
     assert result.status == 1
     assert "could not be written" in result.one_line()
     assert occupied.read_text() == "mine"

@@ -67,12 +67,47 @@ def test_what_is_wrong_and_what_to_do(
     assert told.count("\n") == 1 and "Errno" not in told and "codec" not in told
 
 
-def test_training_into_a_file_is_refused_before_it_begins(
+@pytest.mark.parametrize(
+    "words",
+    [
+        "read {0}/ct --click=1,2,3",
+        "read --list {0}/cases.csv",
+        "find {0}/ct",
+        "train radpath-demo",
+        "evaluate radpath-demo --checkpoint {0}/run",
+        "harvest {0}",
+        "bank build --list {0}/cases.csv",
+        "phantom chest",
+        "phantom patient",
+        "phantom atlas",
+        "phantom radpath",
+        "phantom deeplesion --patients 1",
+        "phantom cohort --count 1",
+        "phantom lesions",
+        "demo",
+    ],
+)
+def test_a_file_where_a_folder_is_meant_is_refused_before_anything_begins(
+    words: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    with pytest.raises(SystemExit) as end:
+        cli.main([*words.format(tmp_path).split(), "--out", str(notes)])
+    assert end.value.code == 2
+    assert f"argument --out: {notes} is a file: give a folder" in capsys.readouterr().err
+    assert notes.read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_words(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    status, line = said(capsys, "train", "radpath-demo", "--out", str(tmp_path / "notes.txt"))
-    assert status == 2 and "notes.txt is a file: give a folder" in line
+    (tmp_path / "notes.txt").write_text('path,click\nct,"1,2,3"\n')
+    inside = str(tmp_path / "notes.txt" / "inside")
+    for words in (("read", "--list", str(tmp_path / "notes.txt")), ("harvest", str(tmp_path))):
+        status, told = said(capsys, *words, "--out", inside)
+        assert status == 1 and "can't be written (Not a directory): choose another folder" in told
+        assert "Errno" not in told
 
 
 def test_of_several_processes_one_says_where_the_package_is(

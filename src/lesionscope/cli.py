@@ -21,7 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from lesionscope import __version__
-from lesionscope.commands.arguments import add_bank, add_find, add_harvest, add_marks, add_review
+from lesionscope.commands.arguments import (
+    add_bank,
+    add_find,
+    add_harvest,
+    add_marks,
+    add_review,
+    folder,
+    folder_or_stdout,
+)
 from lesionscope.errors import LesionscopeError
 
 STOPPED = 130
@@ -109,13 +117,15 @@ def build_parser() -> argparse.ArgumentParser:
 
     train = command("train", "training:train", "Train a recipe; it resumes where it was stopped.")
     _add_recipe(train)
-    train.add_argument("--out", type=Path, required=True, metavar="DIR", help="checkpoints and metrics.json")
+    train.add_argument(
+        "--out", type=folder, required=True, metavar="DIR", help="checkpoints and metrics.json"
+    )
 
     evaluate = command("evaluate", "training:evaluate", "Score a trained checkpoint.")
     _add_recipe(evaluate)
     evaluate.add_argument("--checkpoint", type=Path, required=True, metavar="PATH", help="file or run folder")
     evaluate.add_argument(
-        "--out", type=Path, metavar="DIR", help="for metrics.json (beside the checkpoint by default)"
+        "--out", type=folder, metavar="DIR", help="for metrics.json (beside the checkpoint by default)"
     )
 
     add_harvest(
@@ -131,7 +141,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_phantom(command("phantom", "phantom:run", "Make synthetic data, the same for the same seed."))
 
     demo = command("demo", "demo:run", "Open a phantom chest, mark a lesion in it and read it.")
-    demo.add_argument("--out", type=Path, metavar="DIR", help="leave a screenshot and a report here")
+    demo.add_argument("--out", type=folder, metavar="DIR", help="leave a screenshot and a report here")
     demo.add_argument(
         "--stay",
         action=argparse.BooleanOptionalAction,
@@ -180,7 +190,13 @@ def _add_read(read: argparse.ArgumentParser) -> None:
         help="leave out names, dates and free text, replace UIDs, and write the images that DICOM forms "
         "refer to likewise (DICOM PS3.15 E, basic profile)",
     )
-    read.add_argument("--out", required=True, metavar="DIR|-", help="a folder, or - for JSON on stdout")
+    read.add_argument(
+        "--out",
+        type=folder_or_stdout,
+        required=True,
+        metavar="DIR|-",
+        help="a folder, or - for JSON on stdout",
+    )
 
 
 def _add_import_lesanet(imported: argparse.ArgumentParser) -> None:
@@ -239,7 +255,7 @@ def _add_recipe(parser: argparse.ArgumentParser) -> None:
 
 def _add_phantom(phantom: argparse.ArgumentParser) -> None:
     seed: dict[str, Any] = {"type": int, "default": 1, "help": "of the patient (1)"}
-    out: dict[str, Any] = {"type": Path, "required": True, "metavar": "DIR", "help": "the folder for it"}
+    out: dict[str, Any] = {"type": folder, "required": True, "metavar": "DIR", "help": "the folder for it"}
     split: dict[str, Any] = {"choices": SPLITS, "default": "train", "help": "whose patients (train)"}
     workers: dict[str, Any] = {"type": int, "default": os.cpu_count() or 1, "help": "processes"}
     kinds = phantom.add_subparsers(metavar="KIND", required=True, dest="kind")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,20 @@ def numbers(count: int) -> Any:
         return values
 
     return parse
+
+
+def folder(text: str) -> Path:
+    """Return an argparse value: a folder to write into, there or not."""
+    path = Path(text)
+    with suppress(OSError):  # a name that no disk takes is said where the folder is made
+        if path.exists() and not path.is_dir():
+            raise argparse.ArgumentTypeError(f"{text} is a file: give a folder")
+    return path
+
+
+def folder_or_stdout(text: str) -> str:
+    """Return an argparse value: a folder to write into, or -."""
+    return text if text == "-" else str(folder(text))
 
 
 class LesionPart(argparse.Action):
@@ -80,7 +95,7 @@ def add_bank(bank: argparse.ArgumentParser) -> None:
     }
     build = kinds.add_parser("build", help="read known lesions into a bank; it goes on where it was stopped")
     build.add_argument("--package", **package)
-    build.add_argument("--out", type=Path, required=True, metavar="BANK", help="the bank's folder")
+    build.add_argument("--out", type=folder, required=True, metavar="BANK", help="the bank's folder")
     build.add_argument(
         "--from", dest="source", metavar="phantom:N|DIR", help="phantoms, or a folder in DeepLesion's layout"
     )
@@ -170,7 +185,7 @@ def add_harvest(harvest: argparse.ArgumentParser) -> None:
         type=Path,
         help="images, with structured reports (TID 1500) and RT structure sets among them",
     )
-    harvest.add_argument("--out", type=Path, required=True, metavar="DIR", help="the dataset's folder")
+    harvest.add_argument("--out", type=folder, required=True, metavar="DIR", help="the dataset's folder")
     harvest.add_argument(
         "--around", type=float, default=30.0, metavar="MM", help="slices above and below a key slice (30)"
     )
@@ -194,7 +209,11 @@ def add_find(find: argparse.ArgumentParser) -> None:
     find.add_argument("--series", metavar="UID", help="which series, where there are several (see info)")
     find.add_argument("--model", metavar="NAME", help="a detector's name, or the path of its folder")
     find.add_argument(
-        "--out", default="-", metavar="DIR|-", help="a folder for candidates.json, or - for stdout (-)"
+        "--out",
+        type=folder_or_stdout,
+        default="-",
+        metavar="DIR|-",
+        help="a folder for candidates.json, or - for stdout (-)",
     )
 
 

@@ -108,7 +108,8 @@ class CaseJournal:
                 lock.release()
                 raise
         except (OSError, sqlite3.Error) as error:
-            raise LesionscopeError(f"{path} can't be written ({error}): choose another folder.") from error
+            why = getattr(error, "strerror", None) or error
+            raise LesionscopeError(f"{path} can't be written ({why}): choose another folder.") from error
 
     def add(self, outcome: Outcome) -> None:
         """Keep an outcome; it is on the disk when this returns.

@@ -290,7 +290,8 @@ def _lock(out: Path) -> WriterLock:
         (out / FOLDER).mkdir(parents=True, exist_ok=True)
         lock = WriterLock.acquire(out / FOLDER / PROBLEMS)
     except (OSError, sqlite3.Error) as error:
-        raise LesionscopeError(f"{out} can't be written ({error}): choose another folder.") from error
+        why = getattr(error, "strerror", None) or error
+        raise LesionscopeError(f"{out} can't be written ({why}): choose another folder.") from error
     if lock is None:
         raise LesionscopeError(f"Another process harvests into {out}: wait until it has ended.")
     return lock
