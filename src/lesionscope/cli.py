@@ -3,8 +3,8 @@
 No logic here: arguments in, a layer called, an exit status out. Layers are loaded
 only when their command runs, so that ``--help`` and ``read`` start fast.
 
-Exit status: 0 done; 2 wrong usage; 3 bad input (one line on stderr); 1 our fault;
-130 stopped with Ctrl+C.
+Exit status: 0 done; 2 wrong usage; 3 bad input (one line on stderr); 1 it could not be
+done or written here, or an error of ours, which then names a log; 130 stopped with Ctrl+C.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="lesionscope",
         description="Read a CT lesion the way a radiologist describes it. Demonstration models, "
         "not for clinical use.",
-        epilog="Exit status: 0 done, 2 wrong usage, 3 bad input, 1 our fault.",
+        epilog="Exit status: 0 done, 2 wrong usage, 3 bad input, 1 not possible here, or an error of ours.",
     )
     parser.add_argument("--version", action="version", version=f"lesionscope {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, dest="command")

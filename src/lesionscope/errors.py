@@ -1,7 +1,7 @@
 """Errors that carry a sentence for the person who gets them.
 
-Each class knows the command line's exit status (0 done, 1 our fault, 2 wrong
-usage, 3 bad input), so that no caller has to guess it.
+Each class knows the command line's exit status (0 done, 1 not possible here or
+an error of ours, 2 wrong usage, 3 bad input), so that no caller has to guess it.
 """
 
 from __future__ import annotations
