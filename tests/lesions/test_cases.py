@@ -63,7 +63,9 @@ def test_a_row_that_is_wrong_says_why_and_the_others_stand(tmp_path: Path, row: 
         ("", "lists no lesions"),
         ("click\n1,2,3\n", "lists no lesions"),
         ("path,click\n", "holds no lesion"),
-        (f"path,click,serie\na,{CLICK},1\n", "column 'serie'"),
+        (f"path,click,serie\na,{CLICK},1\n", "column 'serie'.* path, click, long, short, id, series"),
+        (f"path,click,\na,{CLICK},\n", "a column without a name"),
+        (f"path,labels,click,Labels\na,lung,{CLICK},liver\n", "more than one column 'labels'"),
         (f"path,click\n\xff,{CLICK}\n", "could not be read"),
     ],
 )

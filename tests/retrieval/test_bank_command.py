@@ -10,18 +10,19 @@ import numpy as np
 import pytest
 
 from lesionscope.cli import main
-from lesionscope.commands.bank_sources import listed_lesions
+from lesionscope.commands.bank_sources import LABEL_FILE, deeplesion_lesions, listed_lesions
 from lesionscope.ct.patches import preprocess
 from lesionscope.ct.scan import open_ct
 from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import Cancelled, InputError
 from lesionscope.inference.bank_filling import BATCH, fill, open_to_fill
+from lesionscope.lesions.deeplesion import TABLE, read_dl_info, write_dl_info
 from lesionscope.models.label_package import LabelPackage
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.phantom.clinic.blocks import BlockBody
 from lesionscope.phantom.clinic.cohort import cohort
 from lesionscope.phantom.clinic.deeplesion import write_deeplesion
-from lesionscope.progress import CancelToken
+from lesionscope.progress import CancelToken, silent
 from lesionscope.retrieval.bank import Bank
 from lesionscope.retrieval.known import Origin, UnreadLesion
 
@@ -208,10 +209,10 @@ def test_tables_without_ids_are_all_taken_for_the_configured_model(
     }
     counts: list[int] = []
     said: list[str] = []
-    opened: list[Path] = []
+    scans: list[Path] = []
 
     def open_and_count(path: Path, series: str | None) -> CTVolume:
-        opened.append(path)
+        scans.append(path)
         return open_ct(path, series)
 
     monkeypatch.setattr("lesionscope.commands.bank_sources.open_ct", open_and_count)
@@ -224,11 +225,33 @@ def test_tables_without_ids_are_all_taken_for_the_configured_model(
         said.append(found.err)
     assert counts == [2, 2, 0, 0]
     assert ["other labels" in one for one in said] == [False, False, True, False]
-    assert opened == 3 * [path], "what was given already is not read again"
+    assert scans == 3 * [path], "what was given already is not read again"
     with Bank.open(bank, package.embedding_sha256) as opened:
         assert len(opened) == 4
     assert main(["bank", "query", str(bank), str(path), f"--click={HERE}", "--include-same-patient"]) == 0
     assert len(json.loads(capsys.readouterr().out)["neighbours"]) == 4
+
+
+def test_what_a_label_file_has_too_much_is_said(tmp_path: Path, data: Path) -> None:
+    root = write_deeplesion(tmp_path / "DL", 2, split="train", matrix=128, body_of=BlockBody, workers=1)
+    rows = list(read_dl_info(root / TABLE))
+    write_dl_info(root / TABLE, [replace(rows[0], possibly_noisy=True), *rows[1:]])
+    released = json.loads((root / LABEL_FILE).read_text(encoding="utf-8"))
+    strange = len(released["term_list"])
+    released["term_list"].append("lnug")
+    released["train_lesion_idxs"] += [len(rows), len(rows) + 9]
+    for kind in ("relevant", "uncertain", "irrelevant"):
+        if (name := f"train_{kind}_labels") in released:
+            released[name] += [[], []]
+    released["train_relevant_labels"][1] += [strange, strange]
+    (root / LABEL_FILE).write_text(json.dumps(released), encoding="utf-8")
+    said: list[str] = []
+    give = deeplesion_lesions(root, "train", said.append, silent)
+    assert [text.partition(" left out: ")[0] for text in said] == [
+        "2 lesions are", "1 lesions are", "The label 'lnug' of 1 lesions is"
+    ]  # fmt: skip
+    assert "possibly noisy" in said[1] and f"has {len(rows)} rows" in said[0]
+    assert [lesion.id for lesion in give(())] == [f"deeplesion:{number}" for number in range(1, len(rows))]
 
 
 def test_each_row_is_told_even_where_it_is_known(tmp_path: Path, data: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Callable, Container, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -39,8 +40,8 @@ def deeplesion_lesions(root: Path, split: str, say: Say, progress: Progress) -> 
     """Give the lesions of one split of a folder in DeepLesion's layout.
 
     Labels are those that LesaNet's label file calls relevant, and what they imply; sentences are there
-    where ``reports.jsonl`` has them. Possibly noisy lesions are left out, as in training. A harvest's
-    patients are known by its own keys.
+    where ``reports.jsonl`` has them. Possibly noisy lesions are left out, as in training. ``say`` is told
+    how many lesions, and which labels, can't be given. A harvest's patients are known by its own keys.
     """
     keys = read_dataset_keys(root)
     rows = read_dl_info(root / TABLE)
@@ -48,14 +49,20 @@ def deeplesion_lesions(root: Path, split: str, say: Say, progress: Progress) -> 
     listed = released.splits[{"validation": "val"}.get(split, split)]
     reports = root / REPORTS
     sentences = read_sentences(reports) if reports.is_file() else {}
-    numbers = [
-        (number, relevant)
-        for number, relevant in zip(listed.lesions, listed.relevant, strict=True)
-        if number < len(rows) and not rows[number].possibly_noisy
-    ]
+    graph = load_labels()
+    inside = [pair for pair in zip(listed.lesions, listed.relevant, strict=True) if pair[0] < len(rows)]
+    numbers = [(number, relevant) for number, relevant in inside if not rows[number].possibly_noisy]
+
+    if beyond := len(listed.lesions) - len(inside):
+        say(f"{beyond} lesions are left out: {LABEL_FILE} lists them, but {TABLE} has {len(rows)} rows.")
+    if noisy := len(inside) - len(numbers):
+        say(f"{noisy} lesions are left out: {TABLE} calls them possibly noisy.")
+    named = Counter(released.terms[term] for _, relevant in numbers for term in set(relevant))
+    for name in [name for name in named if name not in graph.by_name]:
+        say(f"The label '{name}' of {named[name]} lesions is left out: the ontology has none of that name.")
 
     def give(there: Container[str]) -> Iterator[UnreadLesion]:
-        graph, secret = load_labels(), site_secret()
+        secret = site_secret()
         for done, (number, relevant) in enumerate(numbers):
             progress(done, len(numbers), TITLE)
             row = rows[number]

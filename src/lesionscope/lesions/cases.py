@@ -12,6 +12,7 @@ import csv
 import io
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,7 +51,8 @@ def read_cases(path: str | Path, *, more: tuple[str, ...] = ()) -> tuple[Case, .
     Raises
     ------
     InputError
-        The file can't be read, lacks the column of paths, has one that isn't known, or holds no row.
+        The file can't be read, lacks the column of paths, has one that isn't known or comes twice, or
+        holds no row.
     """
     path = Path(path)
     try:
@@ -64,7 +66,14 @@ def read_cases(path: str | Path, *, more: tuple[str, ...] = ()) -> tuple[Case, .
         reader.fieldnames = names
         if "path" not in names or not {"click", "long"} & set(names):
             raise InputError(f"{path} lists no lesions: it needs a column 'path', and 'click' or 'long'.")
-        known = COLUMNS + more
+        known = tuple(dict.fromkeys(COLUMNS + more))
+        if "" in names:
+            raise InputError(
+                f"{path} has a column without a name: name it, or take it out with the separator that "
+                "begins it, in every line."
+            )
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
+            raise InputError(f"{path} has more than one column '{twice[0]}': leave one.")
         if strange := [name for name in names if name not in known]:
             raise InputError(f"{path} has a column '{strange[0]}': the columns are {', '.join(known)}.")
         cases: list[Case] = []
