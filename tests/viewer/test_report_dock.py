@@ -62,6 +62,32 @@ def test_it_previews_what_will_be_written(made, qtbot):
     qtbot.waitUntil(lambda: "<img" in panel.page.toHtml())
 
 
+def test_the_page_goes_to_the_selected_lesion_and_stays_where_a_reader_scrolls(made, qtbot):
+    room, panel = made
+    ct = volume()
+    room.open(ct)
+    x, y, z = centre(ct)
+    for dx in (-24, -16, -8, 0, 8, 16):
+        room.mark_click((x + dx, y, z))
+    qtbot.waitUntil(lambda: panel.page.toHtml().count("<img") == 6)
+    first, bar = room.state.lesions[0].id, panel.page.verticalScrollBar()
+
+    def heading(number):
+        """How far below the page's top a lesion's heading is."""
+        return panel.page.cursorRect(panel.page.document().find(f"Lesion {number} ")).top()
+
+    assert bar.maximum() > 600 and 0 <= heading(6) < panel.page.viewport().height(), "marked last"
+    room.select(first)
+    assert 0 <= heading(1) < 60
+    bar.setValue(bar.value() + 300)
+    place = bar.value()
+    room.notify("something else")
+    panel.unreviewed.click()
+    assert bar.value() == place, "scrolled by hand"
+    room.select(room.state.lesions[2].id)
+    assert 0 <= heading(3) < 60
+
+
 def test_a_sentence_is_edited_copied_and_made_again(made, qtbot):
     room, panel = made
     marked(room, qtbot)

@@ -40,7 +40,7 @@ from lesionscope.viewer.docks.report_draft import (
     thumbnails,
     write_draft,
 )
-from lesionscope.viewer.docks.report_preview import preview
+from lesionscope.viewer.docks.report_preview import SELECTED, preview
 from lesionscope.viewer.room_state import RoomState
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class ReportPanel(Panel):
         self._content: Content | None = None
         self._said: Content | None = None
         self._shown: tuple[Any, ...] = ()
+        self._at_lesion: tuple[str | None, int] = (None, 0)
         self._images: dict[str, bytes] = {}
         self._images_of: tuple[Any, ...] = ()
         self._drawing: Job | None = None
@@ -242,7 +243,10 @@ class ReportPanel(Panel):
         if wanted != self._images_of:
             self._images_of = wanted
             self._draw_images(state, self._content)
-        place = self.page.verticalScrollBar().value()
+        bar = self.page.verticalScrollBar()
+        place = bar.value()
+        # Until someone scrolls: pictures that come later push what is below them down.
+        stay = (state.selected, place) != self._at_lesion and state.selected == self._at_lesion[0]
         self.page.setHtml(
             preview(
                 self._said,
@@ -252,7 +256,11 @@ class ReportPanel(Panel):
                 quiet=colours().quiet.name(),
             )
         )
-        self.page.verticalScrollBar().setValue(place)
+        if stay or state.selected is None:
+            bar.setValue(place)
+        else:
+            self.page.scrollToAnchor(SELECTED)
+            self._at_lesion = state.selected, bar.value()
 
     def _draw_images(self, state: RoomState, content: Content) -> None:
         """Have the key images drawn in the background; the page is drawn again when they are there."""

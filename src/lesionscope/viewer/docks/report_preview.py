@@ -16,6 +16,8 @@ from lesionscope.showable import showable
 from lesionscope.viewer.report_words import NO_LESION
 
 SHOWN_NODES = 3
+SELECTED = "selected"
+"""The anchor at the selected lesion's heading."""
 
 
 def preview(
@@ -32,7 +34,7 @@ def preview(
     picture_px
         How wide they are shown.
     selected
-        The lesion whose heading is an anchor, to scroll to.
+        The lesion whose heading is the anchor ``SELECTED``, to scroll to.
     quiet
         Colour, as HTML has it, of what is said beside the point.
     """
@@ -62,7 +64,7 @@ def preview(
 def _lesion(
     entry: Mapping[str, Any], image: bytes | None, picture_px: int, selected: str | None, small: str
 ) -> str:
-    anchor = '<a name="selected"></a>' if entry["id"] == selected else ""
+    anchor = f'<a name="{SELECTED}"></a>' if entry["id"] == selected else ""
     parts = [
         f"<hr>{anchor}<h4>Lesion {entry['number']} <span {small}>{_text(phrases.size(entry))}</span></h4>",
         f"<p>{_text(entry['sentence'])}</p>",
