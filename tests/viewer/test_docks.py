@@ -61,6 +61,16 @@ def test_docks_come_back_with_their_state(stage, qtbot):
     assert widget is again
 
 
+def test_a_study_begins_with_its_own_words_in_the_status_bar(stage):
+    viewer, room, ct = stage.viewer, stage.room, stage.room.state.volume
+    assert viewer.help == wording.HELP_HINT, "marks were made after the image"
+    room.notify("Something about this study.")
+    assert viewer.status == "Something about this study."
+    room.open(volume("1.2.4"))
+    assert (viewer.help, viewer.status) == (wording.HELP_HINT, "")
+    room.open(ct)
+
+
 def test_a_reader_scrolls_while_a_model_reads(stage, qtbot, monkeypatch):
     """The model works with NumPy until the reader has scrolled, which they can't if it holds the window."""
     scrolled, steps = threading.Event(), []

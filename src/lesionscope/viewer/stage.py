@@ -107,6 +107,7 @@ class Stage:
             else:
                 study.show(state.volume)
                 self.viewer.help = wording.HELP_HINT
+                self.viewer.status = ""
         if study is not None:
             self._dress(study.canvases)
 
@@ -156,12 +157,13 @@ class Stage:
         for canvas in canvases:
             if canvas.image is None:
                 continue
+            # First: making marks has napari show it.
+            canvas.image.help = wording.HELP_HINT
             if canvas not in self.marks:
                 self.marks[canvas] = marks = Marks(self.room, canvas, grid)
                 self._tools[canvas] = Tools(self.room, study, canvas, marks)
                 marks.show(self.room.state)
             self.marks[canvas].lie_on(grid)
-            canvas.image.help = wording.HELP_HINT
 
     def _undress(self) -> None:
         with contextlib.ExitStack() as batches:
