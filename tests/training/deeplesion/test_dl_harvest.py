@@ -311,6 +311,13 @@ def test_what_is_wrong_with_an_item_costs_that_item(tmp_path: Path) -> None:
     damaged = write_report(archive / "4.dcm", volume, marked(volume, short, long))
     damaged.write_bytes(damaged.read_bytes()[:3000])
     (archive / "5.dcm").write_bytes(b"no DICOM")
+    whole = (archive / "3.dcm").read_bytes()
+    for name, right, wrong in (
+        ("6.dcm", b"UL\x04", b"UL\x03"),
+        ("7.dcm", b"\x02\x00\x02\x00UI", b"\x02\x00\x02\x00Uh"),
+    ):
+        assert right in whole
+        (archive / name).write_bytes(whole.replace(right, wrong, 1))  # in its meta header
     result = harvest(archive, tmp_path / "dl", around_mm=0)
     assert result.lesions == 1 and result.documents == 4
     expected = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lesionscope.ct.scan import Scan
 from lesionscope.ct.series import SeriesInfo
+from lesionscope.report.damage import damage
 from lesionscope.report.import_sr import damage_named, read_bounded, referenced_uids
 
 if TYPE_CHECKING:
@@ -46,7 +46,6 @@ class Document:
 
 def documents(found: Scan, root: Path) -> list[Document]:
     """Return the documents among the files of an archive that are no images, in the order of their paths."""
-    from pydicom.errors import InvalidDicomError
     from pydicom.filereader import read_file_meta_info
 
     listed = []
@@ -57,7 +56,7 @@ def documents(found: Scan, root: Path) -> list[Document]:
             meta = read_file_meta_info(path)
             kind = str(meta.get("MediaStorageSOPClassUID", ""))
             uid = str(meta.get("MediaStorageSOPInstanceUID", ""))
-        except (InvalidDicomError, OSError, ValueError, LookupError, struct.error):
+        except damage():
             continue
         if uid and (kind.startswith(REPORTS) or kind == STRUCTURES):
             listed.append(Document(path, uid, kind == STRUCTURES))
