@@ -25,7 +25,7 @@ from lesionscope.inference.predictor import Predictor
 from lesionscope.models import registry
 from lesionscope.models.label_package import find_label_package
 from lesionscope.retrieval.nearest import unit
-from lesionscope.retrieval.registry import bank_for
+from lesionscope.retrieval.registry import BUNDLED, banks_for
 
 SHARE = 1.05
 """All of it, in times the networks' own: the aim."""
@@ -41,8 +41,9 @@ def main() -> None:
     volume, lesions = patient()
     image, lesion = as_image(volume), lesions[0]
     pathology, labels = registry.find(), find_label_package()
-    bank = bank_for(labels.embedding_sha256)
-    assert bank is not None
+    found = banks_for(labels.embedding_sha256, [BUNDLED]).banks
+    assert found is not None
+    (bank,) = found.banks
     tree_of = Predictor(pathology, runtime="onnx", threads=arguments.threads)
     labels_of = LabelPredictor(labels, runtime="onnx", threads=arguments.threads)
     shares: list[float] = []
