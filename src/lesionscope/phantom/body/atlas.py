@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import io
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from lesionscope.ct.geometry import Geometry
+from lesionscope.files import write_atomically
 from lesionscope.phantom.body.body import Body
 from lesionscope.phantom.body.layers import Frame
 from lesionscope.phantom.body.names import OWN
@@ -41,6 +43,11 @@ def write_atlas(seed: int, folder: Path, *, progress: Progress = silent) -> tupl
     -------
     tuple
         The files: ``axial_NN.png`` from head to feet, then ``coronal_NN.png`` from front to back.
+
+    Raises
+    ------
+    LesionscopeError
+        They can't be written.
     """
     body = Body(seed)
     (x0, y0, z0), (x1, y1, z1) = body.bounds
@@ -57,7 +64,6 @@ def write_atlas(seed: int, folder: Path, *, progress: Progress = silent) -> tupl
         slices.append(
             (f"coronal_{number:02d}", Geometry((wide, 1, tall), steps, (x0, y, z0)), f"y = {y:.0f} mm")
         )
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
     for done, (name, geometry, place) in enumerate(slices, 1):
         coronal = name.startswith("coronal")
@@ -67,9 +73,9 @@ def write_atlas(seed: int, folder: Path, *, progress: Progress = silent) -> tupl
         here = (slice(None, None, -1), 0) if coronal else (0, slice(None))
         hu, tissue = canvas.hu[here], owner[here]
         title = f"Phantom patient {seed}, {body.sex}, {body.phase}, {place}"
-        path = folder / f"{name}.png"
-        outlined(hu, tissue, title).save(path)
-        written.append(path)
+        picture = io.BytesIO()
+        outlined(hu, tissue, title).save(picture, "PNG")
+        written.append(write_atomically(folder / f"{name}.png", picture.getvalue()))
         progress(done, len(slices), "Drawing the atlas")
     return tuple(written)
 
