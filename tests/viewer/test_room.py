@@ -58,6 +58,18 @@ def test_a_click_is_on_disk_before_anyone_is_told(make_room, tmp_path):
     assert room.state.lesion.box_declared
 
 
+def test_a_session_opens_at_the_lesion_that_it_selects(make_room):
+    room, ct, places = make_room(), volume(), []
+    room.pointed.connect(places.append)
+    room.open(ct)
+    assert places == []
+    for dx in (-20, 20):
+        room.mark_click(shifted(centre(ct), dx=dx, dz=6))
+    room.open(volume("1.2.4"))
+    room.open(ct)
+    assert places == [room.state.lesion.centroid_lps_mm] and room.state.lesion.number == 2
+
+
 def test_states_are_frozen(make_room):
     state = make_room().state
     with pytest.raises(dataclasses.FrozenInstanceError):

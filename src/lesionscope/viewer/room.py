@@ -107,7 +107,7 @@ class Room(HeldState):
     # -- study ----------------------------------------------------------------------------
 
     def open(self, volume: CTVolume) -> None:
-        """Show a volume and reopen its session as it was left."""
+        """Show a volume and reopen its session as it was left, at the lesion that is selected."""
         self._end_study()
         note = ""
         try:
@@ -132,7 +132,6 @@ class Room(HeldState):
         self._end_study()
         shown = SessionState(lesions=(lesion,))
         self._show(RoomState(volume=volume, session=shown, session_note=note, selected=lesion.id))
-        self.pointed.emit(lesion.centroid_lps_mm)
 
     def leave(self) -> None:
         """Let go of the study: its session closes, its readings stop."""
@@ -140,9 +139,11 @@ class Room(HeldState):
         self._show(RoomState())
 
     def _show(self, fresh: RoomState) -> None:
-        """Begin anew; only the model stays."""
+        """Begin anew, at the lesion that is selected; only the model stays."""
         kept = {name: getattr(self._state, name) for name in KEPT}
         self._set(**{field.name: getattr(fresh, field.name) for field in fields(fresh)} | kept)
+        if self._state.lesion is not None:
+            self.pointed.emit(self._state.lesion.centroid_lps_mm)
 
     def _end_study(self) -> None:
         self.leaving.emit()
