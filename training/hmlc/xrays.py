@@ -7,8 +7,9 @@
 a leaf's tag    0 or 1, one column for each leaf of the tree; an empty cell is a 0
 =============== =====================================================================================
 
-Other columns are not read. Without ``split`` patients are dealt 70 : 10 : 20 (paper 003, §3) by a digest of
-their names. Images must be bright where the beam was held back.
+Cells are separated by commas, semicolons or tabs, and names may be in capitals; other columns are not read.
+Without ``split`` patients are dealt 70 : 10 : 20 (paper 003, §3) by a digest of their names. Images must be
+bright where the beam was held back.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscope.csv_files import read_csv
 from lesionscope.errors import InputError, unreadable
 from lesionscope.models.hmlc.forest import Forest
 from lesionscope.ontology.tree import PathologyTree
@@ -83,20 +85,23 @@ def read_table(path: Path, tree: PathologyTree) -> tuple[Line, ...]:
     Raises
     ------
     InputError
-        It can't be read, lacks a column, holds another value than 0 or 1, or a patient is in two splits.
+        It can't be read, lacks a column or has one twice, holds another value than 0 or 1, or a patient is in
+        two splits.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            columns, rows = list(reader.fieldnames or ()), list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise unreadable(path, "a table of X-rays (CSV)", error) from error
-    missing = [name for name in ("image", "patient", *tree.leaves) if name not in columns]
+    what = "a table of X-rays (CSV)"
+    reader = read_csv(path, what)
+    columns, wanted = reader.fieldnames or (), ("image", "patient", *tree.leaves)
+    missing = [name for name in wanted if name.casefold() not in columns]
     if missing:
         raise InputError(f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
-    if not rows:
+    if twice := [name for name in (*wanted, "split") if list(columns).count(name.casefold()) > 1]:
+        raise InputError(f"{path} has the column '{twice[0]}' twice: keep one of them.")
+    try:
+        lines = tuple(_line(row, tree, f"{path}, line {reader.line_num}") for row in reader)
+    except csv.Error as error:
+        raise unreadable(path, what, error) from error
+    if not lines:
         raise InputError(f"{path} holds no image.")
-    lines = tuple(_line(row, tree, f"{path}, line {number}") for number, row in enumerate(rows, start=2))
     split_of: dict[str, str] = {}
     for line in lines:
         if split_of.setdefault(line.patient, line.split) != line.split:
@@ -110,7 +115,7 @@ def _line(row: dict[str, str | None], tree: PathologyTree, where: str) -> Line:
     image, patient = ((row[name] or "").strip() for name in ("image", "patient"))
     if not image or not patient:
         raise InputError(f"{where}: 'image' and 'patient' must not be empty.")
-    values = [(row[leaf] or "").strip() for leaf in tree.leaves]
+    values = [(row[leaf.casefold()] or "").strip() for leaf in tree.leaves]
     for leaf, value in zip(tree.leaves, values, strict=True):
         if value not in ("", "0", "1"):
             raise InputError(f"{where}: '{leaf}' must be 0 or 1, not '{value}'.")

@@ -4,7 +4,8 @@ Columns: ``path`` (a DICOM folder or file, NIfTI, NRRD, MHA; relative to the CSV
 file), ``x``, ``y``, ``z`` (centroid, LPS mm), ``leaf`` (a leaf tag of the tree),
 and optionally ``subset`` (0–4), ``split`` (train, validation or test),
 ``series_uid`` (where a folder holds several series) and ``patient`` (lesions of one
-patient stay in one subset). Names may be in capitals; other columns are not read.
+patient stay in one subset). Cells are separated by commas, semicolons or tabs;
+names may be in capitals; other columns are not read.
 A table that is all of one split, as ``lesionscope phantom radpath`` writes it, is
 dealt out like one without.
 """
@@ -23,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscope.csv_files import read_csv
 from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import InputError, unreadable
 from lesionscope.files import write_atomically
@@ -66,21 +68,20 @@ def read_manifest(path: str | Path, tree: PathologyTree) -> tuple[Row, ...]:
         holds something wrong, or a patient is in two splits: the sentence names it.
     """
     path = Path(path)
+    what = "a manifest (CSV)"
+    reader = read_csv(path, what)
+    columns = reader.fieldnames or ()
+    missing = [name for name in REQUIRED if name not in columns]
+    if missing:
+        raise InputError(
+            f"{path} lacks the columns {', '.join(missing)}; a manifest has "
+            f"{', '.join(REQUIRED)} and may have {', '.join(OPTIONAL)}."
+        )
+    _refuse_mistakable(path, columns)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            columns = [name.strip().casefold() for name in reader.fieldnames or ()]
-            missing = [name for name in REQUIRED if name not in columns]
-            if missing:
-                raise InputError(
-                    f"{path} lacks the columns {', '.join(missing)}; a manifest has "
-                    f"{', '.join(REQUIRED)} and may have {', '.join(OPTIONAL)}."
-                )
-            _refuse_mistakable(path, columns)
-            reader.fieldnames = columns
-            rows = tuple(_row(path, reader.line_num, record, tree) for record in reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise unreadable(path, "a manifest (CSV)", error) from error
+        rows = tuple(_row(path, reader.line_num, record, tree) for record in reader)
+    except csv.Error as error:
+        raise unreadable(path, what, error) from error
     if not rows:
         raise InputError(f"{path} lists no lesion; add a row for each.")
     for name in ("subset", "split", "patient"):
@@ -144,7 +145,7 @@ def _row(manifest: Path, number: int, record: dict[str, str | None], tree: Patho
     try:
         x, y, z = (float(values[name]) for name in ("x", "y", "z"))
     except ValueError as error:
-        raise InputError(f"{where}: x, y and z must be numbers (LPS mm).") from error
+        raise InputError(f"{where}: x, y and z must be numbers (LPS mm), decimals after a point.") from error
     if not all(math.isfinite(v) for v in (x, y, z)):
         raise InputError(f"{where}: x, y and z must be finite numbers (LPS mm).")
     subset = values.get("subset") or None
@@ -235,7 +236,6 @@ def read_cubes(
     from lesionscope.inference.scope import impossible
 
     opener = _open if opener is None else opener
-    cache.mkdir(parents=True, exist_ok=True)
     cubes = np.empty((len(rows), SIDE, SIDE, SIDE), dtype=np.int16)
     pending: dict[tuple[Path, str | None], list[int]] = {}
     done = 0

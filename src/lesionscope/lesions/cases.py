@@ -9,7 +9,6 @@ semicolons or tabs.
 from __future__ import annotations
 
 import csv
-import io
 import math
 import re
 from collections import Counter
@@ -17,7 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lesionscope.errors import InputError, unreadable
+from lesionscope.csv_files import read_csv
+from lesionscope.errors import InputError
 
 MARKS = {"click": 3, "long": 6, "short": 6}
 """Numbers in the cell of each kind of mark."""
@@ -55,15 +55,9 @@ def read_cases(path: str | Path, *, more: tuple[str, ...] = ()) -> tuple[Case, .
         holds no row.
     """
     path = Path(path)
+    reader = read_csv(path, "a table of lesions")
+    names = reader.fieldnames or ()
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise unreadable(path, "a table of lesions", error) from error
-    header = text.split("\n", 1)[0]
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
-    try:
-        names = [name.strip().casefold() for name in reader.fieldnames or ()]
-        reader.fieldnames = names
         if "path" not in names or not {"click", "long"} & set(names):
             raise InputError(f"{path} lists no lesions: it needs a column 'path', and 'click' or 'long'.")
         known = tuple(dict.fromkeys(COLUMNS + more))

@@ -117,6 +117,22 @@ def test_patients_without_a_split_are_dealt_by_name_seventy_ten_twenty(tmp_path:
     assert read_table(write(tmp_path, rows[:100], columns), TREE) == lines[:100]
 
 
+def test_columns_are_known_whatever_their_case_and_separator(tmp_path: Path) -> None:
+    rows = [
+        {"image": f"{n}.png", "patient": f"p{n}", "split": "test", TREE.leaves[0]: "1"} for n in range(20)
+    ]
+    expected = read_table(write(tmp_path, rows), TREE)
+    assert {line.split for line in expected} == {"test"}
+    path = write(tmp_path, rows)
+    header, _, body = path.read_text(encoding="utf-8").partition("\n")
+    columns = [f" {name.title()} " for name in header.strip().split(",")]
+    path.write_text("\ufeff" + (",".join(columns) + "\n" + body).replace(",", ";"), encoding="utf-8")
+    assert read_table(path, TREE) == expected
+    path.write_text(f"{header.strip()},Split\n{body}", encoding="utf-8")
+    with pytest.raises(InputError, match="'split' twice"):
+        read_table(path, TREE)
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

@@ -14,7 +14,7 @@ from lesionscope.training.radpath.manifest import Row, read_cubes, read_manifest
 
 from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.volume import CTVolume, Finding, Source
-from lesionscope.errors import InputError
+from lesionscope.errors import InputError, LesionscopeError
 from lesionscope.ontology.tree import load_tree
 
 TREE = load_tree()
@@ -110,6 +110,15 @@ def test_the_patients_column_may_be_in_capitals(tmp_path):
     assert all(got[2 * i] == got[2 * i + 1] for i in range(10)) and len(set(got)) == 5
 
 
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_spreadsheets_other_separators_do(tmp_path, mark):
+    text = "\ufeffPath,x,y,z,leaf,\r\na.nii,1.5,-2,3,H4a,\r\n".replace(",", mark)
+    (row,) = read_manifest(write(tmp_path, text), TREE)
+    assert row == Row(2, tmp_path / "a.nii", (1.5, -2.0, 3.0), "H4a")
+    with pytest.raises(InputError, match=r"row 2: x, y and z must be numbers .*, decimals after a point"):
+        read_manifest(write(tmp_path, text.replace("1.5", "1,5")), TREE)
+
+
 def test_splits_that_a_manifest_names_are_kept(tmp_path):
     names = ("train", "test", "train", "validation")
     lines = "".join(f"{i}.nii,1,2,3,H4a,{names[i % 4]}\n" for i in range(12))
@@ -160,6 +169,14 @@ def test_cubes_are_cut_at_the_centroid_once_and_cached(tmp_path):
         assert modes == {0o600}, "patients' pixels are their owner's alone"
 
 
+def test_a_cache_that_cannot_be_written_is_a_sentence(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(LesionscopeError, match=r"file.* could not be written .* choose another folder"):
+        read_cubes(
+            [Row(2, tmp_path / "v", (0, 0, 0), "H4a")], tmp_path / "file", opener=lambda *_: ramp_volume()
+        )
+
+
 def test_a_centroid_outside_its_volume_names_the_row(tmp_path):
     rows = [Row(9, tmp_path / "v", (500.0, 0.0, 0.0), "H4a")]
     with pytest.raises(InputError, match=r"Row 9.*outside the volume"):
@@ -179,7 +196,7 @@ def test_a_volume_that_is_not_in_hounsfield_units_names_the_row(tmp_path, code):
     volume = replace(ramp_volume(), findings=(Finding(code, "noticed"),))
     with pytest.raises(InputError, match=r"Row 7 of the manifest, .*v: .*open the original CT series"):
         read_cubes([Row(7, tmp_path / "v", (0, 0, 0), "H4a")], tmp_path / "c", opener=lambda *_: volume)
-    assert not list((tmp_path / "c").iterdir())
+    assert not list((tmp_path / "c").glob("*"))
 
 
 @pytest.mark.parametrize("form", ["folder", "file", "detached"])
