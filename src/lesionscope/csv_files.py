@@ -1,4 +1,4 @@
-"""Tables that people bring from a spreadsheet: commas, semicolons or tabs between cells, any case of names."""
+"""Tables that people make in a spreadsheet: commas, semicolons or tabs between cells, names in any case."""
 
 from __future__ import annotations
 
