@@ -113,9 +113,13 @@ def test_a_folder_that_cannot_be_made_is_told_in_words(
 def test_of_several_processes_one_says_where_the_package_is(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    made = SimpleNamespace(package=SimpleNamespace(folder=tmp_path / "package"))
+    package = SimpleNamespace(folder=tmp_path / "package")
+    made = SimpleNamespace(package=package, out=tmp_path, metrics={"left_out": ["012.png isn't there."]})
     monkeypatch.setattr(training, "_training", lambda: SimpleNamespace(run=lambda *_: made))
     for rank, told in (("0", f"{tmp_path / 'package'}\n"), ("1", "")):
         monkeypatch.setenv("RANK", rank)
         assert cli.main(["train", "radpath-demo", "--out", str(tmp_path)]) == 0
-        assert capsys.readouterr().out == told
+        printed = capsys.readouterr()
+        assert printed.out == told
+        where = f"1 lesions can't be trained on and were left out: {tmp_path / 'metrics.json'} says why."
+        assert printed.err == (f"lesionscope: {where}\n" if told else "")
