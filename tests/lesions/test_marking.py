@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lesionscope.ct.display import display_geometry
 from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.volume import CTVolume, Source
 from lesionscope.errors import UsageError
@@ -225,11 +226,32 @@ def test_angle_off_perpendicular_is_the_drawn_one() -> None:
 def test_crossing_slices_warns() -> None:
     assert any("slices apart" in w for w in drawn((-8, 0, 50, 8, 0, 52), (0, -5, 50, 0, 5, 50)))
     assert any("slices apart" in w for w in drawn((-8, 0, 50, 8, 0, 50), (0, -5, 54, 0, 5, 54)))
-    tilted = replace(
-        AXIAL, direction=(1, 0, 0, 0, math.cos(0.3), 0, 0, math.sin(0.3), 1), origin_lps_mm=(-180, -170, 0)
+    slanted = (-100.0, -100.0, 60.0, -100.0, -90.0, 66.0)
+    assert any("slices apart" in w for w in drawn(slanted, geometry=TILTED)), "on neither kind of slice"
+
+
+TILTED = replace(
+    AXIAL, direction=(1, 0, 0, 0, math.cos(0.3), 0, 0, math.sin(0.3), 1), origin_lps_mm=(-180, -170, 0)
+)
+CORONAL = Geometry((200, 200, 60), (0.7, 0.7, 3.0), (-70.0, -90.0, 70.0), (1, 0, 0, 0, 0, 1, 0, -1, 0))
+SAGITTAL = Geometry((200, 200, 60), (0.7, 0.7, 3.0), (-90.0, -70.0, 70.0), (0, 0, 1, 1, 0, 0, 0, -1, 0))
+
+
+@pytest.mark.parametrize("geometry", [TILTED, CORONAL, SAGITTAL])
+def test_marks_on_an_axial_slice_as_it_is_shown_cross_no_slices(geometry: Geometry) -> None:
+    """Whatever the file's slices: people draw, and proposals lie, on the slices that are shown."""
+    shown = display_geometry(geometry)
+    x, y, z = shown.to_lps(np.array(shown.size[::-1]) // 2).tolist()
+    long = Diameter((x - 9, y - 12, z), (x + 9, y + 12, z))
+    lesion = lesion_from_diameters(long, Diameter((x - 8, y + 6, z), (x + 8, y - 6, z)), geometry=geometry)
+    assert warnings(lesion, geometry) == ()
+    half = shown.slice_step_mm / 2
+    assert lesion.box_lps_mm == pytest.approx((x - 12.5, y - 15.5, z - half, x + 12.5, y + 15.5, z + half)), (
+        "five pixels of 0.7 mm around the end points, and one slice"
     )
-    flat = (-100.0, -100.0, 60.0, -100.0, -80.0, 60.0)
-    assert any("slices apart" in w for w in drawn(flat, geometry=tilted))
+    assert lesion.centroid_lps_mm == pytest.approx((x, y, z))
+    across = Diameter((x - 9, y - 12, z), (x + 9, y + 12, z - 3 * shown.slice_step_mm))
+    assert any("3.0 slices apart" in w for w in warnings(replace(lesion, long=across, short=None), geometry))
 
 
 def test_short_longer_than_long_warns_and_is_not_swapped() -> None:

@@ -21,6 +21,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lesionscope.ct.crops import patient_axes
+from lesionscope.ct.display import display_geometry
 from lesionscope.ct.geometry import Floats, Geometry
 from lesionscope.errors import UsageError
 from lesionscope.lesions.lesion import Diameter, Lesion, Point
@@ -115,10 +117,10 @@ def lesion_from_diameters(
 ) -> Lesion:
     """Mark a lesion by its RECIST diameters, with DeepLesion's box.
 
-    The box is taken in the volume's own pixels: the extent of the end points
-    padded by ``padding_px`` within the slice, and the slices that the end points
-    lie on across it (nothing was measured there; see :func:`slice_reach`).
-    ``box_lps_mm`` encloses it, and equals it where the slices are axial. Without a
+    The box is taken on the slices that were drawn on (see :func:`_drawn_grid`): the
+    extent of the end points padded by ``padding_px`` within the slice, and the slices
+    that the end points lie on across it (nothing was measured there; see
+    :func:`slice_reach`). ``box_lps_mm`` encloses it, and equals it where those are axial. Without a
     click the centroid is the centre of that box, counted in slices so that it lies on
     what was measured, as DeepLesion's is, not the mean of the end points: the mean
     moves with where the two lines happen to cross, the lesion's extent does not.
@@ -130,7 +132,7 @@ def lesion_from_diameters(
     geometry
         Grid of the volume they were drawn on.
     padding_px
-        Padding on each side, in pixels of the slice.
+        Padding on each side, in pixels of the volume.
     previous
         A lesion whose identity and number the new one keeps.
     click
@@ -144,12 +146,16 @@ def lesion_from_diameters(
     if not (math.isfinite(padding_px) and padding_px >= 0):
         raise UsageError(f"The padding of a lesion's box must be 0 pixels or more, not {padding_px}.")
     long, short = _diameter(long, "long"), None if short is None else _diameter(short, "short")
-    lower, upper = box_around(
-        geometry.to_voxel(_end_points(long, short)), padding=(0.5, padding_px, padding_px)
-    )
-    centroid = _point(geometry.to_lps((lower + upper) / 2) if click is None else click)
-    lower[0], upper[0] = slice_reach(geometry, lower[0] + 0.5, upper[0] - 0.5)
-    corners = geometry.to_lps(list(itertools.product(*zip(lower, upper, strict=True))))
+    points = _end_points(long, short)
+    grid = _drawn_grid(points, geometry)
+    padding = [0.5, padding_px, padding_px]
+    if grid is not geometry:  # whose rows may be as far apart as the volume's slices
+        pixel = min(geometry.spacing_mm[:2])
+        padding[1:] = (padding_px * pixel / step for step in (grid.spacing_mm[1], grid.spacing_mm[0]))
+    lower, upper = box_around(grid.to_voxel(points), padding)
+    centroid = _point(grid.to_lps((lower + upper) / 2) if click is None else click)
+    lower[0], upper[0] = slice_reach(grid, lower[0] + 0.5, upper[0] - 0.5)
+    corners = grid.to_lps(list(itertools.product(*zip(lower, upper, strict=True))))
     box = _box(np.concatenate([corners.min(axis=0), corners.max(axis=0)]))
     identifier, tracking_uid = (
         (previous.id, previous.tracking_uid) if previous is not None else new_identity()
@@ -164,6 +170,29 @@ def lesion_from_diameters(
         box_declared=False,
         number=0 if previous is None else previous.number,
     )
+
+
+def _drawn_grid(points: ArrayLike, geometry: Geometry) -> Geometry:
+    """Return the grid on whose slices marks were drawn: the volume's own, or the one it is shown on.
+
+    Where slices aren't axial, a person draws on axial slices made for the eye, and marks from
+    elsewhere lie on those of the file: the end points tell, by how far across slices they spread.
+
+    Parameters
+    ----------
+    points
+        End points, ``(n, 3)`` LPS mm.
+    geometry
+        Grid of the volume as stored.
+    """
+    if geometry.is_axis_aligned and patient_axes(geometry)[2] == 2:
+        return geometry
+    return min((geometry, display_geometry(geometry)), key=lambda grid: round(_spread(points, grid), 3))
+
+
+def _spread(points: ArrayLike, grid: Geometry) -> float:
+    """How many slices apart points lie."""
+    return float(np.ptp(grid.to_voxel(points)[:, 0]))
 
 
 def moved(lesion: Lesion, centroid_lps_mm: ArrayLike) -> Lesion:
@@ -244,7 +273,7 @@ def warnings(lesion: Lesion, geometry: Geometry) -> tuple[str, ...]:
                 f"The short diameter ({lesion.short.length_mm:.1f} mm) is longer than the long one "
                 f"({lesion.long.length_mm:.1f} mm): draw them the other way round if they were swapped."
             )
-    spread = float(np.ptp(geometry.to_voxel(points)[:, 0]))
+    spread = _spread(points, _drawn_grid(points, geometry))
     if spread > SLICE_TOLERANCE:
         found.append(
             f"The end points lie {spread:.1f} slices apart: RECIST diameters are drawn on one slice."
