@@ -20,6 +20,11 @@ def series(uid, *, number=1, thickness=1.0, kernel="B30f", uneven=False, finding
     return SeriesInfo(source, (64, 60, 20), geometry, True, tuple(findings))
 
 
+def one_slice():
+    geometry = Geometry((64, 60, 1), (0.7, 0.7, None), offsets_mm=(0.0,))
+    return SeriesInfo(Source("1"), (64, 60, 1), geometry, True, ())
+
+
 def refuse(every, preferred):
     raise AssertionError("asked without need")
 
@@ -42,6 +47,7 @@ def test_rows_tell_what_a_reader_chooses_by():
     row = row_of(series("1", number=7, thickness=1.25, findings=[Finding("gantry-tilt", "Tilted by 12°.")]))
     assert row == ("7  Thorax B30f", "2024-01-31", "20", "0.70 × 1.25", "B30f", "Tilted by 12°")
     assert row_of(series("1", uneven=True))[3] == "0.70 × uneven"
+    assert row_of(one_slice())[2:4] == ("1", "0.70"), "no step that could be even"
     assert landmark_volume().source.patient.name not in " ".join(row)
 
 

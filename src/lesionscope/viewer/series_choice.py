@@ -43,11 +43,13 @@ def slices_words(info: SeriesInfo) -> str:
 
 
 def spacing_words(info: SeriesInfo) -> str:
-    """Write its spacing, in the plane and from slice to slice."""
+    """Write its spacing, in the plane and, where it has several, from slice to slice."""
     if info.geometry is None:
         return ""
     x, y, step = info.geometry.spacing_mm
     plane = f"{x:.2f}" if abs(x - y) < 0.005 else f"{x:.2f} × {y:.2f}"
+    if info.geometry.size[2] == 1:
+        return plane
     return f"{plane} × {'uneven' if step is None else format(step, '.2f')}"
 
 
