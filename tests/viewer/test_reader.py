@@ -125,6 +125,21 @@ def test_what_holds_no_series_says_so(shared_data, tmp_path):
         reader.read([])
 
 
+def test_dicom_of_another_modality_is_named(tmp_path):
+    from lesionscope.sample_data import SERIES, sample_visit
+    from pydicom import dcmread
+
+    for number, path in enumerate(sorted((sample_visit("baseline") / SERIES).iterdir())[:3]):
+        image = dcmread(path)
+        image.Modality = "MR"
+        image.SOPClassUID = image.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.4"
+        image.save_as(tmp_path / f"MR{number}.dcm")
+    read = reader.get_reader(str(tmp_path))
+    assert read is not None, "napari would only say that the file was refused"
+    with pytest.raises(InputError, match=r"holds no CT series that can be shown \(The modality is MR"):
+        read(str(tmp_path))
+
+
 @pytest.mark.window
 def test_the_window_lives_on_while_a_series_is_read(display, qtbot):
     from qtpy.QtCore import QTimer

@@ -1,4 +1,4 @@
-"""A quick guess whether a path holds a CT, for the viewer's reader plugin: no parsing, bounded time."""
+"""A quick guess whether a path may hold a CT, for the viewer's reader plugin: no parsing, bounded time."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ SECONDS = 0.06
 MAX_ENTRIES = 20_000
 HEAD_BYTES = 4096
 
-# SOP classes of CT images (PS3.4 B.5), and a modality of CT in either kind of value representation.
-_CT_CLASS = re.compile(rb"1\.2\.840\.10008\.5\.1\.4\.1\.1\.2(?:\.[12])?(?![\d.])")
-_CT_MODALITY = re.compile(rb"\x08\x00\x60\x00(?:CS\x02\x00|\x02\x00\x00\x00)CT")
+# Storage SOP classes (PS3.4 B.5).
+_CLASS = b"1.2.840.10008.5.1.4.1.1."
 _NOT_DICOM = frozenset(
     f".{suffix}"
     for line in (
@@ -33,8 +32,9 @@ _NIFTI_TYPES = frozenset((4, 8, 16, 64, 512, 768))
 
 
 def probably_ct(path: str | Path) -> bool:
-    """Guess within 100 ms whether a path holds a CT.
+    """Guess within 100 ms whether a path may hold a CT.
 
+    DICOM of any kind counts, so that whoever reads it can say what was found instead of a CT.
     Looks at the first bytes of files, breadth first, for at most ``SECONDS``. A folder
     whose CT lies behind thousands of other files may be missed; opening it through the
     menu still finds it.
@@ -97,10 +97,9 @@ def _file(path: Path, deadline: float) -> bool:
 
 def _dicom(head: bytes) -> bool:
     if head[128:132] == b"DICM":
-        return bool(_CT_CLASS.search(head, 128) or _CT_MODALITY.search(head, 128))
-    if head[:2] in (b"\x08\x00", b"\x02\x00"):
-        return bool(_CT_CLASS.search(head) and (b"\x08\x00\x16\x00" in head or b"\x02\x00\x02\x00" in head))
-    return False
+        return True
+    bare = head[:2] in (b"\x08\x00", b"\x02\x00")
+    return bare and _CLASS in head and (b"\x08\x00\x16\x00" in head or b"\x02\x00\x02\x00" in head)
 
 
 def _nifti(path: Path) -> bool:

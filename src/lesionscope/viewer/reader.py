@@ -48,7 +48,7 @@ _burst = _Burst()
 
 
 def get_reader(path: str | Sequence[str]) -> Reader | None:
-    """Answer with a reader where there may be CT at ``path``, with ``None`` elsewhere.
+    """Answer with a reader where there is DICOM or may be CT at ``path``, with ``None`` elsewhere.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
     Returns
     -------
     callable or None
-        ``None`` comes within 100 ms also for a big folder without CT.
+        ``None`` comes within 100 ms also for a big folder without either.
     """
     from lesionscope.ct.peek import probably_ct
 
