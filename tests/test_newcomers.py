@@ -104,10 +104,17 @@ def test_a_folder_that_cannot_be_made_is_told_in_words(
 ) -> None:
     (tmp_path / "notes.txt").write_text('path,click\nct,"1,2,3"\n')
     inside = str(tmp_path / "notes.txt" / "inside")
-    for words in (("read", "--list", str(tmp_path / "notes.txt")), ("harvest", str(tmp_path))):
+    commands = (
+        ("read", "--list", str(tmp_path / "notes.txt")),
+        ("harvest", str(tmp_path)),
+        ("train", "radpath-demo"),
+    )
+    begun = time.monotonic()
+    for words in commands:
         status, told = said(capsys, *words, "--out", inside)
         assert status == 1 and "can't be written (Not a directory): choose another folder" in told
         assert "Errno" not in told
+    assert time.monotonic() - begun < 60, "phantoms for this recipe take ten minutes"
 
 
 def test_of_several_processes_one_says_where_the_package_is(

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lesionscope.errors import UsageError
+from lesionscope.errors import LesionscopeError, UsageError
 from lesionscope.progress import CancelToken, Progress, silent
 
 if TYPE_CHECKING:
@@ -36,6 +37,18 @@ def recipes_by_name() -> tuple[str, ...]:
     return names()
 
 
+def _make_writable(out: Path) -> None:
+    """Make a run's folder where it is missing, and try whether it takes a file: not after hours."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise LesionscopeError(
+            f"{out} can't be written ({error.strerror or error}): choose another folder."
+        ) from error
+
+
 def run(
     recipe: str | Path,
     overrides: Overrides = (),
@@ -59,6 +72,8 @@ def run(
     ------
     InputError, UsageError
         The recipe, a change to it, or the data can't be used.
+    LesionscopeError
+        ``out`` can't be written.
     """
     wait_without_spinning()
     from .engine.devices import pick_device
@@ -69,6 +84,7 @@ def run(
     chosen = load(recipe, overrides)
     if isinstance(chosen, NetworkRecipe):
         pick_device(chosen.device)  # before the data are read, which may take an hour
+    _make_writable(Path(out))
     result: TrainingResult[Any] | CategoriesResult
     result = loaded(task_of(chosen).train)(chosen, Path(out), progress, cancel)
     return result
