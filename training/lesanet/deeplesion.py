@@ -93,9 +93,10 @@ def _refuse_torn(path: str, table: Table) -> None:
                 continue
             other, lesion = first.setdefault(table.rows[number].patient, (split, number))
             if other != split:
+                torn = f"lesions {lesion} and {number}, which are of one patient,"
                 raise InputError(
-                    f"{path} has lesions {lesion} and {number}, which are of one patient, in the splits "
-                    f"{other} and {split}: put all of a patient's lesions into one."
+                    f"{path} has {torn if number != lesion else f'lesion {number}'} in the splits {other} and "
+                    f"{split}: put all of a patient's lesions into one."
                 )
 
 

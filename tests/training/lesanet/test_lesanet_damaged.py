@@ -106,3 +106,7 @@ def test_a_patient_in_two_splits_is_refused(data: Data) -> None:
     for split in ("train", "validation", "test"):
         with pytest.raises(InputError, match=said):
             load_split(data, GRAPH, split)
+    content["train_lesion_idxs"][0] = first[0]
+    Path(data.labels).write_text(json.dumps(content))
+    with pytest.raises(InputError, match=f"has lesion {first[0]} in the splits train and test"):
+        load_split(data, GRAPH, "train")
