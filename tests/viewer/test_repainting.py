@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from room_fakes import staged_window, volume
 
@@ -68,3 +69,16 @@ def test_canvases_that_changed_as_they_were_hidden_are_drawn(stage):
 
     for act in (hide_and_show, scroll_out_of_sight, lay_out):
         assert undrawn_after(stage, act) == [], act.__name__
+
+
+def test_the_other_planes_stay_in_the_window(stage, qtbot):
+    """Floating, they would be drawn in another OpenGL context, and black."""
+    dock = dock_of(stage.study.panes)
+    areas = Qt.DockWidgetArea
+    for area in (areas.RightDockWidgetArea, areas.BottomDockWidgetArea, areas.RightDockWidgetArea):
+        stage.window.addDockWidget(area, dock)
+        dock.dockLocationChanged.emit(area)
+        QTest.mouseDClick(dock.titleBarWidget(), Qt.MouseButton.LeftButton)
+        assert not dock.isFloating()
+        assert not dock.titleBarWidget().float_button.isVisible()
+        assert dock.titleBarWidget().hide_button.isVisible()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from napari.components import ViewerModel
 from napari.qt import QtViewer
 from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QSplitter, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QPushButton, QSplitter, QWidget
 
 from lesionscope.viewer.planes import Plane
 
@@ -18,6 +18,9 @@ DROPS = (QEvent.Type.DragEnter, QEvent.Type.Drop)
 
 class PlanePanes(QSplitter):
     """Further napari canvases, one above the other, in a dock of the window.
+
+    The dock can be moved but not floated: a window of its own has an OpenGL context
+    of its own, without what the canvases put into the other one, and they turn black.
 
     Parameters
     ----------
@@ -49,6 +52,17 @@ class PlanePanes(QSplitter):
         self._views = tuple(views)
         self.dock: QDockWidget | None = viewer.window.add_dock_widget(self, name=name, area="right")
         self._in_dock = True
+        if self.dock is not None:
+            floats = QDockWidget.DockWidgetFeature.DockWidgetFloatable
+            self.dock.setFeatures(self.dock.features() & ~floats)
+            self.dock.dockLocationChanged.connect(self._take_float_button)
+            self._take_float_button()
+
+    def _take_float_button(self, *_: object) -> None:
+        """Hide the button of napari's title bar, which is made anew where the dock goes to another side."""
+        if self.dock is not None:
+            for button in self.dock.findChildren(QPushButton, "QTitleBarFloatButton"):
+                button.hide()
 
     @property
     def views(self) -> tuple[tuple[Plane, ViewerModel, QtViewer], ...]:
