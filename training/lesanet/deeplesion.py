@@ -94,9 +94,10 @@ def _refuse_torn(path: str, table: Table) -> None:
             other, lesion = first.setdefault(table.rows[number].patient, (split, number))
             if other != split:
                 torn = f"lesions {lesion} and {number}, which are of one patient,"
+                torn = f"lesion {number}" if number == lesion else torn
                 raise InputError(
-                    f"{path} has {torn if number != lesion else f'lesion {number}'} in the splits {other} and "
-                    f"{split}: put all of a patient's lesions into one."
+                    f"{path} has {torn} in the splits {other} and {split}: put all of a patient's lesions into "
+                    "one."
                 )
 
 
