@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lesionscope import config
 from lesionscope.errors import InputError, LesionscopeError
 from lesionscope.files import new_folder, write_atomically
 from lesionscope.progress import CancelToken, Progress, silent
@@ -45,9 +46,7 @@ WHOLE_BODY_SEED, WHOLE_BODY_MATRIX, WHOLE_BODY_STEP_MM = 7, 256, 5.0
 
 def sample_folder() -> Path:
     """Return the folder in which samples are kept once they are made; it need not exist."""
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("lesionscope", appauthor=False)) / "samples"
+    return config.cache_folder() / "samples"
 
 
 def phantom_chest(

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
+from lesionscope import config
 from lesionscope.errors import InputError
 from lesionscope.lesions.deeplesion import SPLITS, DeepLesionRow
 from lesionscope.models.detector.inputs import DetectorInput
@@ -131,7 +131,7 @@ def cache_folder(data: DetectorData) -> Path:
     """Return where phantom slices are kept: the recipe's folder, else the user's cache."""
     if data.cache:
         return Path(data.cache).expanduser()
-    return Path(platformdirs.user_cache_dir("lesionscope", appauthor=False)) / "slices"
+    return config.cache_folder() / "slices"
 
 
 def _of_phantom(one: PhantomSlice, told: bool) -> DetectionSlice:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lesionscope import config
 from lesionscope.ct.patches import preprocess
 from lesionscope.ontology.label_graph import LabelGraph
 from lesionscope.progress import CancelToken, Progress, silent
@@ -103,7 +103,7 @@ def cache_folder(data: Data) -> Path:
     """Return where patches are kept: the recipe's folder, else the user's cache."""
     if data.cache:
         return Path(data.cache).expanduser()
-    return Path(platformdirs.user_cache_dir("lesionscope", appauthor=False)) / "clinic"
+    return config.cache_folder() / "clinic"
 
 
 def _read(

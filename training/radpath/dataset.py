@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 from numpy.typing import NDArray
 
+from lesionscope import config
 from lesionscope.errors import InputError
 from lesionscope.models.card import Preprocessing
 from lesionscope.ontology.tree import PathologyTree
@@ -87,7 +87,7 @@ def cache_folder(data: Data) -> Path:
     """Return where cubes are kept: the recipe's folder, else the user's cache."""
     if data.cache:
         return Path(data.cache).expanduser()
-    return Path(platformdirs.user_cache_dir("lesionscope", appauthor=False)) / "cubes"
+    return config.cache_folder() / "cubes"
 
 
 def _phantom(

@@ -117,15 +117,11 @@ def _source(arguments: argparse.Namespace, progress: Progress) -> tuple[Give, in
     if arguments.list is not None:
         return listed_lesions(arguments.list, say, progress), 0
     if phantom := re.fullmatch(r"phantom:([1-9]\d{0,6})", arguments.source):
-        import platformdirs
-
         from lesionscope.phantom.clinic.known import phantom_lesions
 
         count = int(phantom[1])
         # Where training keeps its phantoms, so that a bank of them need not make them again.
-        cache = (
-            arguments.cache or Path(platformdirs.user_cache_dir("lesionscope", appauthor=False)) / "clinic"
-        )
+        cache = arguments.cache or config.cache_folder() / "clinic"
         return (
             lambda _: phantom_lesions(
                 count, split=arguments.split, workers=arguments.workers, cache=cache, progress=progress

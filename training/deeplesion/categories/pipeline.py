@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 import torch
 from numpy.typing import NDArray
 
+from lesionscope import config
 from lesionscope.ct.patches import preprocess
 from lesionscope.errors import InputError
 from lesionscope.files import write_atomically
@@ -102,7 +102,7 @@ def folder_of(data: Data, progress: Progress = silent) -> Path:
     from lesionscope.phantom.clinic.deeplesion import write_deeplesion
     from lesionscope.phantom.clinic.patients import VERSION
 
-    cache = Path(data.cache or platformdirs.user_cache_dir("lesionscope", appauthor=False)).expanduser()
+    cache = Path(data.cache or config.cache_folder()).expanduser()
     folder = cache / "deeplesion" / f"clinic-{VERSION}-{data.patients}"
     if not (folder / TABLE).is_file():
         write_deeplesion(folder, data.patients, around_mm=BESIDE_MM, workers=data.workers, progress=progress)
