@@ -96,8 +96,7 @@ def _refuse_torn(path: str, table: Table) -> None:
                 torn = f"lesions {lesion} and {number}, which are of one patient,"
                 torn = f"lesion {number}" if number == lesion else torn
                 raise InputError(
-                    f"{path} has {torn} in the splits {other} and {split}: put all of a patient's lesions into "
-                    "one."
+                    f"{path} has {torn} in the splits {other} and {split}: put a patient's lesions into one."
                 )
 
 
