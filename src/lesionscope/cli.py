@@ -26,6 +26,7 @@ from lesionscope.commands.arguments import (
     add_find,
     add_harvest,
     add_marks,
+    add_mine,
     add_review,
     folder,
     folder_or_stdout,
@@ -94,7 +95,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
     )
 
-    _add_mine(
+    add_mine(
         command(
             "mine",
             "mine:run",
@@ -211,33 +212,6 @@ def _add_import_lesanet(imported: argparse.ArgumentParser) -> None:
     )
     imported.add_argument(
         "--name", default="lesanet-published", help="the package's name (lesanet-published)"
-    )
-
-
-def _add_mine(mine: argparse.ArgumentParser) -> None:
-    mine.add_argument(
-        "path",
-        metavar="FILE",
-        help="CSV, TSV, JSON lines or plain text (a sentence a line), gzipped or not; - for stdin",
-    )
-    mine.add_argument("--out", default="-", metavar="FILE|-", help="a file, or - for stdout (-)")
-    mine.add_argument(
-        "--format",
-        default="jsonl",
-        choices=("jsonl", "lesanet"),
-        help="a line of JSON a sentence, or LesaNet's label file: rows need lesion_idx and split (jsonl)",
-    )
-    mine.add_argument("--text-column", metavar="NAME", help="the column of sentences (text, sentence…)")
-    mine.add_argument("--id-column", metavar="NAME", help="the column of row ids (id, row_id… or numbers)")
-    mine.add_argument("--workers", type=int, default=0, metavar="N", help="processes; 0 for one a core (0)")
-    mine.add_argument(
-        "--relations",
-        default="rules",
-        metavar="rules|model|DIR",
-        help="what relates labels to bookmarks: rules, the bundled model, or a package of your own (rules)",
-    )
-    mine.add_argument(
-        "--labels", type=Path, metavar="FILE", help="a vocabulary of your own, in the form of the bundled one"
     )
 
 

@@ -1,4 +1,4 @@
-"""Arguments that more than one command takes, and those of ``bank``, ``review`` and ``harvest``."""
+"""Arguments that more than one command takes, and those of ``bank``, ``review``, ``harvest``, ``mine`` and ``find``."""
 
 from __future__ import annotations
 
@@ -194,6 +194,34 @@ def add_harvest(harvest: argparse.ArgumentParser) -> None:
         metavar="REGEX",
         help="what the name of an outlined region says where it is a lesion; gross tumour volumes (GTV) are "
         "lesions anyhow (lesion, nodule, tumour…)",
+    )
+
+
+def add_mine(mine: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``lesionscope mine``."""
+    mine.add_argument(
+        "path",
+        metavar="FILE",
+        help="CSV, TSV, JSON lines or plain text (a sentence a line), gzipped or not; - for stdin",
+    )
+    mine.add_argument("--out", default="-", metavar="FILE|-", help="a file, or - for stdout (-)")
+    mine.add_argument(
+        "--format",
+        default="jsonl",
+        choices=("jsonl", "lesanet"),
+        help="a line of JSON a sentence, or LesaNet's label file: rows need lesion_idx and split (jsonl)",
+    )
+    mine.add_argument("--text-column", metavar="NAME", help="the column of sentences (text, sentence…)")
+    mine.add_argument("--id-column", metavar="NAME", help="the column of row ids (id, row_id… or numbers)")
+    mine.add_argument("--workers", type=int, default=0, metavar="N", help="processes; 0 for one a core (0)")
+    mine.add_argument(
+        "--relations",
+        default="rules",
+        metavar="rules|model|DIR",
+        help="what relates labels to bookmarks: rules, the bundled model, or a package of your own (rules)",
+    )
+    mine.add_argument(
+        "--labels", type=Path, metavar="FILE", help="a vocabulary of your own, in the form of the bundled one"
     )
 
 
