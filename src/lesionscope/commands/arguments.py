@@ -1,4 +1,4 @@
-"""Arguments that more than one command takes, and those of ``bank``, ``review``, ``harvest``, ``mine`` and ``find``."""
+"""Arguments that several commands take, and those of ``bank``, ``review``, ``harvest``, ``mine``, ``find``."""
 
 from __future__ import annotations
 
