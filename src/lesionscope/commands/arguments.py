@@ -1,4 +1,4 @@
-"""Arguments that several commands take, and those of ``bank``, ``review``, ``harvest``, ``mine``, ``find``."""
+"""Arguments that several commands take, and those of bank, review, harvest, mine and find."""
 
 from __future__ import annotations
 
