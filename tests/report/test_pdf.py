@@ -46,8 +46,10 @@ def test_it_says_what_must_be_said(measured: Lesion, volume: CTVolume, tmp_path:
         ("20240101",),
     )
     review = Review((decide(measured, "right lung", "accepted", "Doe, Jane"),))
+    read = reading_for(measured)
+    read = replace(read, provenance=replace(read.provenance, notes=("40 % of it was filled with air.",)))
     content = lesion_report(
-        [(measured, reading_for(measured), labels_reading(measured))],
+        [(measured, read, labels_reading(measured))],
         source=volume.source,
         cards=[card],
         review=review,
@@ -67,6 +69,7 @@ def test_it_says_what_must_be_said(measured: Lesion, volume: CTVolume, tmp_path:
         f"Calibration: {card.calibration.method}"[:40],
         content["software"],
         "nodule and cyst",
+        "40 % of it was filled with air.",
     ):
         assert part in said, part
 

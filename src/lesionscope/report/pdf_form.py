@@ -371,6 +371,7 @@ def _places(entry: Mapping[str, Any]) -> str:
                 f"Read by {one['model']} (SHA-256 {one['package_sha256'][:16]}…) with {one['software']} "
                 f"on {one['device']}, {moment(one['created'])}."
             )
+            said.extend(one["notes"])
     return " ".join([*said, f"Tracking UID {entry['tracking_uid']}."])
 
 
