@@ -45,9 +45,19 @@ class Marks:
         canvas.model.layers.events.removed.connect(self._layer_removed)
         self._zoom_changed = weak_call(self, "_zoomed")
         canvas.model.scene.camera.events.zoom.connect(self._zoom_changed)
-        # Those for measurements come with the first one: each layer costs a moment when a study opens.
-        self._layer(wording.DIAMETERS_LAYER)
-        self._layer(wording.LESIONS_LAYER)
+        # The picture first: a study opens a second later where six layers are made before it.
+        self._frame_shown = weak_call(self, "_first_frame")
+        canvas.native.frameSwapped.connect(self._frame_shown)
+
+    def _first_frame(self) -> None:
+        self.canvas.native.frameSwapped.disconnect(self._frame_shown)
+        QTimer.singleShot(0, weak_call(self, "_prepare"))
+
+    def _prepare(self) -> None:
+        """Make the layers for lesions before the first is marked; those for measurements come with one."""
+        if not self._closed:
+            for name in (wording.DIAMETERS_LAYER, wording.LESIONS_LAYER):
+                self._layer(name)
 
     @property
     def _scale(self) -> np.ndarray[Any, Any]:
