@@ -28,6 +28,7 @@ SELECTED, OTHER, MEASURED = "#ff9d1e", "#2ea3f2", "#2fbf71"
 DOT_PX, CROSS_PX, LINE_PX = 8, 14, 1.6
 TEXT_PT = 10
 HIT_PX = 8.0
+LAYERS_AFTER_MS = 300
 
 
 class Marks:
@@ -45,13 +46,13 @@ class Marks:
         canvas.model.layers.events.removed.connect(self._layer_removed)
         self._zoom_changed = weak_call(self, "_zoomed")
         canvas.model.scene.camera.events.zoom.connect(self._zoom_changed)
-        # The picture first: a study opens a second later where six layers are made before it.
+        # The picture first: six layers take a second.
         self._frame_shown = weak_call(self, "_first_frame")
         canvas.native.frameSwapped.connect(self._frame_shown)
 
     def _first_frame(self) -> None:
         self.canvas.native.frameSwapped.disconnect(self._frame_shown)
-        QTimer.singleShot(0, weak_call(self, "_prepare"))
+        QTimer.singleShot(LAYERS_AFTER_MS, weak_call(self, "_prepare"))
 
     def _prepare(self) -> None:
         """Make the layers for lesions before the first is marked; those for measurements come with one."""
