@@ -133,8 +133,7 @@ def test_a_ct_layer_by_any_route_brings_up_the_room(viewer, make_viewer, qtbot):
     assert stage.room.state.volume is ct and len(stage.study.canvases) == 3
     assert stage.dock_widget(wording.READING_DOCK).isVisible()
     assert stage.dock_widget(wording.LESIONS_DOCK).isVisible()
-    # Those for marks come after the picture.
-    qtbot.waitUntil(lambda: [layer.name for layer in viewer.layers] == ["CT", "Diameters", "Lesions"])
+    assert [layer.name for layer in viewer.layers] == ["CT", "Diameters", "Lesions"]
     assert known_room(other) is None and len(other.layers) == 0
 
 

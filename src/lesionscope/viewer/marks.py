@@ -28,7 +28,6 @@ SELECTED, OTHER, MEASURED = "#ff9d1e", "#2ea3f2", "#2fbf71"
 DOT_PX, CROSS_PX, LINE_PX = 8, 14, 1.6
 TEXT_PT = 10
 HIT_PX = 8.0
-LAYERS_AFTER_MS = 300
 
 
 class Marks:
@@ -46,19 +45,9 @@ class Marks:
         canvas.model.layers.events.removed.connect(self._layer_removed)
         self._zoom_changed = weak_call(self, "_zoomed")
         canvas.model.scene.camera.events.zoom.connect(self._zoom_changed)
-        # The picture first: six layers take a second.
-        self._frame_shown = weak_call(self, "_first_frame")
-        canvas.native.frameSwapped.connect(self._frame_shown)
-
-    def _first_frame(self) -> None:
-        self.canvas.native.frameSwapped.disconnect(self._frame_shown)
-        QTimer.singleShot(LAYERS_AFTER_MS, weak_call(self, "_prepare"))
-
-    def _prepare(self) -> None:
-        """Make the layers for lesions before the first is marked; those for measurements come with one."""
-        if not self._closed:
-            for name in (wording.DIAMETERS_LAYER, wording.LESIONS_LAYER):
-                self._layer(name)
+        # Those for measurements come with the first one: each layer costs a moment when a study opens.
+        self._layer(wording.DIAMETERS_LAYER)
+        self._layer(wording.LESIONS_LAYER)
 
     @property
     def _scale(self) -> np.ndarray[Any, Any]:
