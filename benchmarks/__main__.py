@@ -60,7 +60,8 @@ figures, with percentiles, processor time and what others kept busy, lie in `ben
 
 - **Command → first image**: napari's own command on a DICOM folder, against the same voxels as `.npy`
   without Lesionscope; from starting the process to a canvas that shows an image. Of what Lesionscope adds, by
-  profile, a third goes into the layers of three canvases, a fifth each into the two further canvases and imports.
+  profile, a third goes into the layers of three canvases, a fifth each into the two further canvases and
+  imports.
 - **Wheel → frame**: from the notch to the frame's swap. Ours draws crosshair and letters on three canvases,
   napari alone one canvas without widgets over it; on a virtual display the processor draws. Twice as long
   is *met*, and with both networks at work twice as long as without.
