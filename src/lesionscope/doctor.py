@@ -331,9 +331,7 @@ def _sound(opener: Callable[[Path], OpenedPackage[Any]], folder: Path) -> Check:
     try:
         return _verified(opener(folder))
     except LesionscopeError as error:
-        aside = folder.parent.parent / f"{folder.name}.damaged"
-        remedy = REINSTALL if registry.BUNDLED in folder.parents else f"mv '{folder}' '{aside}'"
-        return Check(f"model {folder.name}", False, str(error), remedy)
+        return Check(f"model {folder.name}", False, str(error), _replaced(folder, registry.BUNDLED))
 
 
 def _verified(package: OpenedPackage[Any]) -> Check:
@@ -365,11 +363,15 @@ def _banks(settings: config.Config) -> Iterator[Check]:
         except LesionscopeError as error:
             problem = str(error)
         if problem:
-            aside = folder.parent.parent / f"{folder.name}.damaged"
-            remedy = REINSTALL if BUNDLED in folder.parents else f"mv '{folder}' '{aside}'"
-            yield Check(name, False, problem, remedy)
+            yield Check(name, False, problem, _replaced(folder, BUNDLED))
         else:
             yield Check(name, True, found)
+
+
+def _replaced(folder: Path, bundled: Path) -> str:
+    """Return what mends a damaged package or bank: a new installation, or moving one's own aside."""
+    aside = folder.parent.parent / f"{folder.name}.damaged"
+    return REINSTALL if bundled in folder.parents else f"mv '{folder}' '{aside}'"
 
 
 def _report_font() -> Check:

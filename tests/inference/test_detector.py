@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ from lesionscope.models.detector import anchors as torch_anchors
 from lesionscope.models.detector import boxes as torch_boxes
 from lesionscope.models.detector.inputs import resized
 from lesionscope.models.detector.network import Detector
-from lesionscope.models.detector_package import open_detector_package
+from lesionscope.models.detector_package import DETECTORS, open_detector_package
 from lesionscope.progress import CancelToken
 
 
@@ -110,14 +111,22 @@ def test_a_cancelled_search_of_a_slice_ends_at_once(detector: OnnxDetector) -> N
 
 
 def test_a_damaged_package_is_refused(folder: Path, tmp_path: Path) -> None:
-    import shutil
-
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))
     (copy / "head.onnx").write_bytes(b"no graph")
     with pytest.raises(InputError, match=r"head\.onnx was changed or damaged"):
         OnnxDetector(open_detector_package(copy)).prepare()
     with pytest.raises(InputError, match="no lesion detector named 'nothing'"):
         open_detector("nothing")
+
+
+def test_a_damaged_package_of_ones_own_is_not_passed_over_for_the_bundled_one(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Path(shutil.copytree(folder, tmp_path / "models" / DETECTORS.default))
+    (own / "head.onnx").unlink()
+    monkeypatch.setenv("LESIONSCOPE_DATA", str(tmp_path))
+    with pytest.raises(InputError, match=r"detector-demo lacks head\.onnx"):
+        open_detector()
 
 
 def test_threads_may_share_it(detector: OnnxDetector) -> None:

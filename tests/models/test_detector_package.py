@@ -16,12 +16,11 @@ from lesionscope.models import registry
 from lesionscope.models.detector.inputs import DetectorInput
 from lesionscope.models.detector.spec import DetectorSpec
 from lesionscope.models.detector_package import (
+    DETECTORS,
     FILES,
     DetectionRules,
     DetectorCard,
     card_from_dict,
-    detector_packages,
-    find_detector_package,
     open_detector_package,
 )
 from lesionscope.models.package import Survey
@@ -97,13 +96,13 @@ def test_a_card_that_makes_no_sense_is_refused(
 
 
 def test_it_is_found_by_path_and_listed_and_no_other_kind_is_taken_for_it(folder: Path) -> None:
-    assert find_detector_package(folder).name == "tiny"
-    assert [one.name for one in detector_packages([folder.parent])] == ["tiny"]
+    assert DETECTORS.find(folder).name == "tiny"
+    assert [one.name for one in DETECTORS.survey([folder.parent]).packages] == ["tiny"]
     assert registry.survey([folder.parent]) == Survey((), ())
     with pytest.raises(InputError, match="task 'pathology', not 'detection'"):
-        find_detector_package("radpath-demo")
+        DETECTORS.find("radpath-demo")
     with pytest.raises(InputError, match="no lesion detector named 'nowhere'"):
-        find_detector_package("nowhere")
+        DETECTORS.find("nowhere")
 
 
 def test_the_command_line_lists_it_and_shows_its_card(

@@ -17,6 +17,7 @@ from lesionscope.errors import InputError
 from lesionscope.inference.label_reader import open_label_reader
 from lesionscope.models import registry
 from lesionscope.models.label_package import (
+    DEFAULT,
     LabelCard,
     card_from_dict,
     find_label_package,
@@ -140,6 +141,9 @@ def test_packages_that_do_not_open_are_told_and_hide_no_sound_one(
     (models / "sound").symlink_to(copy, target_is_directory=True)
     reader = open_label_reader(Config())
     assert reader is not None and reader.package.folder == models / "sound"
+    (models / "halved").rename(models / DEFAULT)  # one's own, that was to answer in the bundled one's place
+    with pytest.raises(InputError, match=rf"{DEFAULT} lacks model.onnx"):
+        open_label_reader(Config())
     shutil.rmtree(models)
     assert open_label_reader(Config()) is None
 

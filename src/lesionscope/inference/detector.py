@@ -14,14 +14,12 @@ from lesionscope.inference.onnx_graph import OnnxGraph
 from lesionscope.inference.proposals import judge, propose, suppressed
 from lesionscope.models.detector.inputs import resized
 from lesionscope.models.detector_package import (
-    DEFAULT,
+    DETECTORS,
     HEAD_INPUTS,
     HEAD_OUTPUTS,
     PROPOSALS_INPUTS,
     PROPOSALS_OUTPUTS,
     DetectorPackage,
-    detector_packages,
-    find_detector_package,
 )
 from lesionscope.models.package import user_folder
 from lesionscope.progress import CancelToken
@@ -149,13 +147,10 @@ def open_detector(name: str | None = None, *, threads: int = 2) -> OnnxDetector:
     InputError
         There is none, or it can't be opened.
     """
-    if name is not None:
-        return OnnxDetector(find_detector_package(name), threads=threads)
-    there = detector_packages()
-    if not there:
+    package = DETECTORS.usual() if name is None else DETECTORS.find(name)
+    if package is None:
         raise InputError(
             f"No lesion detector is installed: put a package's folder into {user_folder()}, "
             "or install Lesionscope anew, which brings one."
         )
-    chosen = next((package for package in there if package.name == DEFAULT), there[0])
-    return OnnxDetector(chosen, threads=threads)
+    return OnnxDetector(package, threads=threads)

@@ -9,11 +9,10 @@ import numpy as np
 
 from lesionscope.config import Config
 from lesionscope.ct.volume import CTVolume, Source
-from lesionscope.errors import InputError
 from lesionscope.inference.label_predictor import LabelPredictor
 from lesionscope.inference.reading import Reading, Refusal
 from lesionscope.lesions.lesion import Lesion
-from lesionscope.models.label_package import DEFAULT, LabelPackage, find_label_package, survey_labels
+from lesionscope.models.label_package import LABELS, LabelPackage
 from lesionscope.progress import CancelToken, Progress, silent
 from lesionscope.retrieval.bank import Bank
 from lesionscope.retrieval.banks import Banks
@@ -117,7 +116,7 @@ def open_label_reader(
         The one named isn't there, or can't be opened; or those that are there can't be opened, all of them.
     """
     wanted = name or settings.label_model
-    package = _default() if wanted is None else find_label_package(wanted)
+    package = LABELS.usual() if wanted is None else LABELS.find(wanted)
     if package is None:
         return None
     predictor = LabelPredictor(
@@ -128,12 +127,3 @@ def open_label_reader(
     )
     found = banks_for(package.embedding_sha256)
     return LabelReader(predictor, found.banks, found.problems)
-
-
-def _default() -> LabelPackage | None:
-    """Return the bundled label model where it opens, else the first that does; ``None`` without any."""
-    there = survey_labels()
-    if there.problems and not there.packages:
-        raise InputError(f"No label model can be used: {' '.join(there.problems)}")
-    defaults = [package for package in there.packages if package.name == DEFAULT]
-    return next(iter((*defaults, *there.packages)), None)

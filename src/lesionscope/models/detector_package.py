@@ -18,7 +18,6 @@ All arrays are float32 and boxes in the picture's pixels. The arithmetic is writ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -117,12 +116,6 @@ def open_detector_package(folder: str | Path) -> DetectorPackage:
 
 
 DETECTORS = Kind(TASK, "lesion detector", open_detector_package, DEFAULT)
-find_detector_package = DETECTORS.find
-
-
-def detector_packages(folders: Sequence[Path] | None = None) -> tuple[DetectorPackage, ...]:
-    """Return the lesion detectors that open, by default the user's, then the bundled ones."""
-    return DETECTORS.survey(folders).packages
 
 
 def card_from_dict(data: object, origin: str) -> DetectorCard:

@@ -312,6 +312,21 @@ class Kind(Generic[AnyPackage]):
         """
         return self.opener(self.folder(name_or_path, folders))
 
+    def usual(self) -> AnyPackage | None:
+        """Return the default package, else the first that opens; ``None``: none is installed.
+
+        Raises
+        ------
+        InputError
+            The one that is the default's namesake can't be opened, or none that is there can.
+        """
+        if (folder := meant_folder(self.default, (self.task, None))) is not None:
+            return self.opener(folder)
+        there = self.survey()
+        if there.problems and not there.packages:
+            raise InputError(f"No {self.called} can be used: {' '.join(there.problems)}")
+        return next(iter(there.packages), None)
+
 
 def no_such(called: str, wanted: str | Path, surveys: Sequence[Survey[Any]]) -> InputError:
     """Return the error for a name that no package has, with the names and the troubles there are."""
