@@ -23,7 +23,7 @@ from lesionscope.inference.reading import (
 )
 from lesionscope.lesions.lesion import Diameter, Lesion
 from lesionscope.lesions.marking import lesion_from_diameters
-from lesionscope.report import csv_form, html_form, wording
+from lesionscope.report import csv_form, html_form, pdf_form, wording
 from lesionscope.report.document import Content, lesion_report, session_report
 from lesionscope.report.label_groups import conflicts_of, groups
 from lesionscope.retrieval.known import Neighbour, Origin
@@ -178,6 +178,10 @@ def test_labels_alone_refused_and_stale(measured: Lesion) -> None:
     assert one["labels"] == {"model": "lesanet 1", "refused": "not here"} and "pathology" not in one
     assert other["labels"] == {"model": "lesanet 1", "refused": wording.STALE} and "neighbours" not in other
     assert content["notice"] == wording.NOTICE
+    page = html_form.text(content)
+    assert "not here" in page and wording.STALE in page and wording.UNFAMILIAR not in page
+    assert pdf_form.pdf(content).startswith(b"%PDF")
+    assert csv_form.text(content).count(wording.STALE) == 1
 
 
 def test_the_forms_show_labels_why_they_are_there_and_neighbours(measured: Lesion) -> None:
