@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +13,14 @@ from lesionscope.errors import InputError
 from lesionscope.lesions.deeplesion import TABLE, DeepLesionRow, measured_box, read_slice
 from lesionscope.progress import CancelToken, Progress, silent
 
+from ..torn import torn
 from .doctor import picture_problems
 from .table import Problem, Table, read_table
 
 PADDING_PX = 20.0
 """Pixels around the diameters' extent (§2.1)."""
+TORN = "split"
+"""Kind of problem: a patient in two of the table's splits."""
 SHARES = (0.70, 0.15, 0.15)
 """Patients of training, validation and test (§3)."""
 
@@ -82,13 +85,30 @@ def examined(
 ) -> Table:
     """Read the table and every key slice: all that is wrong with a dataset, and the rows that are left.
 
+    A patient in two of the table's splits is worth knowing: who deals patients anew can do without those.
+
     Raises
     ------
     InputError
         There is no table, or it lacks a column.
     """
-    table = read_table(Path(root) / TABLE)
-    return table.less(picture_problems(root, table.rows, workers=workers, progress=progress, cancel=cancel))
+    path = Path(root) / TABLE
+    table = read_table(path)
+    left = table.less(picture_problems(root, table.rows, workers=workers, progress=progress, cancel=cancel))
+    return left.less(tuple(_torn_patients(path, left)))
+
+
+def _torn_patients(path: Path, table: Table) -> Iterator[Problem]:
+    numbers = list(table.rows)
+    for first, second in torn((row.patient, row.split) for row in table.rows.values()):
+        one, other = table.rows[numbers[first]], table.rows[numbers[second]]
+        yield Problem(
+            numbers[second],
+            TORN,
+            f"{path} has rows {numbers[first]} and {numbers[second]}, which are of one patient, in the "
+            f"splits {one.split} and {other.split}: put a patient's rows into one.",
+            left_out=False,
+        )
 
 
 def key_slices(table: Table, padding: float = PADDING_PX) -> tuple[KeySlice, ...]:

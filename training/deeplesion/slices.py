@@ -19,7 +19,7 @@ from lesionscope.progress import CancelToken, Progress, silent
 
 from .categories.table import read_categories
 from .categories.truth import KINDS
-from .dataset import PADDING_PX, KeySlice, examined, hu_around, key_slices, split_patients
+from .dataset import PADDING_PX, TORN, KeySlice, examined, hu_around, key_slices, split_patients
 from .detector_recipe import DetectorData
 from .phantom_slices import PhantomSlice, Source, phantom_slices
 
@@ -109,7 +109,7 @@ def load_slices(
     Raises
     ------
     InputError
-        A file can't be used, or the split is empty.
+        A file can't be used, the split is empty, or the table's own splits tear a patient apart.
     """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, not {split!r}")
@@ -155,6 +155,8 @@ def _from_folder(data: DetectorData, split: str, progress: Progress, cancel: Can
         of_row = read_categories(data.categories_file, table)
         names = tuple(f"category {number}" for number in range(1, 2 + max(of_row.values())))
     every = key_slices(table, padding=0.0)
+    if not data.deal and (found := [problem.text for problem in table.problems if problem.kind == TORN]):
+        raise InputError(f"{found[0]} Or have the patients dealt anew (data.deal: 1).")
     if data.deal:
         parts = split_patients((one.first.patient for one in every), data.deal)
         chosen = parts[SPLITS.index(split)]

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from lesionscope.errors import InputError, unreadable
+from lesionscope.lesions.cases import TOO_MANY_CELLS
 from lesionscope.lesions.deeplesion import COLUMNS, DeepLesionRow, measured_box, read_row
 from lesionscope.lesions.marking import DEFAULT_PADDING_PX
 
@@ -31,7 +32,8 @@ class Problem:
     row
         Its place in the table, from 0.
     kind
-        'row', 'name', 'spacing', 'box', 'duplicate', 'noisy'; of a picture 'missing', 'unreadable', 'size'.
+        'row', 'name', 'spacing', 'range', 'box', 'duplicate', 'noisy'; of a picture 'missing', 'unreadable',
+        'size'; of a patient 'split'.
     text
         A sentence for the person.
     left_out
@@ -119,7 +121,7 @@ def _lines(text: str, path: str | Path) -> Iterator[tuple[dict[str | None, str |
 
 def _read(cells: dict[str | None, str | None], where: str) -> DeepLesionRow:
     if None in cells:
-        raise InputError(f"{where}: it has more cells than the table has columns.")
+        raise InputError(f"{where}: {TOO_MANY_CELLS}.")
     if lacking := [name for name in COLUMNS if cells[name] is None]:
         raise InputError(f"{where}: it ends before {lacking[0]}.")
     return read_row({str(name): cell for name, cell in cells.items()}, where)
@@ -132,6 +134,10 @@ def _faults(row: DeepLesionRow) -> Iterator[tuple[str, str, bool]]:
         yield "spacing", f"pixels can't be {across:g} × {down:g} mm.", True
     if not 0 < step < math.inf:
         yield "spacing", f"the distance of its slices isn't known ({step:g} mm).", False
+    first, last = row.slice_range
+    if not first <= row.key_slice <= last:
+        what = f"its slice {row.key_slice} isn't among those given around it, {first} to {last}"
+        yield "range", f"{what}: it is read without them.", False
     if row.possibly_noisy:
         yield "noisy", "DeepLesion flags it as possibly noisy.", True
     yield from _box_faults(row)

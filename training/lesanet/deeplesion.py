@@ -28,6 +28,7 @@ from lesionscope.progress import CancelToken, Progress, silent
 from ..deeplesion.doctor import picture_problem
 from ..deeplesion.table import Table, read_table
 from ..kept import states
+from ..torn import torn
 from .dataset import Lesions, locations
 from .labels import listed, reviewed
 from .recipe import Data
@@ -86,18 +87,15 @@ def read_deeplesion(
 
 def _refuse_torn(path: str, table: Table) -> None:
     """Refuse lesions of one patient in two splits (§5.1: each patient was assigned to one of them only)."""
-    first: dict[int, tuple[str, int]] = {}
-    for split, here in read_label_file(path).splits.items():
-        for number in here.lesions:
-            if number not in table.rows:
-                continue
-            other, lesion = first.setdefault(table.rows[number].patient, (split, number))
-            if other != split:
-                torn = f"lesions {lesion} and {number}, which are of one patient,"
-                torn = f"lesion {number}" if number == lesion else torn
-                raise InputError(
-                    f"{path} has {torn} in the splits {other} and {split}: put a patient's lesions into one."
-                )
+    splits = read_label_file(path).splits
+    listed = [(n, split) for split, here in splits.items() for n in here.lesions if n in table.rows]
+    for first, second in torn((table.rows[number].patient, split) for number, split in listed):
+        (lesion, one), (other, another) = listed[first], listed[second]
+        both = f"lesions {lesion} and {other}, which are of one patient,"
+        both = f"lesion {lesion}" if lesion == other else both
+        raise InputError(
+            f"{path} has {both} in the splits {one} and {another}: put a patient's lesions into one."
+        )
 
 
 def _truth(data: Data, graph: LabelGraph, split: str, numbers: Sequence[int]) -> NDArray[np.bool_] | None:

@@ -4,7 +4,7 @@ Columns: ``path`` (a DICOM folder or file, NIfTI, NRRD, MHA; relative to the CSV
 file), ``x``, ``y``, ``z`` (centroid, LPS mm), ``leaf`` (a leaf tag of the tree),
 and optionally ``subset`` (0–4), ``split`` (train, validation or test),
 ``series_uid`` (where a folder holds several series) and ``patient`` (lesions of one
-patient stay in one subset). Cells are separated by commas, semicolons or tabs;
+patient stay in one subset; one spelling a patient). Cells are separated by commas, semicolons or tabs;
 names may be in capitals; other columns are not read.
 A table that is all of one split, as ``lesionscope phantom radpath`` writes it, is
 dealt out like one without.
@@ -17,6 +17,8 @@ import hashlib
 import io
 import json
 import math
+import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,18 +30,24 @@ from lesionscope.csv_files import read_csv
 from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import InputError, unreadable
 from lesionscope.files import write_atomically
+from lesionscope.lesions.cases import TOO_MANY_CELLS
 from lesionscope.lesions.lesion import Point
 from lesionscope.lesions.marking import lesion_from_click
 from lesionscope.ontology.tree import PathologyTree
 from lesionscope.progress import CancelToken, Progress, silent
 
 from ..kept import states
+from ..torn import torn
 
 SIDE = 64
 SUBSETS = 5
 REQUIRED = ("path", "x", "y", "z", "leaf")
 OPTIONAL = ("subset", "split", "series_uid", "patient")
 SPLITS = ("train", "validation", "test")
+_PATIENTS = re.compile(
+    r"(?:patient|subject)|.*\b(?:patient|subject|participant|person|pat|pid|mrn|medical record)(?:s|id)?\b"
+)
+"""Names of columns that may tell patients apart, from their beginning; with spaces for underscores."""
 DETACHED = (".mhd", ".nhdr")
 """Headers whose voxels lie in another file, by custom of the same name."""
 
@@ -65,7 +73,8 @@ def read_manifest(path: str | Path, tree: PathologyTree) -> tuple[Row, ...]:
     ------
     InputError
         Not readable, a column is missing or can be mistaken for 'patient', a row
-        holds something wrong, or a patient is in two splits: the sentence names it.
+        holds something wrong, a lesion comes twice, a patient is spelled in two ways
+        or in two splits: the sentence names it.
     """
     path = Path(path)
     what = "a manifest (CSV)"
@@ -89,6 +98,8 @@ def read_manifest(path: str | Path, tree: PathologyTree) -> tuple[Row, ...]:
         if any(given) and not all(given):
             bare = rows[given.index(False)].number
             raise InputError(f"{path}, row {bare}: '{name}' is empty; give it in every row or in none.")
+    _refuse_repeated(path, rows)
+    _refuse_spellings(path, rows)
     if _is_split(rows):
         if rows[0].subset is not None:
             raise InputError(f"{path} has both 'subset' and 'split': give one of them.")
@@ -101,12 +112,47 @@ def _refuse_mistakable(path: Path, columns: Sequence[str]) -> None:
     twice = [name for name in (*REQUIRED, *OPTIONAL) if columns.count(name) > 1]
     if twice:
         raise InputError(f"{path} has the column '{twice[0]}' twice: keep one of them.")
-    alike = [name for name in columns if name.startswith(("patient", "subject"))]
+    alike = [name for name in columns if _PATIENTS.match(name.replace("_", " "))]
     if alike and "patient" not in columns:
         raise InputError(
             f"{path} has a column '{alike[0]}' but none named 'patient': name the one that tells patients "
             "apart 'patient', so that no patient is both learnt from and tested on."
         )
+
+
+def _refuse_repeated(path: Path, rows: Sequence[Row]) -> None:
+    """Refuse a lesion given twice: it would count twice, or be of two classes."""
+    there: dict[tuple[Path, Point], list[Row]] = {}
+    for row in rows:
+        same = there.setdefault((row.path, row.centroid_lps_mm), [])
+        for first in same:
+            # Without a UID the file holds one series, whichever that is.
+            if None not in (first.series_uid, row.series_uid) and first.series_uid != row.series_uid:
+                continue
+            classes = "" if first.leaf == row.leaf else f", once {first.leaf} and once {row.leaf}"
+            raise InputError(
+                f"{path}, rows {first.number} and {row.number}: they are one lesion{classes}; leave one row."
+            )
+        same.append(row)
+
+
+def _refuse_spellings(path: Path, rows: Sequence[Row]) -> None:
+    """Refuse patients that may be one: a spreadsheet changes 007 to 7, and typists change capitals."""
+    first: dict[str, Row] = {}
+    for row in rows:
+        other = first.setdefault(_unspelled(row.patient), row)
+        if other.patient != row.patient:
+            raise InputError(
+                f"{path}, rows {other.number} and {row.number}: their patients differ in nothing but "
+                "capitals, spaces, zeros at the front or a '.0'; write one patient in one way, and tell two "
+                "apart by more than that."
+            )
+
+
+def _unspelled(patient: str) -> str:
+    """Return a patient's name or number less what spreadsheets and typists change in it."""
+    text = " ".join(unicodedata.normalize("NFKC", patient).casefold().split())
+    return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"(\d)\.0+$", r"\1", text))
 
 
 def _is_split(rows: Sequence[Row]) -> bool:
@@ -116,15 +162,12 @@ def _is_split(rows: Sequence[Row]) -> bool:
 
 def _refuse_torn(rows: Sequence[Row], parts: Sequence[object], where: str, called: str) -> None:
     """Refuse lesions of one patient (of one file, where patients aren't given) in two parts."""
-    first: dict[str, int] = {}
-    for index, row in enumerate(rows):
-        other = first.setdefault(_whose(row), index)
-        if parts[index] != parts[other]:
-            what = "patient" if row.patient else "file"
-            raise InputError(
-                f"{where}, rows {rows[other].number} and {row.number}: lesions of one {what} are in the "
-                f"{called} {parts[other]} and {parts[index]}; put all of them into one."
-            )
+    for first, second in torn((_whose(row), part) for row, part in zip(rows, parts, strict=True)):
+        what = "patient" if rows[first].patient else "file"
+        raise InputError(
+            f"{where}, rows {rows[first].number} and {rows[second].number}: lesions of one {what} are in the "
+            f"{called} {parts[first]} and {parts[second]}; put all of them into one."
+        )
 
 
 def _whose(row: Row) -> str:
@@ -135,6 +178,8 @@ def _row(manifest: Path, number: int, record: dict[str, str | None], tree: Patho
     """Check one record."""
     values = {key: (value or "").strip() for key, value in record.items() if isinstance(key, str)}
     where = f"{manifest}, row {number}"
+    if None in record:
+        raise InputError(f"{where}: {TOO_MANY_CELLS}.")
     for name in REQUIRED:
         if not values[name]:
             raise InputError(f"{where}: '{name}' is empty.")

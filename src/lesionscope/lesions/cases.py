@@ -22,6 +22,8 @@ from lesionscope.errors import InputError
 MARKS = {"click": 3, "long": 6, "short": 6}
 """Numbers in the cell of each kind of mark."""
 COLUMNS = ("path", *MARKS, "id", "series", "labels", "sentence")
+TOO_MANY_CELLS = "it has more cells than the table has columns"
+"""What is wrong with a row of any table whose cells can't be told apart."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def _case(
     said = {name: (cells.get(name) or "").strip() for name in COLUMNS}
     name, path = said["id"] or str(number), folder / said["path"]
     if None in cells:
-        return Case(line, name, path, problem="it has more cells than the table has columns")
+        return Case(line, name, path, problem=TOO_MANY_CELLS)
     if not said["path"]:
         return Case(line, name, path, problem="it names no path")
     marks = {}

@@ -1,8 +1,8 @@
 """A lesion of DeepLesion's in the patient: its marks in LPS mm, the slices around it as a volume, its patch.
 
 Marks and volume are in the frame of the scan's slices: x and y from the first pixel, z up from slice 0,
-so that all lesions of a scan share it. Where the distance of slices isn't known, a lesion has its own
-slice alone.
+so that all lesions of a scan share it. Where the distance of slices isn't known, or those given aren't around
+its own, a lesion has its own slice alone.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ LONE_SLICE_MM = 1.0
 
 
 def slices_of(row: DeepLesionRow) -> Slices:
-    """Return which slices are given around a lesion."""
+    """Return which slices are given around a lesion: its own alone where the table's aren't around it."""
     first, last = row.slice_range
+    if not first <= row.key_slice <= last:
+        first = last = row.key_slice
     across, down, step = row.spacing_mm
     return Slices(row.folder, row.key_slice, first, last, (across, down, step))
 
@@ -80,7 +82,8 @@ def read_volume(root: str | Path, slices: Slices) -> CTVolume:
     folder = Path(root) / IMAGES / slices.folder
     across, down, step = slices.spacing_mm
     known = step > 0
-    wanted = range(slices.last, slices.first - 1, -1) if known else (slices.key,)
+    around = known and slices.first <= slices.key <= slices.last
+    wanted = range(slices.last, slices.first - 1, -1) if around else (slices.key,)
     numbers = [n for n in wanted if n == slices.key or (folder / f"{n:03d}.png").is_file()]
     pictures = [read_slice(folder / f"{number:03d}.png") for number in numbers]
     if len({picture.shape for picture in pictures}) > 1:

@@ -97,6 +97,7 @@ def test_the_box_rule_gives_the_releases_own_boxes(shared_data: Path) -> None:
             assert context_box(table.rows[number], padding=5) == pytest.approx(expected, abs=5e-4)
     # Also by the reader's own check, which would say so.
     assert not [problem for problem in table.problems if problem.kind == "box"]
+    assert table.left_out == ()
 
 
 def test_a_box_has_20_pixels_more_where_the_picture_has_them() -> None:
@@ -187,6 +188,8 @@ def test_a_bad_row_is_left_out_and_listed(root: Path, kind: str, cells: dict[str
     [
         ("spacing", {"Spacing_mm_px_": "0.8, 0.8, nan"}),
         ("spacing", {"Spacing_mm_px_": "0.8, 0.8, -1"}),
+        ("range", {"Slice_range": "6, 40"}),
+        ("range", {"Slice_range": "1, 4"}),
         ("box", {"Bounding_boxes": "19, 25, 41, 43.5"}),
     ],
 )
@@ -313,11 +316,14 @@ def test_the_doctor_lists_what_is_wrong_and_what_is_left(
     made_up(3).slice_path(root).unlink()
     change(root, 5, Spacing_mm_px_="0.8, 0.8, nan")
     change(root, 6, Measurement_coordinates="9, 9, 99, 9, 54, 4, 54, 14")
+    change(root, 1, Train_Val_Test="3")
     assert cli.main(["doctor", "--dataset", str(root), "--workers", "1"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert [line[:18] for line in lines[:2]] == ["out   row 3, missi", "note  row 5, spaci"]
+    assert [line[:18] for line in lines[1:3]] == ["out   row 3, missi", "note  row 5, spaci"]
     # Its diameters lie outside, and its box isn't theirs.
-    assert all(line.startswith(("out   row 6, box", "note  row 6, box")) for line in lines[2:-1])
+    assert all(line.startswith(("out   row 6, box", "note  row 6, box")) for line in lines[3:-1])
+    torn = "rows 0 and 1, which are of one patient, in the splits train and test"
+    assert lines[0].startswith("note  row 1, split: ") and torn in lines[0]
     assert lines[-1] == "9 lesions on 8 slices can be trained on, 2 can't."
 
 

@@ -138,14 +138,18 @@ def row(number: int) -> DeepLesionRow:
     )
 
 
+def write_slice_of(one: DeepLesionRow, root: Path, number: int) -> None:
+    one.slice_path(root).parent.mkdir(parents=True, exist_ok=True)
+    write_slice(one.slice_path(root), drawn(number)[0])
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A dataset in DeepLesion's layout."""
     rows = [row(number) for number in range(10)]
     root = tmp_path / "deeplesion"
     for number, one in enumerate(rows):
-        one.slice_path(root).parent.mkdir(parents=True)
-        write_slice(one.slice_path(root), drawn(number)[0])
+        write_slice_of(one, root, number)
     write_dl_info(root / TABLE, rows)
     lines = [f"{number},{one.file_name},{number % 3}" for number, one in enumerate(rows)]
     (root / "categories.csv").write_text("lesion,file_name,category\n" + "\n".join(lines) + "\n")
@@ -186,6 +190,23 @@ def test_from_a_table_to_a_package_and_its_test_figures(folder: Path, tmp_path: 
     recipe = recipes.load("deeplesion-multi", changes | {"data.deal": 3})
     parts = [set(load_slices(recipe.data, split).patients.tolist()) for split in SPLITS]
     assert sum(map(len, parts)) == 10 == len(set().union(*parts))
+
+
+def test_a_patient_in_two_of_the_tables_splits_is_refused_unless_dealt_anew(folder: Path) -> None:
+    rows = [row(number) for number in range(10)]
+    # A test lesion of a training patient.
+    rows[4] = dataclasses.replace(rows[4], patient=1, key_slice=6, slice_range=(6, 6))
+    write_slice_of(rows[4], folder, 4)
+    write_dl_info(folder / TABLE, rows)
+    data = DetectorData(source="deeplesion", folder=str(folder), deal=0, workers=1)
+    for split in SPLITS:
+        with pytest.raises(InputError, match=r"rows 0 and 4, .* splits train and test: .* dealt anew"):
+            load_slices(data, split)
+    dealt = dataclasses.replace(data, deal=1)
+    assert sum(len(load_slices(dealt, split)) for split in SPLITS) == 10
+    # Where the row can't be used, nobody is torn.
+    rows[4].slice_path(folder).unlink()
+    assert len(load_slices(data, "test")) == 1
 
 
 def test_a_real_slice_is_seen_with_the_neighbours_that_lie_about_three_millimetres_away(folder: Path) -> None:

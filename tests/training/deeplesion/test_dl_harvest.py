@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,6 +17,7 @@ import pydicom
 import pytest
 from lesionscope.sample_data import MARKS, SERIES, sample_visit
 from lesionscope.training.deeplesion.dataset import read_dataset
+from lesionscope.training.deeplesion.harvest.contours import LESIONS, OTHER_TYPES, judged
 from lesionscope.training.deeplesion.harvest.harvest import HarvestResult, harvest
 from lesionscope.training.deeplesion.harvest.ledger import split_of
 from lesionscope.training.deeplesion.harvest.polygon import area, polygon_diameters
@@ -272,6 +274,54 @@ def test_regions_are_chosen_by_name(tmp_path: Path) -> None:
         harvest(tmp_path / "archive", tmp_path / "dl")
     with pytest.raises(UsageError, match="no regular expression"):
         harvest(tmp_path / "archive", tmp_path / "dl", regions="(")
+
+
+def test_organs_and_planned_volumes_are_listed_not_taken(tmp_path: Path) -> None:
+    volume = scanned(tmp_path / "archive" / "ct")
+    regions = {
+        "GTV1": ("GTV", (6.0, 4.0)),
+        "PTV tumour 66Gy": ("PTV", (9.0, 7.0)),
+        "Lungs-GTV": ("ORGAN", (16.0, 14.0)),
+        "Liver - GTV": ("", (14.0, 12.0)),
+        "GTV_ring": ("GTV", (10.0, 9.0)),
+        "Heart": ("ORGAN", (12.0, 11.0)),
+    }
+    drawn = {name: (kind, [ellipse(9, (30, 30), axes, 0)]) for name, (kind, axes) in regions.items()}
+    structure_set(tmp_path / "archive" / "rt.dcm", volume, drawn)
+    result = harvest(tmp_path / "archive", tmp_path / "dl")
+    (row,) = read_dl_info(tmp_path / "dl" / TABLE)
+    assert lengths(row) == pytest.approx((12.0, 8.0), abs=0.1)
+    assert [item for _, item, _ in result.problems] == [f"region {number}" for number in (2, 3, 4, 5)]
+    assert [text.split(": ")[0] for text in told(result)] == [
+        "It is named like a lesion, but by its type (PTV) it is none",
+        "It is named like a lesion, but by its type (ORGAN) it is none",
+        "Its name says that it is what is left without a lesion",
+        "Its name says that it is a volume planned around a lesion",
+    ]
+    # A rule of one's own is taken at its word, whatever the type.
+    assert harvest(tmp_path / "archive", tmp_path / "own", regions="^lungs-").lesions == 2
+
+
+@pytest.mark.parametrize("kind", ["", "GTV", "NONE"])
+@pytest.mark.parametrize(
+    ("names", "seen"),
+    [
+        ("GTV1, GTVp, GTVn_2, GTV-T, GTV_LN, liver-lesion 2, RUL-nodule 1, Optic glioma tumour", ""),
+        ("Ring-enhancing lesion, expansile mass, springer mass, non-solid nodule, node 3 no 2", ""),
+        ("PTV_tumour, tumor CTV 50, ITV_GTV, iGTV, IGTV2, zRing_GTV, GTVring2, GTVopt, GTV_OPT1", "planned"),
+        ("GTV expanded, tumourExpansion, GTV_Optim, CTVnode", "planned"),
+        ("Lungs-GTV, LUNGS\u2013GTV, Lung_L - GTVp, LungsNotGTV, Liver minus tumour", "without"),
+        ("Liver_sub_GTV, Lung ex GTV, liver w/o lesion, Brain excl GTV", "without"),
+    ],
+)
+def test_what_regions_are_by_their_names(kind: str, names: str, seen: str) -> None:
+    rule = re.compile(LESIONS, re.IGNORECASE)
+    for name in names.split(", "):
+        found = judged(name, kind, rule)
+        assert found is not None and bool(found) == bool(seen) and seen in found, name
+        assert all("by its type" in str(judged(name, other, rule)) for other in OTHER_TYPES)
+        assert judged(name, kind, re.compile("", re.IGNORECASE)) == ""
+    assert (judged("x", "GTV", rule), judged("x", "", rule), judged("x", "ORGAN", rule)) == ("", None, None)
 
 
 def test_contours_across_slices_are_left_out(tmp_path: Path) -> None:

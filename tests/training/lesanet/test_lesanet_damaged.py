@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,15 @@ from lesionscope.training.lesanet.dataset import load_split
 from lesionscope.training.lesanet.recipe import Data
 
 from lesionscope.errors import InputError
-from lesionscope.lesions.deeplesion import TABLE, DeepLesionRow, read_dl_info, read_slice, write_slice
-from lesionscope.lesions.deeplesion_volume import slices_of_patch
+from lesionscope.lesions.deeplesion import (
+    TABLE,
+    DeepLesionRow,
+    read_dl_info,
+    read_slice,
+    write_dl_info,
+    write_slice,
+)
+from lesionscope.lesions.deeplesion_volume import read_volume, slices_of, slices_of_patch
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.ontology.lesanet_files import read_label_file
 from lesionscope.phantom.clinic.blocks import BlockBody
@@ -80,6 +88,22 @@ def test_what_is_damaged_is_left_out_and_listed(data: Data) -> None:
     assert any(f"line {bad + 2}" in text for text in told)
     # The broken slice is nothing that `doctor --dataset` opens; all else is as it says.
     assert all(text in told or "could not be read as a slice" in text for text in left.left_out)
+
+
+def test_a_key_slice_outside_its_range_is_read_alone(data: Data) -> None:
+    table, (number, row) = Path(data.folder) / TABLE, learnt(data)[0]
+    whole = load_split(data, GRAPH, "train")
+    assert np.ptp(whole.hu[0].astype(int), axis=0).any()
+    for given in ((row.key_slice + 1, row.key_slice + 9), (row.key_slice - 9, row.key_slice - 1)):
+        rows = list(read_dl_info(table))
+        rows[number] = replace(row, slice_range=given)
+        write_dl_info(table, rows)
+        left = load_split(data, GRAPH, "train")
+        assert len(left) == len(whole) and left.left_out == ()
+        assert (left.hu[0] == whole.hu[0][1]).all() and (left.hu[1:] == whole.hu[1:]).all()
+        # A review that was begun before holds the table's own range.
+        kept = replace(slices_of(row), first=given[0], last=given[1])
+        assert (read_volume(data.folder, kept).hu == read_slice(row.slice_path(data.folder))).all()
 
 
 def near(row: DeepLesionRow, other: DeepLesionRow) -> bool:

@@ -51,6 +51,16 @@ def test_rows_are_read_with_paths_relative_to_the_file(tmp_path):
         ("path,x,y,z,leaf,patient_id\na,1,2,3,H4a,p\n", "'patient_id' but none named 'patient'"),
         ("path,x,y,z,leaf,Subject\na,1,2,3,H4a,p\n", "'subject' but none named 'patient'"),
         ("path,x,y,z,leaf,patient,Patient\na,1,2,3,H4a,p,q\n", "'patient' twice"),
+        ("path,x,y,z,leaf,MRN\na,1,2,3,H4a,7\n", "'mrn' but none named 'patient'"),
+        ("path,x,y,z,leaf,id_patient\na,1,2,3,H4a,7\n", "'id_patient' but none named 'patient'"),
+        ("path,x,y,z,leaf,Pat ID\na,1,2,3,H4a,7\n", "'pat id' but none named 'patient'"),
+        (HEADER + "a,1,2,3,H4a,7\n", "row 2: it has more cells than the table has columns"),
+        (HEADER + "a,1,2,3,H4a\nb,1,2,3,H4a\na,1.0,2,3.00,H4a\n", "rows 2 and 4: they are one lesion; "),
+        (HEADER + "a,1,2,3,H4a\n./a,1,2,3,H3b\n", "rows 2 and 3: .* one lesion, once H4a and once H3b"),
+        (
+            "path,x,y,z,leaf,series_uid\na,1,2,3,H4a,1.2\na,1,2,3,H4a,1.3\na,1,2,3,H4a,\n",
+            "rows 2 and 4: they are one lesion",
+        ),
         (
             "path,x,y,z,leaf,subset,split\na,1,2,3,H4a,1,train\nb,1,2,3,H4a,1,test\n",
             "both 'subset' and 'split'",
@@ -64,6 +74,36 @@ def test_rows_are_read_with_paths_relative_to_the_file(tmp_path):
 def test_a_wrong_row_is_named(tmp_path, text, words):
     with pytest.raises(InputError, match=words):
         read_manifest(write(tmp_path, text), TREE)
+
+
+@pytest.mark.parametrize(
+    ("patients", "rows"),
+    [
+        ("P1,p1", "2 and 3"),
+        ("7,8,007", "2 and 4"),
+        ("7,7.0", "2 and 3"),
+        ("Müller  A,MU\u0308LLER a", "2 and 3"),
+        ("P-01,Q-1,P-1", "2 and 4"),
+        ("7,70,7.01,P7,1.2,12,0,00.5", None),
+    ],
+)
+def test_patients_that_may_be_one_are_refused(tmp_path, patients, rows):
+    lines = "".join(f"{i}.nii,1,2,3,H4a,{name}\n" for i, name in enumerate(patients.split(",")))
+    path = write(tmp_path, "path,x,y,z,leaf,patient\n" + lines)
+    if rows is None:
+        assert len(read_manifest(path, TREE)) == len(patients.split(","))
+        return
+    with pytest.raises(InputError, match=f"rows {rows}: their patients differ in nothing but capitals"):
+        read_manifest(path, TREE)
+
+
+def test_columns_that_tell_no_patients_apart_are_not_read(tmp_path):
+    more = "pathology,spatial,rapid,pattern,seed,amrn"
+    path = write(
+        tmp_path,
+        f"path,x,y,z,leaf,series_uid,{more}\n" + "".join(f"a,1,2,3,H4a,1.{i},,,,,,\n" for i in range(2)),
+    )
+    assert [row.series_uid for row in read_manifest(path, TREE)] == ["1.0", "1.1"]
 
 
 def test_a_missing_manifest_is_named(tmp_path):

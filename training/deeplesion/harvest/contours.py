@@ -24,6 +24,29 @@ LESIONS = r"gtv|lesion|tumou?r|nodule|mass|metas|\bmet\b|\bln\b|node"
 """What the name of a region of interest says where it is a lesion."""
 LESION_TYPE = "GTV"
 """RT ROI Interpreted Type of gross tumour volumes (C.8.8.8)."""
+OTHER_TYPES = frozenset(
+    (
+        "EXTERNAL PTV CTV TREATED_VOLUME IRRAD_VOLUME BOLUS AVOIDANCE ORGAN MARKER REGISTRATION ISOCENTER "
+        "CONTRAST_AGENT CAVITY BRACHY_CHANNEL BRACHY_ACCESSORY BRACHY_SRC_APP BRACHY_CHNL_SHLD SUPPORT "
+        "FIXATION DOSE_REGION CONTROL DOSE_MEASUREMENT"
+    ).split()
+)
+"""The other types that the standard has (C.8.8.8.1): no lesions, whatever their names."""
+_PLANNED = re.compile(
+    r"\b(?:[pci]tv|igtv|opt|optim\w*|expan(?!sile|ding)\w*|z?rings?)\b"
+    r"(?!\W*enhanc)"  # ring-enhancing and expansile ones are lesions
+)
+_WITHOUT = re.compile(
+    # A hyphen before GTV takes it away (AAPM TG-263: "Lungs-GTV"); others join, as in "liver-lesion".
+    r"[a-z]\W*[-\u2010-\u2015\u2212]\W*gtv\b"
+    rf"|[a-z]\W+(?:minus|sub|no[nt]?|ex|excl\w*|less|without|wo|w/o)\W+(?:{LESIONS})"
+)
+_NO_LESIONS = (_PLANNED, "a volume planned around a lesion"), (_WITHOUT, "what is left without a lesion")
+"""What plain names say where they name no lesion, though they speak of one."""
+_STAYED_OUT = (
+    "it was left out. If it is a lesion all the same, harvest into a new folder with a rule of your own for "
+    "names (--regions)."
+)
 
 
 @dataclass(frozen=True)
@@ -35,31 +58,69 @@ class Measured:
     short: Diameter | None
 
 
-def outlined(ds: Dataset, lesions: re.Pattern[str]) -> dict[int, list[NDArray[np.float64]]]:
+def judged(name: str, kind: str, lesions: re.Pattern[str]) -> str | None:
+    """Return "" for a region that is a lesion, ``None`` for another, and why for one that only seems to be.
+
+    A rule of the person's own is taken at its word: sites may type or name their regions otherwise.
+
+    Parameters
+    ----------
+    name
+        ROI Name: it decides where the type doesn't say, and nothing that planning made is a lesion.
+    kind
+        RT ROI Interpreted Type, in capitals.
+    lesions
+        Finds a lesion by its name; gross tumour volumes are lesions anyhow.
+    """
+    named = lesions.search(name) is not None
+    if named and lesions.pattern != LESIONS:
+        return ""
+    if not named and kind != LESION_TYPE:
+        return None
+    if kind in OTHER_TYPES:
+        return f"It is named like a lesion, but by its type ({kind}) it is none: {_STAYED_OUT}"
+    plain = _plain(name)
+    said = next((what for pattern, what in _NO_LESIONS if pattern.search(plain)), None)
+    return "" if said is None else f"Its name says that it is {said}: {_STAYED_OUT}"
+
+
+def _plain(name: str) -> str:
+    """Return a name's words apart, without digits: planning runs them together, as in zRing and GTVopt2."""
+    apart = re.sub(
+        r"(?:(?<![a-z])i)?gtv|[pci]tv", lambda found: f" {found[0].lower()} ", name, flags=re.IGNORECASE
+    )
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|[\d_]+", " ", apart).casefold()
+
+
+def outlined(ds: Dataset, lesions: re.Pattern[str]) -> dict[int, list[NDArray[np.float64]] | str]:
     """Return the closed contours ``(n, 3)`` LPS mm of each region that is a lesion, by its number.
+
+    One that only seems to be a lesion has a sentence instead (see :func:`judged`).
 
     Parameters
     ----------
     ds
         The structure set.
     lesions
-        Finds a lesion by its region's name; gross tumour volumes are lesions whatever their names.
+        Finds a lesion by its region's name.
     """
     types = {
-        str(one.get("ReferencedROINumber")): str(one.get("RTROIInterpretedType") or "").upper()
+        str(one.get("ReferencedROINumber")): str(one.get("RTROIInterpretedType") or "").strip().upper()
         for one in ds.get("RTROIObservationsSequence") or ()
     }
     names = {
         str(one.get("ROINumber")): str(one.get("ROIName") or "")
         for one in ds.get("StructureSetROISequence") or ()
     }
-    wanted = {n for n, name in names.items() if types.get(n) == LESION_TYPE or lesions.search(name)}
-    found: dict[int, list[NDArray[np.float64]]] = {}
+    seeming = {n: judged(name, types.get(n, ""), lesions) for n, name in names.items()}
+    found: dict[int, list[NDArray[np.float64]] | str] = {}
     for roi in ds.get("ROIContourSequence") or ():
         number = str(roi.get("ReferencedROINumber"))
-        if number not in wanted:
+        if (why := seeming.get(number)) is None:
             continue
-        contours = found.setdefault(int(number), [])
+        contours = found.setdefault(int(number), why or [])
+        if isinstance(contours, str):
+            continue
         for contour in roi.get("ContourSequence") or ():
             if contour.get("ContourGeometricType") != "CLOSED_PLANAR":
                 continue
@@ -73,6 +134,9 @@ def measured(ds: Dataset, volume: CTVolume, lesions: re.Pattern[str]) -> Iterato
     """Measure each lesion on a volume; one that can't be is told with what speaks against it."""
     for number, contours in outlined(ds, lesions).items():
         item = f"region {number}"
+        if isinstance(contours, str):
+            yield item, contours
+            continue
         try:
             yield Measured(item, *_diameters(contours, volume))
         except InputError as error:

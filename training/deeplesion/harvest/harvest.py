@@ -78,8 +78,8 @@ def harvest(
     around_mm
         How far slices are given above and below each key slice.
     regions
-        A regular expression that finds lesions among the names of outlined regions; gross tumour volumes are
-        lesions anyhow.
+        A regular expression that finds lesions among the names of outlined regions, and one of the person's
+        own whatever their types; gross tumour volumes are lesions anyhow.
     progress, cancel
         Told and asked after each document.
 
