@@ -146,6 +146,95 @@ def test_volumes_between_each_others_slices_are_listed_apart(
     assert np.array_equal(load(two).hu, second - 1024)
 
 
+def test_thicknesses_between_each_others_slices_are_listed_apart(write_series: SeriesWriter) -> None:
+    first, second = stored_values(seed=1), stored_values(4, seed=2)
+    write_series(first, uid="1.2.3", change={"SliceThickness": 1.25})
+    place = write_series(
+        second, half_a_step_on(4), uid="1.2.3", change={"SliceThickness": 5.0}, first_number=100
+    )
+    one, two = scan(place).series
+    assert codes(one) == codes(two) == ["time-points"]
+    assert [s.findings[0].message.split("This one: ")[1] for s in (one, two)] == ["1.25 mm.", "5 mm."]
+    assert np.array_equal(load(one).hu, first - 1024) and np.array_equal(load(two).hu, second - 1024)
+
+
+def test_thicknesses_over_the_same_ground_are_volumes_apart(write_series: SeriesWriter) -> None:
+    """The thick slices lie at every second position of the thin ones."""
+    first, second = stored_values(9, seed=1), stored_values(5, seed=2)
+    write_series(first, uid="1.2.3", change={"SliceThickness": 2.5})
+    positions = [(-20.0, 15.0, 40.0 + 5 * k) for k in range(5)]
+    place = write_series(second, positions, uid="1.2.3", change={"SliceThickness": 5}, first_number=100)
+    one, two = scan(place).series
+    assert codes(one) == codes(two) == ["time-points"]
+    assert np.array_equal(load(one).hu, first - 1024) and np.array_equal(load(two).hu, second - 1024)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.one_of(st.none(), st.floats(0.62, 0.63)), min_size=8, max_size=8))
+def test_thicknesses_that_are_rounded_or_absent_part_nothing(
+    write_series: SeriesWriter, thicknesses: list[float | None]
+) -> None:
+    def change(ds: Dataset, k: int) -> None:
+        del ds.SliceThickness
+        if thicknesses[k] is not None:
+            ds.SliceThickness = f"{thicknesses[k]:.6g}"
+
+    folder = f"{len(list(write_series.folder.iterdir()))}"
+    series = only(write_series(stored_values(8), folder=folder, change=change))
+    assert series.size[2] == 8 and codes(series) == []
+
+
+@pytest.mark.parametrize(
+    ("keyword", "values", "said"),
+    [
+        ("NominalPercentageOfCardiacPhase", ([40.0] * 5, [75.0] * 5), ["40 %.", "75 %."]),
+        ("KVP", ([80] * 5, [140] * 5), ["80 kV.", "140 kV."]),
+        (
+            "TriggerTime",
+            ([310, 300, 305, 302, 300], [700, 712, 705, 709, 700]),
+            ["300 to 310 ms.", "700 to 712 ms."],
+        ),
+    ],
+)
+def test_phases_and_energies_over_the_same_ground_are_volumes_apart(
+    write_series: SeriesWriter, keyword: str, values: tuple[list[float], ...], said: list[str]
+) -> None:
+    stacks = [stored_values(seed=seed) for seed in range(2)]
+    for number, (stack, numbers) in enumerate(zip(stacks, values, strict=True)):
+        place = write_series(
+            stack,
+            uid="1.2.3",
+            change=lambda ds, k, numbers=numbers: setattr(ds, keyword, numbers[k]),
+            first_number=1 + 100 * number,
+        )
+    found = scan(place).series
+    assert [s.findings[0].message.split("This one: ")[1] for s in found] == said
+    for series, stack in zip(found, stacks, strict=True):
+        assert codes(series) == ["time-points"] and np.array_equal(load(series).hu, stack - 1024)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ([310, 690, 305, 302, 300], [320, 712, 705, 709, 700]),  # one phase runs into the other
+        ([300, 301, 302, 303, 304], [305, 306, 307, 308, 309]),  # a time of each image's own, slowly rising
+    ],
+)
+def test_trigger_times_that_part_no_whole_volumes(
+    write_series: SeriesWriter, values: tuple[list[float], ...]
+) -> None:
+    first = stored_values(seed=0)
+    for number, numbers in enumerate(values):
+        place = write_series(
+            first if number == 0 else stored_values(seed=1),
+            uid="1.2.3",
+            change=lambda ds, k, numbers=numbers: setattr(ds, "TriggerTime", numbers[k]),
+            first_number=1 + 100 * number,
+        )
+    series = only(place)
+    assert codes(series) == ["duplicate-positions"] and np.array_equal(load(series).hu, first - 1024)
+
+
 @pytest.mark.parametrize(
     "acquisitions",
     [
@@ -259,6 +348,18 @@ def test_one_position_over_time_is_no_volume(write_series: SeriesWriter) -> None
     assert series.size == (9, 8, 1)
     assert {"time-points", "duplicate-positions", "single-slice"} <= set(codes(series))
     assert np.array_equal(load(series).hu[0], stored[4] - 1024)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "said"),
+    [("TriggerTime", "a time series"), ("SliceThickness", "several pictures of one slice")],
+)
+def test_one_position_is_called_what_it_is(write_series: SeriesWriter, keyword: str, said: str) -> None:
+    def change(ds: Dataset, k: int) -> None:
+        setattr(ds, keyword, 2 + 5 * k)
+
+    series = only(write_series(stored_values(3), [(-20, 15, 40)] * 3, change=change))
+    assert series.size == (9, 8, 1) and f": {said}, not a volume" in series.findings[0].message
 
 
 def test_orientations_of_one_series_are_listed_apart(write_series: SeriesWriter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import zipfile
 from pathlib import Path
@@ -68,6 +69,58 @@ def test_voxels_without_a_number(tmp_path: Path) -> None:
     assert "not-finite" in codes(tmp_path / "a.nrrd")
     (series,) = info(tmp_path / "a.nrrd")["series"]
     assert series["hu_max"] < 2000
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "rescale"),
+    [
+        ("a.nii", "<f4", (1, 0)),
+        ("a.nii", ">f8", (2, -24)),
+        ("a.nii.gz", "<f8", (0, 5)),
+        ("a.nii.gz", ">f4", (np.nan, np.nan)),
+        ("50%d ä.nii.gz", ">f8", (0.5, 0)),
+    ],
+)
+def test_nifti_voxels_without_a_number(
+    tmp_path: Path, name: str, kind: str, rescale: tuple[float, float]
+) -> None:
+    """ITK makes 0 of them, before the rescale; every other voxel is as ITK has it."""
+    stored = np.transpose(make_volume().hu, (2, 1, 0)).astype(kind)
+    header = nibabel.Nifti1Image(stored, np.eye(4), nibabel.Nifti1Header(endianness=kind[0])).header
+    header.set_data_dtype(kind)
+    header["scl_slope"], header["scl_inter"], header["vox_offset"], header["magic"] = *rescale, 368, b"n+1"
+
+    def write(path: Path) -> Path:
+        # As it is: nibabel would undo the rescale.
+        with (gzip.open if name.endswith("gz") else open)(path, "wb") as stream:
+            stream.write(header.binaryblock + bytes(20) + stored.tobytes(order="F"))
+        return path
+
+    sound = write(tmp_path / f"sound {name}")
+    expected = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(sound))).astype(np.float32)
+    volume = open_ct(sound)
+    assert np.array_equal(volume.hu, expected) and not volume.findings
+    stored[1, 1, 1], stored[2, 3, 4], stored[5, 5, 5] = np.nan, np.inf, -np.inf
+    expected[1, 1, 1] = expected[4, 3, 2] = expected[5, 5, 5] = -1024
+    volume = open_ct(write(tmp_path / name))
+    assert np.array_equal(volume.hu, expected)
+    (finding,) = (f for f in volume.findings if f.code == "not-finite")
+    assert finding.message.startswith("3 voxels held no number")
+
+
+def test_a_nifti_beside_its_packed_twin(tmp_path: Path) -> None:
+    """ITK reads ``a.nii`` where it is told to read ``a.nii.gz``."""
+    for name, seed in (("a.nii", 0), ("a.nii.gz", 1)):
+        SimpleITK.WriteImage(SimpleITK.GetImageFromArray(make_volume(seed=seed).hu), str(tmp_path / name))
+    assert np.array_equal(open_ct(tmp_path / "a.nii.gz").hu, make_volume(seed=1).hu)
+    assert np.array_equal(open_ct(tmp_path / "a.nii").hu, make_volume(seed=0).hu)
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+def test_nifti_2_is_called_by_its_name(tmp_path: Path, name: str) -> None:
+    nibabel.Nifti2Image(np.transpose(make_volume().hu), np.eye(4)).to_filename(tmp_path / name)
+    with pytest.raises(InputError, match=r"it is in the format NIfTI-2.*save it as NIfTI-1"):
+        open_ct(tmp_path / name)
 
 
 def test_a_range_that_is_no_ct_is_pointed_out(tmp_path: Path) -> None:
@@ -226,6 +279,35 @@ def test_text_headers_that_name_no_orientation(tmp_path: Path, name: str, space:
     volume = open_ct(tmp_path / name)
     assert np.array_equal(volume.hu, hu)
     assert [f.code for f in volume.findings] == ([] if known else ["no-geometry"])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "unit"),
+    [
+        ("a.nrrd", 'space units: "cm" "cm" "cm"', "cm"),
+        ("a.nrrd", 'Space Units: "mm" "mm" "m"', "m"),
+        ("a.nrrd", 'space units: "mm" "mm" "mm"', ""),
+        ("a.nrrd", 'space units: "" "" ""', ""),
+        ("a.nrrd", 'space units: "millimeters" "Millimetre" "MM"', ""),
+        ("a.nrrd", 'sample units: "HU"', ""),
+        ("a.nrrd", "space units:=cm", ""),
+        ("a.mha", "DistanceUnits = cm", "cm"),
+        ("a.mha", "DistanceUnits = um", "um"),
+        ("a.mha", "DistanceUnits = mm", ""),
+    ],
+)
+def test_lengths_that_are_not_in_mm_are_refused(tmp_path: Path, name: str, text: str, unit: str) -> None:
+    if name == "a.nrrd":
+        header = NRRD.format(space=f"{LPS_SPACE}\n{text}") + "\n"
+    else:
+        header = META.format(space=f"{LPS_MATRIX}\n{text}", data="LOCAL")
+    hu = make_volume().hu
+    (tmp_path / name).write_bytes(header.encode() + hu.tobytes())
+    if not unit:
+        assert open_ct(tmp_path / name).geometry.spacing_mm == (1.0, 1.0, 2.0)
+        return
+    with pytest.raises(InputError, match=f"gives lengths in {unit}, .*mm only"):
+        open_ct(tmp_path / name)
 
 
 DETACHED = {

@@ -110,6 +110,50 @@ def test_padding_is_no_measurement(
         assert f"{np.count_nonzero(stored == padding)} padding" in volume.findings[0].message
 
 
+@pytest.mark.parametrize(
+    ("kind", "ends", "intercept"),
+    [
+        (np.uint16, (63536, 65535), -1024),
+        (np.uint16, (65535, 63536), -1024),
+        (np.int16, (-32768, -2000), -1024),
+        (np.int16, (-2000, -32768), -1024),
+        (np.uint16, (4024, 65535), -1024),
+    ],
+)
+def test_padding_may_be_a_range(
+    write_series: SeriesWriter, kind: type, ends: tuple[int, int], intercept: int
+) -> None:
+    """Its ends included, in either order; what lies in it and may pass for tissue or air stays."""
+    stored = stored_values().astype(kind)
+    low, high = min(ends), max(ends)
+    stored[1, 0, :4] = low, high, (low + high) // 2, low + 1
+    stored[2, 4:] = ends[0]
+    place = write_series(
+        stored,
+        change={
+            "PixelPaddingValue": ends[0],
+            "PixelPaddingRangeLimit": ends[1],
+            "RescaleIntercept": intercept,
+        },
+    )
+    hu = stored.astype(int) + intercept
+    afar = (stored >= low) & (stored <= high) & ((hu > 3000) | (hu < -32768))
+    for context in (nullcontext(), careful_only()):
+        with context:
+            volume = open_ct(place)
+        assert volume.hu.dtype == np.int16 and codes(volume) == ["padding"]
+        assert np.array_equal(volume.hu, np.where(afar, -32768, hu))
+        assert f"{np.count_nonzero(afar)} padding" in volume.findings[0].message
+
+
+def test_a_limit_without_padding_is_none(write_series: SeriesWriter) -> None:
+    stored = stored_values()
+    stored[1, 0, 0] = 5000
+    assert np.array_equal(
+        open_ct(write_series(stored, change={"PixelPaddingRangeLimit": 4000})).hu, stored - 1024
+    )
+
+
 @pytest.mark.parametrize("padding", [0, 24, 4024])
 def test_padding_within_the_range_of_tissue_stays(write_series: SeriesWriter, padding: int) -> None:
     stored = stored_values()

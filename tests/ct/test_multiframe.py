@@ -69,6 +69,7 @@ def test_frames_are_sorted_and_placed(tmp_path: Path) -> None:
     assert volume.geometry.spacing_mm == pytest.approx((0.8, 1.1, 2.5))
     assert volume.geometry.slice_thickness_mm == 3.0
     assert len(volume.source.sop_instance_uids) == 1
+    assert volume.source.frame_numbers == (2, 3, 4, 1)
 
 
 def test_rescale_of_each_frame(tmp_path: Path) -> None:
@@ -129,11 +130,21 @@ def test_frames_without_groups_have_no_positions(tmp_path: Path) -> None:
     assert series.size == (9, 8, 3) and series.has("no-geometry") and not series.usable
 
 
-def test_phases_in_one_file_are_volumes_apart(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("group", "keyword", "values"),
+    [
+        ("FrameContentSequence", "TemporalPositionIndex", (1, 2)),
+        ("CardiacSynchronizationSequence", "NominalPercentageOfCardiacPhase", (40.0, 75.0)),
+        ("CTXRayDetailsSequence", "KVP", (80, 140)),
+    ],
+)
+def test_phases_in_one_file_are_volumes_apart(
+    tmp_path: Path, group: str, keyword: str, values: tuple[float, float]
+) -> None:
     stored = stored_values(6)
     ds = enhanced(stored, [40.0, 42.5, 45.0] * 2)
     for k, item in enumerate(ds.PerFrameFunctionalGroupsSequence):
-        item.FrameContentSequence = Sequence([of(TemporalPositionIndex=1 + k // 3)])
+        setattr(item, group, Sequence([of(**{keyword: values[k // 3]})]))
     ds.save_as(tmp_path / "mf", enforce_file_format=True)
     one, two = scan(tmp_path).series
     assert one.has("time-points") and two.has("time-points")

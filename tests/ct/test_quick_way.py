@@ -140,6 +140,10 @@ PIXELS[1] %= 4096
         {"PixelRepresentation": 1},  # unsigned values said to be signed
         {"PixelPaddingValue": 63000, "RescaleIntercept": -60000},
         {"PixelPaddingValue": 4095, "RescaleIntercept": -1024},
+        {"PixelPaddingValue": 40000, "PixelPaddingRangeLimit": 65535, "RescaleIntercept": -8192},
+        {"PixelPaddingValue": 65535, "PixelPaddingRangeLimit": 3000, "RescaleIntercept": -1024},
+        {"PixelPaddingValue": -32768, "PixelPaddingRangeLimit": 2000, "PixelRepresentation": 1},
+        {"PixelPaddingRangeLimit": 3000},
         {
             "PixelPaddingValue": int(PIXELS[1, 0, 0]),
             "RescaleIntercept": 3000,

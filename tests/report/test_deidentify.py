@@ -29,7 +29,7 @@ from lesionscope.report.reviewed import Review
 SECRETS = (
     "Secretname", "SECRET-ID", "19410203", "1941-02-03", "20240229", "2024-02-29", "Hidden Hospital study",
     "Hidden series", "Readername", "typed by hand", "20240505", "2024-05-05",
-    "Mrs Typedlabel", "Organname", "Accessionname", "Privatename",
+    "777 x 55", "Mrs Typedlabel", "Organname", "Accessionname", "Privatename",
 )  # fmt: skip
 
 
@@ -74,7 +74,7 @@ def identified(volume: CTVolume) -> forms.Report:
             decide(lesions[0], "Mrs Typedlabel", "added", "Readername^Jo"),
             decide(lesions[1], "Mrs Typedlabel", "added", "Readername^Jo"),
         ),
-        sentences={lesions[0].id: "typed by hand"},
+        sentences={lesions[0].id: "typed by hand: 777 x 55 mm"},
     )
     content = report(lesions, volume, review, response=table)
     return forms.Report(content, key_images(volume, lesions), lesions, volume)
@@ -123,6 +123,13 @@ def test_nothing_of_the_patient_is_left_in_any_form(named: CTVolume, tmp_path: P
             assert pydicom.dcmread(path).PatientIdentityRemoved == "YES"
     valid((tmp_path / "clean" / "report.fhir.json").read_text())
     assert "Secretname" in json.dumps(known.content), "the report itself is as it was"
+
+
+def test_the_warning_about_a_sentence_goes_with_it(named: CTVolume) -> None:
+    known = identified(named)
+    assert any("777 x 55 mm" in one for one in known.content["lesions"][0]["warnings"])
+    known.content["lesions"][0]["warnings"].insert(0, "about the marks")
+    assert deidentified(known, UidMap()).content["lesions"][0]["warnings"] == ["about the marks"]
 
 
 def test_its_references_lead_to_the_images_written_beside_it(named: CTVolume, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from lesionscope.ct.volume import CTVolume
 from lesionscope.followup.response import Followed, Role, Size, assess
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.lesions.marking import lesion_from_click
-from lesionscope.report import fhir_form, wording
+from lesionscope.report import fhir_form, sr_codes, wording
 from lesionscope.report.document import Content, lesion_report
 from lesionscope.report.key_image import key_images
 from lesionscope.report.reviewed import Review
@@ -76,6 +76,19 @@ def test_it_says_what_the_report_says(measured: Lesion, volume: CTVolume) -> Non
     assert states == {"right lung": "final", "lung": "preliminary", "nodule": "preliminary"}
     (tree,) = [one for one in rest if one.code.text == "Predicted pathology"]
     assert tree.status == "preliminary"
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_site_is_the_most_specific_as_in_the_sr(measured: Lesion, volume: CTVolume, turned: bool) -> None:
+    names = ["right lower lobe", "right lung", "lung", "chest"]
+    decisions = [
+        decide(measured, name, "added", second=second)
+        for second, name in enumerate(reversed(names) if turned else names)
+    ]
+    content = lesion_report([(measured, None)], geometry=volume.geometry, review=Review(tuple(decisions)))
+    (lesion, *_) = valid(fhir_form.text(content))["Observation"]
+    assert lesion.bodySite.text == "right lower lobe"
+    assert sr_codes.sites(content["lesions"][0]["findings"]) == ["right lower lobe"]
 
 
 def test_it_is_final_when_all_is_decided(measured: Lesion, volume: CTVolume) -> None:

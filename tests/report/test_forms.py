@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import errno
+import html
+import inspect
 import io
 import json
 import math
@@ -17,11 +20,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lesionscope.ct.geometry import Geometry
 from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import LesionscopeError, UsageError
+from lesionscope.inference import label_predictor, predictor, scope
+from lesionscope.inference.reading import ADVICE, Refusal, why
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.report import csv_form, forms, html_form, json_form, phrases, wording
-from lesionscope.report.document import Content
+from lesionscope.report.document import Content, lesion_report
 from lesionscope.report.key_image import key_images
 from lesionscope.report.text import date, moment, person
 from lesionscope.showable import showable
@@ -253,3 +259,33 @@ def test_text_from_headers_is_made_showable() -> None:
     assert (date("20240229"), date("2024"), date("")) == ("2024-02-29", "2024", "")
     assert moment("2024-05-06T07:08:09.123+02:00") == "2024-05-06 05:08 UTC"
     assert moment("yesterday") == "yesterday"
+
+
+def refusals() -> list[str]:
+    """Every sentence of refusal that is written out where models judge a lesion, its gaps left empty."""
+    found: list[ast.expr] = [ast.Constant(sentence) for sentence in scope.UNREADABLE.values()]
+    for module in (scope, predictor, label_predictor):
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            if isinstance(node, ast.Return) and node.value is not None and module is scope:
+                found.append(node.value)
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Refusal":
+                found += node.args
+    pieces = [one.values if isinstance(one, ast.JoinedStr) else [one] for one in found]
+    texts = [
+        "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in one) for one in pieces
+    ]
+    return [text for text in texts if text.endswith(".")]
+
+
+def test_a_report_says_why_a_model_refused_but_not_what_to_click(geometry: Geometry, clicked: Lesion) -> None:
+    sentences = refusals()
+    assert len(sentences) >= 12
+    for sentence in sentences:
+        told = why(sentence)
+        assert told.endswith(".") and len(told) > 25 and sentence.startswith(told[:-1]), sentence
+        assert sentence[len(told) - 1 :].removeprefix(": ").removesuffix(".") in ADVICE, sentence
+    content = lesion_report([(clicked, Refusal(sentences[-1]))], geometry=geometry)
+    assert content["lesions"][0]["pathology"]["refused"] == sentences[-1], "whoever asked is told all of it"
+    page = html_form.text(content)
+    assert why(sentences[-1]) in html.unescape(page) and sentences[-1] not in html.unescape(page)
+    assert why("Its file is gone: it was on D: or E:.") == "Its file is gone: it was on D: or E:."

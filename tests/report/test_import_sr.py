@@ -348,3 +348,40 @@ def test_marks_on_a_file_of_many_frames_come_back(scan: Callable[..., CTVolume],
     for mine, other in zip(lesions, theirs.lesions, strict=False):
         assert mine.long is not None and other.long is not None
         assert np.allclose(mine.long.start_lps_mm, other.long.start_lps_mm, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("frame", "k", "note"),
+    [
+        (4, 2, ""),
+        ([4], 2, ""),
+        (6, 0, ""),
+        (9, None, "does not have"),
+        (None, None, "which of them is not known"),
+        ([4, 5], None, "which of them is not known"),
+    ],
+)
+def test_anothers_mark_on_a_frame_is_placed_by_its_number(
+    scan: Callable[..., CTVolume], tmp_path: Path, frame: Any, k: int | None, note: str
+) -> None:
+    """The frames of the file lie from head to feet, the slices of the volume from feet to head."""
+    made = scan((128, 128, 6))
+    lesions = lesions_on(made)[1:2]
+    ds = sr_form.document(report(lesions, made), lesions, made)
+    source = replace(made.source, sop_instance_uids=("1.2.3.4.5",), frame_numbers=(6, 5, 4, 3, 2, 1))
+    volume = CTVolume(made.hu, made.geometry, source)
+    for item in items(ds):
+        if _is_record(item):
+            item.TextValue = "-"
+        for reference in item.get("ReferencedSOPSequence") or ():
+            reference.ReferencedSOPInstanceUID = "1.2.3.4.5"
+            if frame is not None:
+                reference.ReferencedFrameNumber = frame
+    ds.save_as(tmp_path / "theirs.dcm", enforce_file_format=True)
+    back = import_sr(tmp_path / "theirs.dcm", volume)
+    if k is None:
+        assert back.lesions == () and len(back.notes) == 1 and note in back.notes[0]
+        return
+    (lesion,) = back.lesions
+    assert lesion.long is not None and back.notes == ()
+    assert volume.geometry.to_voxel([lesion.long.start_lps_mm])[0, 0] == pytest.approx(k)

@@ -7,6 +7,7 @@ absent. Numbers are remembered, since the slices of a series share most of their
 from __future__ import annotations
 
 import math
+import struct
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -91,6 +92,17 @@ def whole(dataset: Elements, tag: int) -> int | None:
     """Return an integer string's number."""
     values = floats(dataset, tag)
     return int(values[0]) if values and abs(values[0]) < 1 << 53 else None
+
+
+def real(dataset: Elements, tag: int) -> float | None:
+    """Return a binary floating-point number (FL, FD), where it is finite."""
+    value = raw(dataset, tag)
+    form = {4: "f", 8: "d"}.get(len(value))
+    if form is None:
+        return None
+    little = getattr(dataset.get_item(tag), "is_little_endian", True)
+    (found,) = struct.unpack(f"{'<' if little else '>'}{form}", value)
+    return float(found) if math.isfinite(found) else None
 
 
 def number(dataset: Elements, tag: int, *, signed: bool = False) -> int | None:

@@ -71,7 +71,8 @@ class Frame:
     """One slice's facts: where it lies and how its numbers become HU.
 
     ``position`` and ``orientation`` are LPS mm and direction cosines (PS3.3 C.7.6.2.1.1);
-    ``spacing`` is (between rows, between columns) in mm, as PixelSpacing has it.
+    ``spacing`` is (between rows, between columns) in mm, as PixelSpacing has it; ``phase`` is
+    the heart's in percent, ``trigger`` ms since its beat, ``voltage`` the tube's in kV.
     """
 
     index: int = 0
@@ -86,6 +87,9 @@ class Frame:
     temporal: int | None = None
     time: str = ""
     thickness: float | None = None
+    phase: float | None = None
+    trigger: float | None = None
+    voltage: float | None = None
     image_type: tuple[str, ...] = ()
 
 
@@ -104,6 +108,8 @@ class Pixels:
     samples: int
     photometric: str
     padding: int | None
+    padding_limit: int | None
+    """The other end of a range of padding, inclusive; none where one value is all."""
     tag: int
     offset: int
     length: int | None
@@ -167,11 +173,11 @@ _DICOMDIR_CLASS = "1.2.840.10008.1.3.10"
 
 _TAGS = [
     0x00080005, 0x00080008, 0x00080016, 0x00080018, 0x00080020, 0x00080032, 0x00080033, 0x00080060,
-    0x00081030, 0x0008103E, 0x00100010, 0x00100020, 0x00100030, 0x00100040, 0x00180050, 0x00181120,
-    0x00181210, 0x0020000D, 0x0020000E, 0x00200011, 0x00200012, 0x00200013, 0x00200032, 0x00200037,
-    0x00200052, 0x00200100, 0x00280002, 0x00280004, 0x00280008, 0x00280010, 0x00280011, 0x00280030,
-    0x00280100, 0x00280101, 0x00280102, 0x00280103, 0x00280120, 0x00281052, 0x00281053, 0x00281054,
-    0x00282110, 0x52009229, 0x52009230,
+    0x00081030, 0x0008103E, 0x00100010, 0x00100020, 0x00100030, 0x00100040, 0x00180050, 0x00180060,
+    0x00181060, 0x00181120, 0x00181210, 0x0020000D, 0x0020000E, 0x00200011, 0x00200012, 0x00200013,
+    0x00200032, 0x00200037, 0x00200052, 0x00200100, 0x00209241, 0x00280002, 0x00280004, 0x00280008,
+    0x00280010, 0x00280011, 0x00280030, 0x00280100, 0x00280101, 0x00280102, 0x00280103, 0x00280120,
+    0x00280121, 0x00281052, 0x00281053, 0x00281054, 0x00282110, 0x52009229, 0x52009230,
 ]  # fmt: skip
 _WANTED = frozenset(_TAGS)
 
@@ -344,6 +350,7 @@ def _header(file: FileRef, dataset: Elements, syntax: str, stop: _Stop, offset: 
         samples=number(dataset, 0x00280002) or 1,
         photometric=text(dataset, 0x00280004),
         padding=number(dataset, 0x00280120, signed=number(dataset, 0x00280103) == 1),
+        padding_limit=number(dataset, 0x00280121, signed=number(dataset, 0x00280103) == 1),
         tag=stop.tag,
         offset=offset + stop.value_at,
         length=None if stop.length == _UNDEFINED else stop.length,

@@ -15,11 +15,17 @@ from numpy.typing import NDArray
 
 from lesionscope.ct.geometry import AXIS_TOLERANCE, Geometry
 from lesionscope.ct.headers import Unreadable
-from lesionscope.ct.nifti import NOT_PERPENDICULAR, is_whole, orientation_findings
+from lesionscope.ct.nifti import (
+    NOT_PERPENDICULAR,
+    float_voxels,
+    is_nifti_2,
+    is_whole,
+    orientation_findings,
+)
 from lesionscope.ct.quiet import quiet_decoders
 from lesionscope.ct.series import SeriesInfo
 from lesionscope.ct.sources import FileReader, FileRef
-from lesionscope.ct.text_headers import data_file, says_orientation
+from lesionscope.ct.text_headers import data_file, foreign_unit, says_orientation
 from lesionscope.ct.volume import CTVolume, Finding, Source
 from lesionscope.errors import InputError
 
@@ -41,11 +47,16 @@ def is_image(name: str) -> bool:
 
 @contextmanager
 def _on_disk(reader: FileReader, file: FileRef) -> Iterator[Path]:
-    """Give a path that SimpleITK can open; a zip member is copied under a name of our own."""
-    if not file.member:
+    """Give a path that SimpleITK can open; a zip member is copied under a name of our own.
+
+    So is a ``.nii.gz`` beside its ``.nii``: whichever of the two it is sent to, ITK reads the latter.
+    """
+    twin = file.path.name.lower().endswith(".nii.gz") and file.path.with_suffix("").exists()
+    if not file.member and not twin:
         yield file.path
         return
-    suffix = next(s for s in sorted(SUFFIXES, key=len, reverse=True) if file.member.lower().endswith(s))
+    name = (file.member or file.path.name).lower()
+    suffix = next(s for s in sorted(SUFFIXES, key=len, reverse=True) if name.endswith(s))
     with tempfile.TemporaryDirectory(prefix="lesionscope-") as folder:
         path = Path(folder) / f"image{suffix}"
         with path.open("wb") as stream:
@@ -78,7 +89,13 @@ def image_info(reader: FileReader, file: FileRef) -> SeriesInfo:
     import SimpleITK
 
     data = None if _is_nifti(file) else data_file(reader, file)
+    if not _is_nifti(file) and (unit := foreign_unit(reader, file)):
+        raise Unreadable(
+            f"its header gives lengths in {unit}, which this program reads as mm only: convert it"
+        )
     with _on_disk(reader, file) as path:
+        if _is_nifti(file) and is_nifti_2(path):
+            raise Unreadable("it is in the format NIfTI-2, which is not supported: save it as NIfTI-1")
         header = SimpleITK.ImageFileReader()
         header.SetFileName(str(path))
         try:
@@ -191,15 +208,18 @@ def load_image(reader: FileReader, series: SeriesInfo) -> CTVolume:
     assert series.image is not None and series.geometry is not None
     with _on_disk(reader, series.image) as path:
         try:
-            with quiet_decoders():
-                image = SimpleITK.ReadImage(str(path))
-        except RuntimeError as error:
+            values: NDArray[Any] | None = float_voxels(path, series.size) if _is_nifti(series.image) else None
+            if values is None:
+                with quiet_decoders():
+                    image = SimpleITK.ReadImage(str(path))
+        except (RuntimeError, Unreadable) as error:
             raise InputError(
                 f"{series.image.name} could not be read: {_reason(error)}. Fetch or convert it again."
             ) from error
+    if values is None:
         if image.GetDimension() == 4:
             image = image[:, :, :, 0]
-    values: NDArray[Any] = SimpleITK.GetArrayViewFromImage(image)
+        values = SimpleITK.GetArrayViewFromImage(image)
     findings = list(series.findings)
     hu: NDArray[np.int16] | NDArray[np.float32]
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
@@ -226,7 +246,7 @@ def load_image(reader: FileReader, series: SeriesInfo) -> CTVolume:
     return CTVolume(hu, series.geometry, series.source, tuple(findings))
 
 
-def _reason(error: RuntimeError) -> str:
+def _reason(error: Exception) -> str:
     """Make a sentence part of what ITK says, without its paths."""
     text = str(error)
     if "orthonormal" in text:

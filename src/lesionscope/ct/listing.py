@@ -298,6 +298,9 @@ def _source(slices: Sequence[Slice], path: str) -> Source:
         frame_of_reference_uid=first.frame_of_reference,
         sop_class_uid=first.sop_class,
         sop_instance_uids=uids if len(uids) in (1, len(slices)) else tuple(i.header.sop_uid for i in slices),
+        frame_numbers=tuple(item.frame.index + 1 for item in slices)
+        if any(item.header.pixels.frames > 1 for item in slices)
+        else (),
         kernel=first.kernel,
         patient=first.patient,
     )

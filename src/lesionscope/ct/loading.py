@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lesionscope.ct.ahead import decoded
 from lesionscope.ct.decode import BadFrame
 from lesionscope.ct.grouping import describe_bad, plan
-from lesionscope.ct.quick_pixels import pads_afar, read_ordinary
+from lesionscope.ct.quick_pixels import padding_afar, read_ordinary
 from lesionscope.ct.series import SeriesInfo, Slice
 from lesionscope.ct.sources import FileReader
 from lesionscope.ct.volume import CTVolume, Finding
@@ -95,7 +95,7 @@ def _put(hu: HU, k: int, stored: NDArray[Any], item: Slice) -> tuple[HU, int]:
     slope, intercept = item.frame.slope or 1.0, item.frame.intercept or 0.0
     # Padding is no measurement (PS3.3 C.7.5.1.1.2): it must neither cost the whole volume its int16
     # nor be read as metal.
-    padding = stored == item.header.pixels.padding if pads_afar(item) else None
+    padding = padding_afar(stored, item)
     padded = 0 if padding is None else int(np.count_nonzero(padding))
     if hu.dtype == np.int16:
         measured = stored[~padding] if padding is not None and padded else stored
@@ -142,8 +142,10 @@ def _without(series: SeriesInfo, hu: HU, bad: dict[int, BadFrame], findings: lis
         findings.append(
             Finding("missing-slices", f"{len(bad)} slices could not be used: the volume is incomplete.")
         )
-    uids = series.source.sop_instance_uids
+    uids, numbers = series.source.sop_instance_uids, series.source.frame_numbers
     source = series.source
     if len(uids) == len(series.slices):
         source = replace(source, sop_instance_uids=tuple(uids[k] for k in kept))
+    if numbers:
+        source = replace(source, frame_numbers=tuple(numbers[k] for k in kept))
     return CTVolume(hu[: len(kept)], planned.geometry, source, tuple(findings))

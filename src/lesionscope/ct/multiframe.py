@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from lesionscope.ct.elements import Elements, floats, number, text, texts, whole
+from lesionscope.ct.elements import Elements, floats, number, real, text, texts, whole
 from lesionscope.ct.headers import Frame, Unreadable
 
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230
 _PLANE_POSITION, _PLANE_ORIENTATION, _PIXEL_MEASURES = 0x00209113, 0x00209116, 0x00289110
 _VALUE_TRANSFORMATION, _FRAME_CONTENT, _CT_FRAME_TYPE = 0x00289145, 0x00209111, 0x00189329
+_HEART, _RAYS = 0x00189118, 0x00189325
 
 
 def frames_of(dataset: Elements, count: int) -> tuple[Frame, ...]:
@@ -21,7 +22,7 @@ def frames_of(dataset: Elements, count: int) -> tuple[Frame, ...]:
     Unreadable
         The groups and the number of frames contradict each other.
     """
-    top = _frame(dataset, dataset, dataset, dataset, dataset, dataset, 0)
+    top = _frame(dataset, dataset, dataset, dataset, dataset, dataset, dataset, dataset, 0)
     if _PER_FRAME not in dataset and _SHARED not in dataset:
         if count == 1:
             return (top,)
@@ -55,6 +56,8 @@ def frames_of(dataset: Elements, count: int) -> tuple[Frame, ...]:
                 macro(_VALUE_TRANSFORMATION),
                 macro(_FRAME_CONTENT),
                 macro(_CT_FRAME_TYPE),
+                macro(_HEART),
+                macro(_RAYS),
                 index,
             )
         )
@@ -76,12 +79,15 @@ def _frame(
     transformation: Elements,
     content: Elements,
     kind: Elements,
+    heart: Elements,
+    rays: Elements,
     index: int,
 ) -> Frame:
     position = floats(place, 0x00200032, 3)
     spacing = floats(measures, 0x00280030, 2)
     slope, intercept = floats(transformation, 0x00281053), floats(transformation, 0x00281052)
     thickness = floats(measures, 0x00180050)
+    trigger, voltage = floats(heart, 0x00181060), floats(rays, 0x00180060)
     acquisition = whole(content, 0x00200012)
     temporal = whole(content, 0x00200100)
     return Frame(
@@ -97,5 +103,8 @@ def _frame(
         temporal=temporal if temporal is not None else number(content, 0x00209128),
         time=text(content, 0x00189074) or text(content, 0x00080032) or text(content, 0x00080033),
         thickness=thickness[0] if thickness and thickness[0] > 0 else None,
+        phase=real(heart, 0x00209241),
+        trigger=trigger[0] if trigger else None,
+        voltage=voltage[0] if voltage and voltage[0] > 0 else None,
         image_type=texts(kind, 0x00089007) or texts(kind, 0x00080008),
     )

@@ -92,13 +92,32 @@ def _read(target: NDArray[np.int16], item: Slice) -> bool:
     return _to_hu(target, item)
 
 
-def pads_afar(item: Slice) -> bool:
-    """Whether a slice's padding, as HU, is denser than tissue or below what int16 holds."""
-    padding = item.header.pixels.padding
-    if padding is None:
-        return False
-    hu = padding * (item.frame.slope or 1.0) + (item.frame.intercept or 0.0)
-    return hu > DENSEST_TISSUE_HU or hu < _INT16.min
+def padding_afar(stored: NDArray[Any], item: Slice) -> NDArray[np.bool_] | None:
+    """Return where a slice's padding, as HU, is denser than tissue or below what int16 holds.
+
+    Padding is one stored value, or a range of them, its ends included, which come in either order
+    (PS3.3 C.7.5.1.1.2). ``None`` where all of it would pass for tissue or air.
+    """
+    pixels = item.header.pixels
+    if pixels.padding is None:
+        return None
+    other = pixels.padding if pixels.padding_limit is None else pixels.padding_limit
+    low, high = min(pixels.padding, other), max(pixels.padding, other)
+    # Where neither end lies afar, nothing between them does.
+    if not (_is_afar(float(low), item) or _is_afar(float(high), item)):
+        return None
+    padding: NDArray[np.bool_]
+    if low == high:
+        padding = stored == low
+        return padding
+    padding = (stored >= low) & (stored <= high)
+    padding[padding] = _is_afar(stored[padding].astype(np.float64), item)
+    return padding
+
+
+def _is_afar(stored: Any, item: Slice) -> Any:
+    hu = stored * (item.frame.slope or 1.0) + (item.frame.intercept or 0.0)
+    return (hu > DENSEST_TISSUE_HU) | (hu < _INT16.min)
 
 
 def _to_hu(words: NDArray[np.int16], item: Slice) -> bool:
@@ -109,7 +128,8 @@ def _to_hu(words: NDArray[np.int16], item: Slice) -> bool:
     span = 1 << (pixels.stored - int(pixels.signed))
     if high >= span or low < (-span if pixels.signed else 0):
         return False
-    if pads_afar(item) and (stored == pixels.padding).any():
+    padding = padding_afar(stored, item)
+    if padding is not None and padding.any():
         return False
     slope, intercept = int(item.frame.slope or 1), int(item.frame.intercept or 0)
     ends = low * slope + intercept, high * slope + intercept

@@ -35,16 +35,59 @@ def _places(slices: Sequence[Slice]) -> list[list[Slice]]:
     return places
 
 
-# What tells time points and reconstructions apart where positions repeat, in this order.
-_DISCRIMINATORS: tuple[tuple[str, Callable[[Slice], Hashable]], ...] = (
-    ("time point", lambda item: item.frame.temporal),
-    ("acquisition", lambda item: item.frame.acquisition),
-    ("multi-frame file", lambda item: item.header.sop_uid if item.header.pixels.frames > 1 else None),
-    ("acquisition time", lambda item: item.frame.time or None),
-    ("kernel", lambda item: item.header.kernel or None),
-    ("kind of image", lambda item: item.frame.image_type or None),
-)
-_BETWEEN_SLICES = tuple(d for d in _DISCRIMINATORS if d[0] in ("time point", "acquisition", "kernel"))
+_Value = Callable[[Slice], Hashable]
+
+
+def _discriminators(slices: Sequence[Slice], most: int) -> list[tuple[str, _Value]]:
+    """Return what tells time points and reconstructions apart where positions repeat, in this order.
+
+    ``most`` is how many lie at one position.
+    """
+    return [
+        ("time point", lambda item: item.frame.temporal),
+        ("acquisition", lambda item: item.frame.acquisition),
+        ("multi-frame file", lambda item: item.header.sop_uid if item.header.pixels.frames > 1 else None),
+        ("cardiac phase", lambda item: item.frame.phase),
+        ("tube voltage", lambda item: item.frame.voltage),
+        ("acquisition time", lambda item: item.frame.time or None),
+        ("kernel", lambda item: item.header.kernel or None),
+        ("slice thickness", _thicknesses(slices)),
+        ("kind of image", lambda item: item.frame.image_type or None),
+        (TRIGGER, _triggers(slices, most)),
+    ]
+
+
+def _thicknesses(slices: Sequence[Slice]) -> _Value:
+    """Tell thicknesses apart that differ by more than rounding."""
+    known = sorted({item.frame.thickness for item in slices if item.frame.thickness is not None})
+    return _classes(known, [b > a * (1 + SAME_THICKNESS) for a, b in itertools.pairwise(known)], "thickness")
+
+
+def _triggers(slices: Sequence[Slice], parts: int) -> _Value:
+    """Part the times after the heart's trigger at the widest gaps: from beat to beat they vary a little."""
+    known = sorted({item.frame.trigger for item in slices if item.frame.trigger is not None})
+    gaps = [b - a for a, b in itertools.pairwise(known)]
+    widest = set(sorted(range(len(gaps)), key=lambda k: -gaps[k])[: parts - 1])
+    return _classes(known, [k in widest for k in range(len(gaps))], "trigger")
+
+
+def _classes(known: Sequence[float], cuts: Sequence[bool], attribute: str) -> _Value:
+    """Give all values between two cuts one number."""
+    classes = dict(zip(known, itertools.accumulate(cuts, initial=0), strict=False))
+    return lambda item: classes.get(getattr(item.frame, attribute))
+
+
+TRIGGER = "trigger time"
+_MEASURED = {
+    "cardiac phase": ("phase", "%"),
+    "tube voltage": ("voltage", "kV"),
+    "slice thickness": ("thickness", "mm"),
+    TRIGGER: ("trigger", "ms"),
+}
+_OVER_TIME = ("time point", "acquisition", "acquisition time", "cardiac phase", TRIGGER)
+_BETWEEN_SLICES = ("time point", "acquisition", "kernel", "slice thickness")
+SAME_THICKNESS = 0.05
+"""Share by which thicknesses of one reconstruction may differ: rounding, and what a tilt makes of them."""
 MOST_INTERLEAVED = 4
 """More parts than this are the steps of one scan, not volumes."""
 
@@ -83,13 +126,14 @@ def split_repeats(slices: Sequence[Slice]) -> list[tuple[list[Slice], list[Findi
     if parts and len(unique) == 1:
         first = min(unique[0], key=_time_order)
         text = (
-            f"{len(unique[0])} images lie at one position and differ in {name}: a time series, not a volume. "
+            f"{len(unique[0])} images lie at one position and differ in {name}: "
+            f"{'a time series' if name in _OVER_TIME else 'several pictures of one slice'}, not a volume. "
             f"Only the first ({first.name}) is used."
         )
         return [([first], [Finding("time-points", text), *findings, Finding("duplicate-positions", text)])]
     if parts:
         text = f"{len(parts)} volumes of this series cover the same positions and differ in {name}."
-        return [(part, [Finding("time-points", text), *findings]) for part in parts]
+        return [(part, [Finding("time-points", text + _this_one(name, part)), *findings]) for part in parts]
     repeated = sum(len(place) > 1 for place in unique)
     where = (
         "one position" if len(unique) == 1 else f"{len(unique)} positions, {repeated} of them used repeatedly"
@@ -100,7 +144,9 @@ def split_repeats(slices: Sequence[Slice]) -> list[tuple[list[Slice], list[Findi
 
 def _interleaved(slices: Sequence[Slice], findings: list[Finding]) -> list[tuple[list[Slice], list[Finding]]]:
     """Part slices of a few volumes that lie between each other's, none at another's position."""
-    for name, value in _BETWEEN_SLICES:
+    for name, value in _discriminators(slices, 1):
+        if name not in _BETWEEN_SLICES:
+            continue
         values = {value(item) for item in slices}
         if None in values or not 2 <= len(values) <= MOST_INTERLEAVED:
             continue
@@ -111,8 +157,18 @@ def _interleaved(slices: Sequence[Slice], findings: list[Finding]) -> list[tuple
             f"{len(parts)} volumes of this series, which differ in {name}, have their slices between each "
             "other's: listed apart."
         )
-        return [(part, [Finding("time-points", text), *findings]) for part in parts]
+        return [(part, [Finding("time-points", text + _this_one(name, part)), *findings]) for part in parts]
     return [(list(slices), findings)]
+
+
+def _this_one(name: str, part: Sequence[Slice]) -> str:
+    """Say which of the volumes a part is, where numbers tell them apart that mean something by themselves."""
+    if name not in _MEASURED:
+        return ""
+    attribute, unit = _MEASURED[name]
+    values = [getattr(item.frame, attribute) for item in part]
+    low, high = f"{min(values):g}", f"{max(values):g}"
+    return f" This one: {low if low == high else f'{low} to {high}'} {unit}."
 
 
 def _by(value: Callable[[Slice], Hashable], slices: Sequence[Slice]) -> list[list[Slice]]:
@@ -137,7 +193,7 @@ def _part(places: list[list[Slice]]) -> tuple[str, list[list[Slice]]]:
     """Find what tells repeated images apart; nothing where no attribute does so cleanly."""
     items = [item for place in places for item in place]
     most = max(map(len, places))
-    for name, value in _DISCRIMINATORS:
+    for name, value in _discriminators(items, most):
         if any(value(item) is None for item in items):
             continue
         if any(len({value(item) for item in place}) < len(place) for place in places):
@@ -145,6 +201,9 @@ def _part(places: list[list[Slice]]) -> tuple[str, list[list[Slice]]]:
         parts = _by(value, items)
         # A number that changes with every slice tells nothing about volumes.
         if len(places) > 1 and (len(parts) > 2 * most or len(items) < 2 * len(parts)):
+            continue
+        # A time that changes from slice to slice tells phases apart only where they come out whole.
+        if name == TRIGGER and any(len(part) < len(places) for part in parts):
             continue
         return name, parts
     return "", []

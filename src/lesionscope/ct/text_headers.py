@@ -1,6 +1,7 @@
 """The text that an NRRD or MetaImage file begins with: where its voxels are, and how they lie.
 
-ITK reads voxels from wherever that text sends it, and makes up an orientation where it names none.
+ITK reads voxels from wherever that text sends it, makes up an orientation where it names none, and
+takes every length for mm.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ _PATIENT_SPACES = frozenset(
     )
     for time in ("", "-time", "t")
 )  # fmt: skip
+
+# What stands for mm, or for no unit at all (NRRD's "???").
+_MM = re.compile(r"(?i)(mm|milli ?met(er|re)s?|\?*|)")
 
 
 def is_nrrd(name: str) -> bool:
@@ -99,3 +103,16 @@ def says_orientation(reader: FileReader, file: FileRef) -> bool:
     space = re.search(r"(?im)^[ \t]*space[ \t]*:[ \t]*([^\n]*?)[ \t]*$", text)
     directions = re.search(r"(?im)^[ \t]*space directions[ \t]*:", text)
     return bool(space and directions and space.group(1).lower() in _PATIENT_SPACES)
+
+
+def foreign_unit(reader: FileReader, file: FileRef) -> str:
+    """Return the unit, other than mm, in which an NRRD or MetaImage file gives lengths; ``""`` if none."""
+    text = header_text(reader, file)
+    units: list[str] = []
+    if is_nrrd(file.name):
+        for field in re.findall(r"(?im)^[ \t]*(?:space )?units[ \t]*:(?!=)([^\n]*)", text):
+            # After the axes of space come those of time and the like.
+            units += re.findall(r'"([^"]*)"', field)[:3]
+    else:
+        units = re.findall(r"(?m)^[ \t]*DistanceUnits[ \t]*[=:]([^\n]*)", text)
+    return next((unit.strip() for unit in units if not _MM.fullmatch(unit.strip())), "")

@@ -33,7 +33,9 @@ class Source:
     """Identifiers of the series that a volume came from.
 
     ``sop_instance_uids`` holds one UID a slice in the order of ``k`` (one in all
-    for a multi-frame file, none for NIfTI, NRRD and MHA). ``uid`` is the
+    for a multi-frame file, none for NIfTI, NRRD and MHA); ``frame_numbers`` the
+    number of each slice's frame in its file, counted from 1, where a file has
+    several. ``uid`` is the
     SeriesInstanceUID, with a suffix where one series holds several volumes, or a
     digest of the content where the format has no UIDs.
     """
@@ -49,6 +51,7 @@ class Source:
     frame_of_reference_uid: str = ""
     sop_class_uid: str = ""
     sop_instance_uids: tuple[str, ...] = ()
+    frame_numbers: tuple[int, ...] = ()
     kernel: str = ""
     patient: Patient = Patient()
 

@@ -7,12 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from lesionscope.retrieval.known import Neighbour
 
 Task = Literal["pathology", "labels"]
 Why = Literal["own score", "propagated", "implied"]
+
+ADVICE: Final = (
+    "open the original CT series",
+    "mark the lesion inside it",
+    "mark the lesion on a slice, or open the whole series",
+    "open the whole series",
+    "choose a model for this part of the body",
+    "click a lung lesion, or choose a model for this part of the body",
+    "click the centre of the lesion",
+    "click the lesion itself",
+    "open a series that shows all of it",
+    "export the series again from where it came",
+    "try another model, or install the package again",
+)
+"""What sentences of refusal tell the person who asked, after a colon and before the full stop."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +123,14 @@ class Refusal:
     """The model won't answer; ``sentence`` says why and what to do."""
 
     sentence: str
+
+
+def why(sentence: str) -> str:
+    """Return why a model won't answer, without the advice: a report's readers can't follow it."""
+    for advice in ADVICE:
+        if sentence.endswith(f": {advice}."):
+            return f"{sentence.removesuffix(f': {advice}.')}."
+    return sentence
 
 
 @dataclass(frozen=True)

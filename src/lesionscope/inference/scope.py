@@ -59,8 +59,8 @@ def impossible(volume: CTVolume, lesion: Lesion) -> str | None:
         )
     if not _was_scanned(volume.geometry, volume.geometry.to_voxel(lesion.centroid_lps_mm)):
         return (
-            f"No slice was given near the point ({where}): it lies where slices of this series are missing. "
-            "Mark the lesion on a slice, or open the whole series."
+            f"No slice was given near the point ({where}), where slices of this series are missing: "
+            "mark the lesion on a slice, or open the whole series."
         )
     return None
 
@@ -119,7 +119,7 @@ def out_of_scope(volume: CTVolume, lesion: Lesion, package: ModelPackage) -> str
     if padding > MAX_PADDING:
         return (
             f"The lesion lies at the edge of the scan: {padding:.0%} of the {shape[0] * spacing:g} mm cube "
-            f"that '{card.title}' reads would be empty; open a series that shows all of it."
+            f"that '{card.title}' reads would be empty: open a series that shows all of it."
         )
     return None
 

@@ -20,7 +20,7 @@ from lesionscope.files import write_atomically
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.report import wording
 from lesionscope.report.dicom_head import encoded, mark_deidentified
-from lesionscope.report.document import Content
+from lesionscope.report.document import Content, sentence_warnings
 from lesionscope.report.forms import Report
 from lesionscope.report.sentence import lesion_sentence
 from lesionscope.report.source_images import source_images
@@ -38,7 +38,7 @@ KEPT_OF_IMAGES = (
     "InstanceNumber", "SeriesNumber", "AcquisitionNumber", "RescaleSlope", "RescaleIntercept", "RescaleType",
     "WindowCenter", "WindowWidth", "KVP", "BodyPartExamined", "Laterality", "ConvolutionKernel",
     "PatientPosition", "GantryDetectorTilt",
-    "PixelPaddingValue", "SmallestImagePixelValue", "LargestImagePixelValue",
+    "PixelPaddingValue", "PixelPaddingRangeLimit", "SmallestImagePixelValue", "LargestImagePixelValue",
     "LossyImageCompression", "LossyImageCompressionRatio", "LossyImageCompressionMethod", "PixelData",
 )  # fmt: skip
 """Attributes of a CT image that say nothing of whose it is; all others go."""
@@ -168,8 +168,11 @@ def _entry(entry: dict[str, Any], uids: UidMap) -> None:
         one["reader"] = one["reader"] and uids.name(one["reader"], "READER")
         one["at"] = one["at"] and DUMMY_TIME
     held = [one["label"] for one in entry["findings"] if one["review"] != "unreviewed"]
+    # A warning of the old sentence quotes it.
+    quoting = sentence_warnings(entry)
     entry["sentence"] = lesion_sentence(held, long_mm=entry["long_mm"], short_mm=entry["short_mm"])
     entry["sentence_edited"] = False
+    entry["warnings"] = [one for one in entry["warnings"] if one not in quoting] + sentence_warnings(entry)
     for made in _provenances(entry):
         made |= {
             "reading_id": uids.uid(made["reading_id"]),

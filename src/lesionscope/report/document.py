@@ -187,11 +187,17 @@ def lesion_entry(
         else lesion_sentence(held, long_mm=entry["long_mm"], short_mm=entry["short_mm"]),
         "sentence_edited": edited is not None,
     }
-    stated = other_size(entry["sentence"], entry["long_mm"], entry["short_mm"])
-    if stated:
-        measured = size(entry["long_mm"], entry["short_mm"])
-        entry["warnings"].append(wording.OTHER_SIZE.format(stated=stated, measured=measured))
+    entry["warnings"] += sentence_warnings(entry)
     return entry
+
+
+def sentence_warnings(entry: Content) -> list[str]:
+    """Say where a lesion's sentence contradicts what was measured."""
+    stated = other_size(entry["sentence"], entry["long_mm"], entry["short_mm"])
+    if not stated:
+        return []
+    measured = size(entry["long_mm"], entry["short_mm"])
+    return [wording.OTHER_SIZE.format(stated=stated, measured=measured)]
 
 
 def study_entry(source: Source, *, patient: bool = True) -> Content:

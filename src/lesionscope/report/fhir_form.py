@@ -127,13 +127,12 @@ def _report(
 
 def _observations(entry: Mapping[str, Any]) -> Iterable[Resource]:
     """One for the lesion with its sizes, one for each label, one for its tree."""
-    held = [one for one in entry["findings"] if one["review"] != "unreviewed"]
     about = _base(entry, "lesion", entry["id"], final=entry["review"] == "reviewed")
     about["code"] = {"coding": [_coding(codes.LESION)], "text": f"Lesion {entry['number']}"}
     about["valueString"] = _words(entry["sentence"])
-    sites = [one for one in held if one["class"] == "body part"]
-    if sites:
-        about["bodySite"] = _concept(codes.label_code(sites[-1]["label"]), sites[-1]["label"])
+    # It holds one: the first of several that don't imply each other, which is the likeliest.
+    for site in codes.sites(entry["findings"])[:1]:
+        about["bodySite"] = _concept(codes.label_code(site), site)
     axes = ((codes.LONG, entry["long_mm"]), (codes.SHORT, entry["short_mm"]))
     parts = [
         {"code": _concept(code, code.meaning), "valueQuantity": _quantity(mm, codes.MM, "mm")}

@@ -47,6 +47,9 @@ NOT_HERE = (
     "it was left out."
 )
 """Said of each measurement on another scan than the one read on."""
+WHICH_FRAME = (
+    "A measurement lies on an image with several frames, and which of them is not known: it was left out."
+)
 
 
 @dataclass(frozen=True)
@@ -319,13 +322,28 @@ def _line(number: Dataset, volume: CTVolume) -> Diameter:
 
 
 def _slice(item: Dataset, volume: CTVolume) -> int:
-    uids = volume.source.sop_instance_uids
     for image in item.get("ContentSequence") or ():
         for reference in image.get("ReferencedSOPSequence") or ():
-            uid = _value(reference, "ReferencedSOPInstanceUID")
-            if uid in uids and len(uids) == volume.geometry.size[2]:
-                return uids.index(uid)
+            found = _slices(reference, volume)
+            if len(found) == 1:
+                return found[0]
+            if found:
+                raise InputError(WHICH_FRAME)
     raise InputError(NOT_HERE)
+
+
+def _slices(reference: Dataset, volume: CTVolume) -> list[int]:
+    """Return the slices that a reference to an image, or to frames of it, names."""
+    uids, numbers = volume.source.sop_instance_uids, volume.source.frame_numbers
+    count = volume.geometry.size[2]
+    if len(uids) == 1:
+        uids *= count
+    uid, named = _value(reference, "ReferencedSOPInstanceUID"), reference.get("ReferencedFrameNumber")
+    found = [k for k, one in enumerate(uids) if one == uid]
+    if named is None or not numbers:
+        return found
+    frames = {str(one) for one in ([named] if isinstance(named, int | str) else named)}
+    return [k for k in found if str(numbers[k]) in frames]
 
 
 def _millimetres(number: Dataset) -> float:

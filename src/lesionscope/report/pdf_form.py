@@ -334,7 +334,7 @@ def _answers(page: _Page, entry: Mapping[str, Any], left: float, width: float) -
     if answer:
         heading(f"{wording.SCORE}: {answer['model'] or ''}".rstrip(": "))
     if "refused" in answer:
-        said(answer["refused"], WARN)
+        said(phrases.refusal(answer), WARN)
     if "nodes" in answer:
         if answer["unfamiliar"]:
             said(wording.UNFAMILIAR, WARN)
@@ -346,7 +346,7 @@ def _answers(page: _Page, entry: Mapping[str, Any], left: float, width: float) -
     if labels or entry["findings"]:
         heading(f"{wording.LABELS}: {labels.get('model') or ''}".rstrip(": "))
     if "refused" in labels:
-        said(labels["refused"], WARN)
+        said(phrases.refusal(labels), WARN)
     if labels.get("unfamiliar"):
         said(wording.UNFAMILIAR, WARN)
     if "scores" in labels and not entry["findings"]:

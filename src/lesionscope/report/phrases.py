@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lesionscope.inference.reading import why
 from lesionscope.report import wording
 from lesionscope.report.text import moment
 
@@ -27,6 +28,11 @@ class Bar:
     why: str = ""
     """Why a label is there, or who let it stand."""
     leak: bool = False
+
+
+def refusal(answer: Mapping[str, Any]) -> str:
+    """Return why a model didn't answer; what to do about it is for the person who asked it."""
+    return why(answer["refused"])
 
 
 def bars(answer: Mapping[str, Any]) -> Iterator[Bar]:

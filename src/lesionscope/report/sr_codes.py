@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from lesionscope.ontology.label_graph import load_labels
 from lesionscope.ontology.labels import PRIVATE_SCHEME, Code, private_code
@@ -107,6 +108,14 @@ def label_code(name: str) -> Code:
     """Return a label's standard code where the ontology names one, else its private code."""
     label = load_labels().by_name.get(name)
     return private_code(showable(name)) if label is None else label.codes[0]
+
+
+def sites(findings: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the most specific body parts among a lesion's findings that readers let stand."""
+    graph = load_labels()
+    parts = [f["label"] for f in findings if f["class"] == "body part" and f["review"] != "unreviewed"]
+    implied = {above for name in parts if name in graph.by_name for above in graph.ancestors(name)}
+    return [name for name in parts if name not in implied]
 
 
 def class_code(tag: str, name: str) -> Code:

@@ -17,7 +17,7 @@ from lesionscope.ct.volume import CTVolume
 from lesionscope.files import write_atomically
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.ontology.label_graph import load_labels
-from lesionscope.ontology.labels import PRIVATE_SCHEME, Code
+from lesionscope.ontology.labels import PRIVATE_SCHEME
 from lesionscope.report import phrases
 from lesionscope.report import sr_codes as codes
 from lesionscope.report import sr_items as items
@@ -173,7 +173,7 @@ def _response(content: Content) -> list[Dataset]:
 
 def _groups(entry: Mapping[str, Any], lesion: Lesion, places: Places) -> Iterable[Dataset]:
     held = [finding["label"] for finding in entry["findings"] if finding["review"] != "unreviewed"]
-    what, where = _finding(held), _sites(held)
+    what, where = _finding(held), _sites(entry["findings"])
     title = f"Lesion {entry['number']}"
     yield _measured(entry, lesion, places, [what, *where])
     yield _group(
@@ -287,13 +287,12 @@ def _finding(held: Sequence[str]) -> Dataset:
     return items.code(codes.FINDING, codes.LESION)
 
 
-def _sites(held: Sequence[str]) -> list[Dataset]:
-    """Return where it is: the most specific body parts that readers let stand."""
-    graph = load_labels()
-    parts = [n for n in held if n in graph.by_name and graph.by_name[n].kind == "body part"]
-    implied = {above for name in parts for above in graph.ancestors(name)}
-    sites: list[Code] = [codes.label_code(name) for name in parts if name not in implied]
-    return [items.code(codes.SITE, site, relation=items.MODIFIES) for site in sites]
+def _sites(findings: Sequence[Mapping[str, Any]]) -> list[Dataset]:
+    """Return where it is."""
+    return [
+        items.code(codes.SITE, codes.label_code(name), relation=items.MODIFIES)
+        for name in codes.sites(findings)
+    ]
 
 
 def _verified(reader: str, ds: Dataset) -> Dataset:

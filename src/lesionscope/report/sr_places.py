@@ -85,7 +85,7 @@ class Places:
 
     def _flat(self, points: Sequence[Point]) -> bool:
         """Whether points lie on one image, and as far apart there as in the patient."""
-        if not self._one_a_slice:
+        if not self._one_a_slice or self.volume.source.frame_numbers:
             return False
         known = self.volume.geometry.to_voxel(points)
         k = self._slice(points)
