@@ -27,6 +27,22 @@ def test_numbers_and_signs() -> None:
     assert words("2.1 x 1.4 cm (4:12)?") == ["2.1", "x", "1.4", "cm", "(", "4", ":", "12", ")", "?"]
 
 
+def test_a_number_may_begin_with_its_point() -> None:
+    assert words("Cyst .8 x .9 cm. 2. Mass.8") == [
+        "cyst",
+        ".8",
+        "x",
+        ".9",
+        "cm",
+        ".",
+        "2",
+        ".",
+        "mass",
+        ".",
+        "8",
+    ]
+
+
 def test_a_prefix_that_stands_alone_stays_a_word() -> None:
     assert words("pre and post contrast") == ["pre", "and", "post", "contrast"]
 

@@ -23,6 +23,7 @@ IRREGULAR = {
     "abd": "abdominal",
     "ant": "anterior",
     "axillae": "axilla",
+    "b/l": "bilateral",
     "calc": "calcification",
     "calcs": "calcification",
     "calices": "calyx",

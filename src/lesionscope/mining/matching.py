@@ -3,7 +3,7 @@
 Besides a phrase word for word, a label is found where English takes its words apart:
 
 - "head of the pancreas", "head pancreas" for *pancreatic head*;
-- "right upper and lower lobe" for *right lower lobe*: words shared across "and", "or";
+- "right upper and lower lobe" for *right lower lobe*: words shared across "and", "or", and in lists;
 - "cyst in the left kidney" for *kidney cyst*: a modifier and a head that stand in one clause
   make the label whose name they are (:class:`~.lexicon.Compound`);
 - "node in the AP window" for *mediastinum lymph node*: the station that a place is part of;
@@ -23,18 +23,28 @@ from .lexicon import LINKS, Compound, Lexicon, Phrase
 from .tokens import Token
 
 POSITIONS = frozenset(
-    "left right bilateral lt rt l r upper middle mid lower anterior posterior superior inferior medial "
+    "left right bilateral b/l lt rt l r upper middle mid lower anterior posterior superior inferior medial "
     "lateral central major minor common internal external main ascending descending proximal distal "
     "deep superficial".split()
 )
 """Words that place a part, and make another part only where they stand beside it."""
-SIDES = frozenset(("left", "right", "bilateral", "lt", "rt", "l", "r"))
+SIDES = frozenset(("left", "right", "bilateral", "b/l", "lt", "rt", "l", "r"))
 ARTICLES = frozenset(("the", "a", "an", "his", "her", "this", "that"))
 JOINS = frozenset(("and", "or", "&", "/", "versus", "vs"))
+LISTS = JOINS | {","}
 AT_PREFIXES = ("juxta", "intra", "endo", "trans")
 """Prefixes that place a lesion at or in the organ; peri-, para-, pre-… place it beside."""
 LEVEL = re.compile(r"c[1-7]|t(?:[1-9]|1[0-2])|l[1-5]|(s[1-5])")
 """A vertebra by its level; the group: one of the sacrum."""
+STAGES = frozenset(("t1", "t2", "t3", "t4"))
+"""Levels that may be a tumour's stage or a weighting of an MR image …"""
+STAGED = frozenset(("stage", "staged", "on"))
+NODES = re.compile(r"[nm][0-3x]")
+WEIGHTED = frozenset(
+    "weighted weighting bright dark hyperintense hypointense isointense hyperintensity hypointensity signal "
+    "intensity shortening prolongation relaxation sequence sequences image images flair".split()
+)
+"""… where one of the former stands before them, or one of the latter within two words after."""
 DENIALS = frozenset(("no", "not", "without", "non"))
 SPAN = 4
 """Most words of a phrase on either side of the word that parts it."""
@@ -75,6 +85,7 @@ class Matcher:
         self._longest: dict[str, int] = {}
         for phrase in self._names:
             self._longest[phrase[0]] = max(self._longest.get(phrase[0], 0), len(phrase))
+        self._level = lexicon.form("spine")
         graph = lexicon.graph
         self.kind = {label.name: label.kind for label in graph.labels}
         self.roles = {
@@ -115,6 +126,10 @@ class Matcher:
             words share one.
         """
         forms = [self._form(token.word) for token in tokens]
+        if self._level in forms:
+            for i, token in enumerate(tokens):
+                if token.word in STAGES and _is_stage(tokens, i):
+                    forms[i] = token.word
         runs = list(self._runs(forms))
         found = {Match(name, first, last): None for names, first, last in runs for name in names}
         for match in [m for m in found if self._misread(m, runs, tokens) or _within_its_like(m, found)]:
@@ -150,7 +165,7 @@ class Matcher:
     def _form(self, word: str) -> str:
         """Return a word's form; that of a vertebral level is the spine's or the sacrum's."""
         if len(word) < 4 and (level := LEVEL.fullmatch(word)):
-            return self.lexicon.form("sacrum" if level[1] else "spine")
+            return self.lexicon.form("sacrum") if level[1] else self._level
         return self.lexicon.form(word)
 
     def _runs(self, forms: Sequence[str]) -> Iterator[Found]:
@@ -179,13 +194,16 @@ class Matcher:
                 yield from self._joined(forms[:i], forms[i + 2 :], i + 2)
                 # "right [upper and] lower lobe"
                 yield from self._joined(forms[: i - 1], forms[i + 1 :], i + 1)
+                yield from self._positions_listed(tokens, forms, i)
+                if i > 1:
+                    yield from self._parts_listed(tokens, forms, i)
             elif word == "of" and i:
                 after = i + 1
                 while after < n - 1 and tokens[after].word in ARTICLES:
                     after += 1
                 yield from self._turned(forms, i, after)
-                for join in range(max(i - SPAN, 1), i):  # "body and pedicle of L3"
-                    if tokens[join].word in JOINS:
+                for join in range(max(i - SPAN, 1), i):  # "body and pedicle of L3", "head, body and tail of"
+                    if tokens[join].word in LISTS and any(t.word in JOINS for t in tokens[join:i]):
                         yield from self._turned(forms, join, after)
             elif word in POSITIONS:
                 yield from self._placed(tokens, forms, i)
@@ -193,6 +211,52 @@ class Matcher:
                     yield from self._sided(tokens, forms, i)
             if i + 1 < n and forms[i + 1] == tokens[i + 1].word:
                 yield self._names.get((forms[i + 1], forms[i]), ()), i, i + 1
+
+    def _positions_listed(self, tokens: Sequence[Token], forms: Sequence[str], join: int) -> Iterator[Found]:
+        """Yield the parts of "right upper and left lower lobe", "right upper, middle and lower lobes".
+
+        What stands after the last position is every member's, and a side that of those after it too.
+        """
+        after = join + 1
+        while after < len(tokens) and tokens[after].word in POSITIONS:
+            after += 1
+        members = [(join + 1, after)]
+        end = join - (tokens[join - 1].word == ",")
+        while True:
+            start = end
+            while start > 0 and tokens[start - 1].word in POSITIONS:
+                start -= 1
+            if start == end:
+                break
+            members.append((start, end))
+            if start == 0 or tokens[start - 1].word != ",":
+                break
+            end = start - 1
+        if len(members) < 2 or (len(members) == 2 and min(b - a for a, b in members) < 2):
+            return  # two that share a word are joined as they stand
+        sided = -1
+        for start, end in reversed(members):
+            own = forms[start:end]
+            own_side = next((k for k in range(start, end) if tokens[k].word in SIDES), -1)
+            sided = own_side if own_side >= 0 else sided
+            first = sided if own_side < 0 <= sided else start
+            whole = (forms[sided], *own) if first < start else tuple(own)
+            for m in range(1, min(SPAN, len(forms) - after) + 1):
+                for k in range(len(whole)):
+                    if names := self._names.get((*whole[k:], *forms[after : after + m])):
+                        yield names, first, after + m - 1
+
+    def _parts_listed(self, tokens: Sequence[Token], forms: Sequence[str], join: int) -> Iterator[Found]:
+        """Yield the parts of one organ that a list says: "pancreatic head, body and tail"."""
+        first = join - 1 - (tokens[join - 1].word == ",")
+        while first > 1 and tokens[first - 1].word == ",":
+            first -= 2
+        if first < 1 or not self._is_part(forms[first - 1]):
+            return
+        for member in (*range(first + 2, join, 2), join + 1):
+            names = self._names.get((forms[first - 1], forms[member]), ()) if member < len(forms) else ()
+            if self._has_part(names):
+                yield names, first - 1, member
 
     def _sided(self, tokens: Sequence[Token], forms: Sequence[str], at: int) -> Iterator[Found]:
         """Yield the part whose side comes after it: "kidney, left", "renal cyst on the left"."""
@@ -297,6 +361,22 @@ class Matcher:
                 if any(near[0] < part.first and part.last < near[1] for part in parts):
                     return True
         return False
+
+
+def _is_stage(tokens: Sequence[Token], at: int) -> bool:
+    """Whether "T2" is a stage or a weighting, no vertebra: "T2 N1", "T1 and T2 weighted"."""
+    after = at + 1
+    while after < len(tokens) and tokens[after].word in JOINS:  # "low T1 and high T2 signal"
+        coming = [token.word in STAGES for token in tokens[after + 1 : after + 3]]
+        if not any(coming):
+            break
+        after += coming.index(True) + 2
+    following = [token.word for token in tokens[after : after + 2]]
+    return (
+        (at > 0 and tokens[at - 1].word in STAGED)
+        or not WEIGHTED.isdisjoint(following)
+        or bool(following and NODES.fullmatch(following[0]))
+    )
 
 
 def _within_its_like(match: Match, others: Iterable[Match]) -> bool:

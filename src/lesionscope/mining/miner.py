@@ -7,6 +7,7 @@ from functools import cached_property
 
 from lesionscope.ontology.label_graph import LabelGraph
 
+from .asides import comparands
 from .bookmarks import Bookmark, find_bookmarks, fold
 from .cues import Turn, clauses, turns
 from .lexicon import Lexicon
@@ -101,8 +102,13 @@ class Miner:
         turned = turns(tokens, clause)
         linked = [
             next((-1 - at for turn, at in over if turn in (Turn.LANDMARK, Turn.DENIED)), number)
+            if over
+            else number
             for number, over in zip(clause, turned, strict=True)
         ]
+        for other in comparands(tokens):
+            for index in other:
+                linked[index] = -1 - len(tokens) - other.start
         roles = self._matcher.roles
         matches = self._matcher.match(tokens, linked)
         relations = certainty(tokens, turned, matches, roles)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from .asides import comparands
 from .bookmarks import MARK
-from .cues import OUTSIDE, STOPS, VERBS, Turn
+from .cues import OUTSIDE, STOPS, VERBS, Turn, opens
 from .matching import ARTICLES, HEAD, LOOK, PLACE, Match
 from .tokens import Token
 
@@ -33,6 +34,10 @@ EQUALS = frozenset(("consistent", "compatible", "keeping"))
 """With "with" they say what a finding is, not what accompanies it."""
 SPREADS = frozenset("extension infiltration invasion involvement encasement".split())
 """With "with" they say where a finding goes to."""
+EXAMPLES = frozenset(
+    ("including", "eg", "namely", ("for", "example"), ("for", "instance"), ("such", "as"), ("e", "g"))
+)
+"""They begin an example of the finding before, which has all that is said of it."""
 ALL = frozenset(("both", "all", "each"))
 WEIGHED = frozenset("less more likely probably possibly".split())
 """Words that weigh one of two against the other."""
@@ -139,7 +144,10 @@ def findings(
     owned: list[set[int]] = [set() for _ in places]
     heads = [m for m in matches if roles[m.label] & HEAD]
     parts = [m for m in matches if roles[m.label] & PLACE]
+    others = list(comparands(tokens))
     for i, match in enumerate(matches):
+        if others and any(match.first in other and match.last in other for other in others):
+            continue
         owner = _owner(match, tokens, clause, places, heads, parts)
         if owner is not None:
             owned[owner].add(i)
@@ -239,8 +247,19 @@ def _another(
     )
     says_part = any(gap[-1] < part.first <= match.last for part in parts)
     if tokens[gap[-1]].word == ",":
-        return opening in NEW or (says_head and opening in OUTSIDE)
-    return opening in NEW or says_head or (says_part and opening not in OUTSIDE)
+        another = opening in NEW or (says_head and opening in OUTSIDE)
+    else:
+        another = opening in NEW or says_head or (says_part and opening not in OUTSIDE)
+    return another and not _alternative(gap, tokens)
+
+
+def _alternative(gap: Sequence[int], tokens: Sequence[Token]) -> bool:
+    """Whether what follows a bookmark says what else it may be: "differential includes cyst and scar"."""
+    aside = {token.word for token in tokens[gap[-2] + 1 : gap[-1]]} if len(gap) > 1 else set()
+    if tokens[gap[-1] + 1].word in WEIGHED or (aside and aside <= WEIGHED):  # "cyst and, less likely, a scar"
+        return True
+    listed = next((i for i in range(gap[-1]) if tokens[i].word == "differential"), -1)
+    return listed >= 0 and not opens(tokens, gap[-1], listed)
 
 
 def _accompanied(
@@ -261,7 +280,11 @@ def _complete(
     match: Match, bookmark: int, tokens: Sequence[Token], heads: Sequence[Match], parts: Sequence[Match]
 ) -> bool:
     """Whether a match before a bookmark belongs to an earlier finding with a head and place of its own."""
-    for end in _ends_between(tokens, match.last, bookmark):
+    ends = _ends_between(tokens, match.last, bookmark)
+    example = _example(tokens, match.last + 1, bookmark) if ends else bookmark
+    for end in ends:
+        if end >= example:
+            break
         start = max((i for i in range(match.first) if tokens[i].word in {*ENDS_FINDING, MARK}), default=-1)
         own = [m for m in heads if start < m.first and m.last < end]
         verbs = (i for i in range(end + 1, bookmark) if tokens[i].word in VERBS)
@@ -271,6 +294,14 @@ def _complete(
         if own and later and (placed or tokens[end + 1].word in NEW):
             return True
     return False
+
+
+def _example(tokens: Sequence[Token], low: int, high: int) -> int:
+    """Return where an example of what stands before begins: "nodules, such as …"; else ``high``."""
+    for i in range(low, high):
+        if tokens[i].word in EXAMPLES or (tokens[i].word, tokens[i + 1].word) in EXAMPLES:
+            return i - (tokens[i - 1].word == ",")
+    return high
 
 
 def _unsaid(

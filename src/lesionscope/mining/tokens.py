@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?\d*|\d+(?:[.,]\d+)*|[^\w\s]|_+")
-"""Words of any script ("L3" is one), numbers, single signs. White space is dropped."""
+TOKEN = re.compile(
+    r"[bB]/[lL](?!\w)|[^\W\d_]+(?:['’][^\W\d_]+)?\d*|\d+(?:[.,]\d+)*|(?<![^\s(x×])\.\d+|[^\w\s]|_+"
+)
+"""Words of any script ("L3" is one, and "b/l"), numbers, single signs. White space is dropped."""
 PREFIXES = frozenset(
     "ante endo extra hyper hypo infra inter interaorto intra iso juxta mid non para per peri post pre retro "
     "sub supra trans".split()
