@@ -94,7 +94,7 @@ def _lesion(
         parts += _trust(tree, small)
     for part in (tree, labels):
         if "refused" in part:
-            parts.append(f"<p {small}>{_text(part['refused'])}</p>")
+            parts.append(f"<p {small}>{_text(phrases.refusal(part))}</p>")
     parts += map(_warning, entry["warnings"])
     if open_part := phrases.unreviewed(entry):
         parts.append(f"<p><i>{open_part}</i></p>")
