@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from lesionscope import sample_data
 from lesionscope.ct.scan import open_ct
-from lesionscope.followup.choices import Choices, choices_from_dict, choices_to_dict
+from lesionscope.followup.choices import FATES, Choices, choices_from_dict, choices_to_dict
 from lesionscope.followup.comparison import Comparison, MarkedStudy
 from lesionscope.followup.pairing import Verdict, propose
 from lesionscope.followup.response import Outcome, Role, Seen
@@ -240,6 +242,46 @@ def test_the_sample_patients_known_response() -> None:
     assert len(comparison.response.of_role(Role.NEW)) == sum("baseline" not in one for one in truth) == 1
 
 
+# -- no lesion is hidden ------------------------------------------------------------------------
+
+PLACES = st.lists(st.integers(0, 12).map(lambda tens: 10.0 * tens), max_size=4)
+
+
+@given(PLACES, PLACES, st.data())
+@settings(deadline=None)
+def test_no_lesion_of_the_follow_up_is_hidden_behind_what_became_of_another(
+    before: list[float], now: list[float], data: st.DataObject
+) -> None:
+    first, later = (
+        tuple(lesion(f"{name}{n}", n, 20, 15, x) for n, x in enumerate(places, 1))
+        for name, places in (("a", before), ("b", now))
+    )
+    choices = Choices(propose(first, later, Rigid()))
+    for pair in choices.pairing.pairs:
+        choices = replace(
+            choices, pairing=choices.pairing.decided(pair, data.draw(st.sampled_from(list(Verdict))))
+        )
+    for one in first:
+        choices = choices.with_fate(one.id, data.draw(st.sampled_from([None, *FATES])))
+    rows = Comparison(MarkedStudy("", first), MarkedStudy("", later), choices).rows
+    for one in later:
+        (row,) = (row for row in rows if row.followup is one)
+        same = row.pair is not None and row.pair.verdict is Verdict.CONFIRMED
+        assert same or (row.is_open and row.fate not in (Seen.GONE, Seen.NOT_EVALUABLE))
+    assert [row.baseline for row in rows if row.baseline] == list(first)
+
+
+def test_what_is_gone_gets_no_pair_proposed_and_leaves_the_lesion_to_another() -> None:
+    first, later = (lesion("a", 1, 20, 15, 0), lesion("c", 2, 20, 15, 20)), (lesion("b", 1, 20, 15, 5),)
+    assert [pair.baseline for pair in propose(first, later, Rigid()).pairs] == ["a"]
+    assert [pair.baseline for pair in propose(first, later, Rigid(), absent={"a"}).pairs] == ["c"]
+    kept = confirmed(
+        Comparison(MarkedStudy("", first), MarkedStudy("", later), Choices(propose(first, later, Rigid())))
+    )
+    pairing = propose(first, later, Rigid(), earlier=kept.choices.pairing, absent={"a"})
+    assert [(pair.baseline, pair.verdict) for pair in pairing.pairs] == [("a", Verdict.CONFIRMED)]
+
+
 # -- sites ------------------------------------------------------------------------------------
 
 
@@ -310,7 +352,7 @@ def test_targets_and_places_of_the_last_visit_count_at_all() -> None:
 def some_choices() -> Choices:
     pairing = confirmed(two()).choices.pairing.joined("n", "x", 4.5)
     choices = Choices(pairing, ("a",)).with_fate("n", Seen.GONE).with_news("x", False)
-    return choices.with_site("a", LIVER)
+    return replace(choices.with_site("a", LIVER), overruled=True)
 
 
 def test_choices_survive_the_disk_exactly() -> None:

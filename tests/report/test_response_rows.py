@@ -16,6 +16,7 @@ from test_sr import scan as scan
 
 from lesionscope.ct.volume import CTVolume
 from lesionscope.followup.response import Followed, ResponseTable, Role, Size, assess
+from lesionscope.followup.visits import LINKED_ANYWAY
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.report import csv_form, fhir_form, html_form, pdf_form, sr_form, wording
 from lesionscope.report.deidentify import UidMap, deidentified
@@ -65,6 +66,8 @@ def test_a_form_says_which_visits_the_response_lacks(told: Content, tmp_path: Pa
     for none in ({"missing": []}, {"missing": None}, {}):
         table = {name: value for name, value in told["response"].items() if name != "missing"} | none
         assert wording.NADIR not in form(told | {"response": table}, tmp_path)
+    told["response"]["visits"][1]["concern"] = LINKED_ANYWAY
+    assert LINKED_ANYWAY in form(told, tmp_path)
 
 
 def test_a_structured_report_says_so_with_the_table(scan: Any, tmp_path: Path) -> None:

@@ -118,6 +118,30 @@ def test_visits_between_are_read_from_their_own_sessions_oldest_first(
     assert len(missing) == 1 and "lost" in missing[0]
 
 
+def test_a_visit_is_left_out_where_nobody_asked_whose_study_it_is(path: Path, reopen: Reopen) -> None:
+    with reopen() as session:
+        session.apply(Compare(Visit(LATER, "20260301", GONE)))
+    with sqlite3.connect(path) as raw:  # as it was kept before
+        (body,) = raw.execute("select body from visits").fetchone()
+        raw.execute("update visits set body = ?", (body.replace('"overruled":false', '"unknown":0'),))
+    raw.close()
+    with reopen() as session:
+        found, missing = earlier_visits(session.state, MarkedStudy("20260101"), "20260401")
+        assert found == () and len(missing) == 1 and "2026-03-01" in missing[0]
+        session.apply(Compare(Visit(LATER, "20260301", replace(GONE, overruled=True))))
+    with reopen() as session:
+        assert session.state.visits[LATER].choices == replace(GONE, overruled=True)
+        with Session.open(path.with_name("later.sqlite"), series_uid=LATER):
+            pass
+        found, missing = earlier_visits(
+            session.state,
+            MarkedStudy("20260101"),
+            "20260401",
+            path_of=lambda _: path.with_name("later.sqlite"),
+        )
+    assert [one.choices.overruled for one in found] == [True] and missing == ()
+
+
 def test_a_study_without_labels_says_nothing_of_places() -> None:
     from lesionscope.session.state import SessionState
 

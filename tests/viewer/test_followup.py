@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,13 +19,16 @@ from window_helpers import landmark_volume
 
 from lesionscope.ct.volume import CTVolume, Patient
 from lesionscope.errors import Cancelled
+from lesionscope.followup.choices import FATES, Choices
 from lesionscope.followup.pairing import Verdict
 from lesionscope.followup.registration import Alignment, NotAligned
 from lesionscope.followup.response import Outcome, Role, Seen
 from lesionscope.followup.rigid import Rigid
 from lesionscope.followup.sites import Site
+from lesionscope.followup.visits import LINKED_ANYWAY
 from lesionscope.lesions.lesion import Diameter, Point
 from lesionscope.lesions.marking import lesion_from_diameters
+from lesionscope.progress import CancelToken
 from lesionscope.session.commands import AddLesion
 from lesionscope.viewer import wording as room_wording
 from lesionscope.viewer.followup import comparing as comparing_module
@@ -192,6 +197,46 @@ def test_the_report_holds_the_response_and_waits_for_all_decisions(
     c.close()
 
 
+@pytest.mark.parametrize("writable", [True, False])
+def test_a_report_is_written_to_its_end_where_the_comparison_closes_meanwhile(
+    rooms: Any, aligned: None, tmp_path: Path, qtbot: Any, writable: bool
+) -> None:
+    pair = rooms()
+    mark(pair[0], (-20, 0, 0), 30, 20)
+    mark(pair[1], moved((-20, 0, 0)), 18, 14)
+    c = comparing(pair, tmp_path, qtbot)
+    c.confirm()
+    folder = tmp_path / "report"
+    if not writable:
+        folder.write_text("a file")
+    assert c.write_report(folder, ("html", "json")) is not None
+    c.close()
+    if writable:
+        assert sorted(file.suffix for file in folder.iterdir()) == [".html", ".json"]
+    said = "Written" if writable else "could not be written"
+    assert all(said in room.state.notice for room in pair)
+    assert "lesionscope-followup" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_no_response_is_written_where_no_lesion_counts(
+    rooms: Any, aligned: None, tmp_path: Path, qtbot: Any
+) -> None:
+    pair = rooms()
+    c = comparing(pair, tmp_path, qtbot)
+    assert c.write_report(tmp_path / "report") is None
+    assert c.state.notice == room_wording.NO_LESIONS_TO_EXPORT
+    found = mark(pair[1], (0, 0, 0), 12, 9)
+    c.select(found)
+    c.set_new(False)
+    assert "Sum" not in wording.response_words(c.state.comparison)[1]
+    c.write_report(tmp_path / "report", ("json",))
+    qtbot.waitUntil(lambda: "Written" in c.state.notice)
+    (file,) = (tmp_path / "report").glob("*.json")
+    content = json.loads(file.read_text(encoding="utf-8"))
+    assert len(content["lesions"]) == 1 and "response" not in content
+    c.close()
+
+
 @pytest.mark.parametrize("asked", [0, 1])
 def test_the_report_names_nobody_where_either_study_asks_for_that(
     rooms: Any, aligned: None, tmp_path: Path, qtbot: Any, asked: int
@@ -243,6 +288,42 @@ def test_pairs_by_hand(rooms: Any, aligned: None, tmp_path: Path, qtbot: Any) ->
     c.close()
 
 
+@pytest.mark.parametrize("fate", [Seen.GONE, Seen.NOT_EVALUABLE])
+@pytest.mark.parametrize("marked_first", [True, False])
+def test_what_is_gone_hides_no_lesion_that_is_marked_near_its_place(
+    rooms: Any, aligned: None, tmp_path: Path, qtbot: Any, fate: Seen, marked_first: bool
+) -> None:
+    pair = rooms()
+    before, place = mark(pair[0], (-20, 0, 0), 30, 20), moved((-8, 0, 0))
+    found = mark(pair[1], place, 12, 10) if marked_first else ""
+    c = comparing(pair, tmp_path, qtbot)
+    c.select(before)
+    c.set_fate(fate)
+    found = found or mark(pair[1], place, 12, 10)
+    assert [ids_of(row) for row in c.state.comparison.rows] == [(before,), (found,)]
+    assert c.state.response is None and c.write_report(tmp_path / "report") is None
+    c.select(found)
+    c.set_new(True)
+    assert c.state.response is not None and c.state.response.visits[1].overall is Outcome.PD
+    for room in pair:
+        room.select(room.state.lesions[0].id)
+    c.join()
+    assert c.state.response is not None and c.state.response.visits[1].overall is Outcome.PR
+    c.close()
+
+
+def test_what_is_taken_back_is_proposed_again(rooms: Any, aligned: None, tmp_path: Path, qtbot: Any) -> None:
+    pair = rooms()
+    fill(pair)
+    c = comparing(pair, tmp_path, qtbot)
+    first = pair[0].state.lesions[0].id
+    for paired in (False, True):
+        c.select(first)
+        c.set_fate(Seen.GONE)
+        assert (c.state.comparison.rows[0].pair is not None) is paired
+    c.close()
+
+
 def test_targets_and_nodes(rooms: Any, aligned: None, tmp_path: Path, qtbot: Any) -> None:
     pair = rooms()
     fill(pair)
@@ -272,6 +353,82 @@ def test_different_patients_are_not_linked_before_the_reader_says_so(
     assert "different patients" in c.state.concerns[0].message
     c.overrule()
     qtbot.waitUntil(lambda: c.state.alignment is not None)
+    c.close()
+
+
+def everything(c: Comparing) -> Iterator[Callable[[], object]]:
+    """Give what a key can decide, on every lesion."""
+    for lesion in (*c.rooms[0].state.lesions, *c.rooms[1].state.lesions):
+        for act in (c.confirm, c.refuse, c.join, c.toggle_target, c.toggle_node):
+            yield lambda act=act, id=lesion.id: (c.select(id), act())
+        for fate in FATES:
+            yield lambda fate=fate, id=lesion.id: (c.select(id), c.set_fate(fate))
+        for new in (True, False):
+            yield lambda new=new, id=lesion.id: (c.select(id), c.set_new(new))
+    yield lambda: c.take_sites({lesion.id: LIVER for lesion in c.rooms[0].state.lesions})
+
+
+def test_nothing_is_decided_or_written_of_another_patients_study(
+    rooms: Any, aligned: None, tmp_path: Path, qtbot: Any
+) -> None:
+    pair = rooms(study("1.1", "20260105"), study("9.9", "20260301", patient_id="SOMEBODY ELSE"))
+    fill(pair)
+    c = comparing(pair, tmp_path, qtbot, ready=False)
+    before = pair[0].state.session
+    for act in everything(c):
+        act()
+        assert c.state.notice == c.state.concerns[0].message
+        assert pair[0].state.session is before and c.state.comparison.choices == Choices()
+    assert c.write_report(tmp_path / "report") is None and not (tmp_path / "report").exists()
+    assert c.state.notice == c.state.concerns[0].message and c.state.response is None
+    c.close()
+    (_, right) = rooms(second=study("1.2", "20260406"))
+    mark(right, moved((-20, 0, 0)), 20, 15)
+    again = comparing((pair[0], right), tmp_path, qtbot)
+    again.select(pair[0].state.lesions[0].id)
+    again.confirm()
+    again.set_fate(Seen.GONE)
+    assert again.state.response is not None
+    assert [one.overall for one in again.state.response.visits] == [None, Outcome.PR]
+    again.close()
+
+
+def test_a_report_says_that_the_reader_linked_different_patients_all_the_same(
+    rooms: Any, aligned: None, tmp_path: Path, qtbot: Any
+) -> None:
+    pair = rooms(study("1.1", "20260105"), study("9.9", "20260301", patient_id="SOMEBODY ELSE"))
+    mark(pair[0], (-20, 0, 0), 30, 20)
+    mark(pair[1], moved((-20, 0, 0)), 18, 14)
+    c = comparing(pair, tmp_path, qtbot, ready=False)
+    c.overrule()
+    qtbot.waitUntil(lambda: c.state.alignment is not None)
+    c.confirm()
+    c.write_report(tmp_path / "report", ("json",))
+    qtbot.waitUntil(lambda: "Written" in c.state.notice)
+    (file,) = (tmp_path / "report").glob("*.json")
+    visits = json.loads(file.read_text(encoding="utf-8"))["response"]["visits"]
+    assert [visit["concern"] for visit in visits] == ["", LINKED_ANYWAY]
+    c.close()
+    again = comparing(pair, tmp_path, qtbot, ready=False)
+    assert again.state.blocked and again.state.response is None, "asked at every sitting"
+    again.close()
+    (_, third) = rooms(second=study("1.2", "20260406"))
+    pair[1].leave()
+    later = comparing((pair[0], third), tmp_path, qtbot)
+    concerns = [visit.concern for visit in later.state.comparison.response.visits]
+    assert concerns == ["", LINKED_ANYWAY, ""]
+    assert f"{LINKED_ANYWAY} (2026-03-01)" in wording.response_words(later.state.comparison)[1]
+    later.close()
+
+
+def test_a_series_is_never_compared_with_itself(
+    rooms: Any, aligned: None, tmp_path: Path, qtbot: Any
+) -> None:
+    pair = rooms(study("1.1", "20260105"), study("1.1", "20260105"))
+    c = comparing(pair, tmp_path, qtbot, ready=False)
+    assert c.state.blocked and not c.state.can_overrule
+    c.overrule()
+    assert c.state.blocked and c.state.notice == c.state.concerns[0].message and c.state.alignment is None
     c.close()
 
 
@@ -328,6 +485,45 @@ def test_a_second_window_on_the_same_studies_reads_only(
     assert second.state.notice and second.state.comparison.choices.pairing.confirmed == ()
     second.close()
     first.close()
+
+
+@pytest.mark.parametrize(("shown", "locked"), [(0, False), (1, True)])
+def test_the_sample_patients_visit_that_a_window_shows_is_compared_as_it_is_there(
+    qapp: Any, tmp_path: Path, monkeypatch: Any, shown: int, locked: bool
+) -> None:
+    from lesionscope.sample_data import SERIES, VISITS, sample_visit
+
+    from lesionscope.ct.scan import open_ct
+    from lesionscope.viewer import rooms as known_rooms
+
+    monkeypatch.setenv("LESIONSCOPE_DATA", str(tmp_path))
+    compared: list[tuple[tuple[Room, ...], tuple[Room, ...], dict[str, Site]]] = []
+
+    def compare(*pair: Room, owned: tuple[Room, ...], **_: object) -> Any:
+        compared.append((pair, owned, {}))
+        return SimpleNamespace(comparing=SimpleNamespace(take_sites=compared[-1][2].update))
+
+    monkeypatch.setattr(opening, "compare", compare)
+    monkeypatch.setattr(known_rooms, "known_room", lambda viewer: viewer)
+    monkeypatch.setattr(
+        "lesionscope.viewer.busy.with_progress",
+        lambda _, work: work(lambda *_: None, CancelToken()),
+    )
+    made = [opening.extra_room(make_labels=None, auto_read=False) for _ in range(2)]
+    own = made[1]
+    volume = open_ct(sample_visit(VISITS[shown]) / SERIES)
+    for room in made if locked else [own]:
+        room.open(volume)
+    beside: Any = SimpleNamespace(findChildren=lambda _: [SimpleNamespace(viewer=own)])
+    opening.compare_sample(beside)
+    ((pair, owned, sites),) = compared
+    assert [room is own for room in pair] == [place == shown for place in (0, 1)]
+    assert set(owned) == set(pair) - {own} and not own.closed
+    lesions = [lesion.id for room in pair for lesion in room.state.lesions]
+    assert sorted(sites) == sorted(lesions), "no place is told of a lesion that could not be marked"
+    assert [bool(room.state.lesions) for room in pair] == [not (locked and n == shown) for n in (0, 1)]
+    for room in (*made, *owned):
+        room.close()
 
 
 # -- the window -----------------------------------------------------------------------------
@@ -512,6 +708,7 @@ def test_different_patients_warn_in_the_window(
         qtbot.wait(50)
         assert "different patients" in shown.message.text() and "SOMEBODY" not in shown.message.text()
         assert shown.overrule_button.isVisible()
+        assert (shown.panel.headline.text(), shown.panel.detail.text()) == wording.NOT_COMPARED
         before = shown.sides[1].cursor_lps
         shown.sides[0].go_to((10.0, 10.0, 10.0))
         assert shown.sides[1].cursor_lps == before
@@ -520,6 +717,7 @@ def test_different_patients_warn_in_the_window(
         shown.sides[0].go_to((0.0, 0.0, 0.0))
         assert shown.sides[1].cursor_lps == pytest.approx(SHIFT)
         assert not shown.overrule_button.isVisible()
+        assert LINKED_ANYWAY in shown.message.text()
     finally:
         shown.close()
 

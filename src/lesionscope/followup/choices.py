@@ -14,6 +14,8 @@ from lesionscope.followup.sites import Site
 
 FATES = (Seen.GONE, Seen.TOO_SMALL, Seen.NOT_EVALUABLE, Seen.PROGRESSED)
 """What a reader may say of a baseline lesion at follow-up besides its measurement."""
+ABSENT = (Seen.GONE, Seen.NOT_EVALUABLE)
+"""Those after which no lesion of the follow-up is it."""
 V = TypeVar("V")
 _NO_SITES: Mapping[str, Site] = MappingProxyType({})
 _NO_FATES: Mapping[str, Seen] = MappingProxyType({})
@@ -35,6 +37,9 @@ class Choices:
         Baseline lesion id → one of :data:`FATES`.
     news
         Follow-up lesion id → whether it is new; ``False`` = only overlooked before.
+    overruled
+        Whether the reader linked the studies although their files name different patients; ``None`` = kept
+        by a session that didn't ask yet.
     """
 
     pairing: Pairing = field(default_factory=Pairing)
@@ -42,6 +47,7 @@ class Choices:
     sites: Mapping[str, Site] = field(default_factory=lambda: _NO_SITES)
     fates: Mapping[str, Seen] = field(default_factory=lambda: _NO_FATES)
     news: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    overruled: bool | None = False
 
     def with_fate(self, lesion_id: str, fate: Seen | None) -> Choices:
         """Return the choices with another fate of a baseline lesion; ``None`` takes it back."""
@@ -49,8 +55,8 @@ class Choices:
 
     def with_pair(self, baseline: str, pairing: Pairing) -> Choices:
         """Return the choices with a baseline lesion paired: it is there, whatever was said before."""
-        absent = self.fates.get(baseline) in (Seen.GONE, Seen.NOT_EVALUABLE)
-        return replace(self.with_fate(baseline, None) if absent else self, pairing=pairing)
+        known = self.with_fate(baseline, None) if baseline in self.absent else self
+        return replace(known, pairing=pairing)
 
     def with_news(self, lesion_id: str, new: bool | None) -> Choices:
         """Return the choices with a follow-up lesion called new, overlooked, or neither."""
@@ -59,6 +65,11 @@ class Choices:
     def with_site(self, lesion_id: str, site: Site | None) -> Choices:
         """Return the choices with another place of a lesion; ``None`` takes it back."""
         return replace(self, sites=_changed(self.sites, lesion_id, site))
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """Baseline lesions of which the reader says that the follow-up shows none."""
+        return frozenset(id for id, fate in self.fates.items() if fate in ABSENT)
 
     @property
     def decided(self) -> Choices:
@@ -108,6 +119,7 @@ def choices_to_dict(choices: Choices) -> dict[str, Any]:
         "sites": {id: [site.organ, site.node] for id, site in choices.sites.items()},
         "fates": {id: str(fate) for id, fate in choices.fates.items()},
         "news": dict(choices.news),
+        "overruled": choices.overruled,
     }
 
 
@@ -135,6 +147,7 @@ def choices_from_dict(data: Any) -> Choices:
         {str(id): Site(str(organ), bool(node)) for id, (organ, node) in data["sites"].items()},
         {str(id): Seen(fate) for id, fate in data["fates"].items()},
         {str(id): bool(new) for id, new in data["news"].items()},
+        None if data.get("overruled") is None else bool(data["overruled"]),
     )
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 
-from lesionscope.followup.choices import Choices
+from lesionscope.followup.choices import ABSENT, Choices
 from lesionscope.followup.growth import Growth, days_between, growth
 from lesionscope.followup.pairing import Pair, Pairing, Verdict
 from lesionscope.followup.response import Followed, ResponseTable, Role, Seen, Size, assess
 from lesionscope.followup.sites import Site
 from lesionscope.followup.targets import Candidate, is_disease, propose_targets, wrong_with_targets
+from lesionscope.followup.visits import LINKED_ANYWAY
 from lesionscope.lesions.lesion import Lesion
 
 _NO_SITES: Mapping[str, Site] = MappingProxyType({})
@@ -68,7 +69,7 @@ class Row:
         if self.outgrown:
             return self.new is None
         if self.pair is not None:
-            return self.pair.verdict is Verdict.PROPOSED and self.fate not in (Seen.GONE, Seen.NOT_EVALUABLE)
+            return self.pair.verdict is Verdict.PROPOSED
         return self.fate is None if self.baseline is not None else self.new is None
 
 
@@ -96,11 +97,18 @@ class Comparison:
 
     @cached_property
     def pairing(self) -> Pairing:
-        """The pairs whose lesions are both marked: a mark that was deleted takes its pair along."""
+        """The pairs whose lesions are both marked: a mark that was deleted takes its pair along.
+
+        What is only proposed for a lesion that has gone, or that can't be seen, is no pair: the follow-up's
+        lesion is decided on for itself.
+        """
+        absent = self.choices.absent
         pairs = (
             pair
             for pair in self.choices.pairing.pairs
-            if self.baseline.lesion(pair.baseline) and self.followup.lesion(pair.followup)
+            if self.baseline.lesion(pair.baseline)
+            and self.followup.lesion(pair.followup)
+            and not (pair.verdict is Verdict.PROPOSED and pair.baseline in absent)
         )
         return Pairing(tuple(pairs))
 
@@ -191,7 +199,10 @@ class Comparison:
             new = (row for row in visit.rows if row.role is Role.NEW)
             lesions += [_followed(row, (*before, _size(row.followup), *after), then) for row in new]
         dates = (self.baseline.date, *(visit.followup.date for visit in visits))
-        return replace(assess(tuple(lesions), dates), missing=self.missing)
+        table = assess(tuple(lesions), dates)
+        concerns = ("", *(LINKED_ANYWAY if visit.choices.overruled else "" for visit in visits))
+        said = (replace(one, concern=text) for one, text in zip(table.visits, concerns, strict=True))
+        return replace(table, visits=tuple(said), missing=self.missing)
 
 
 def _candidate(lesion: Lesion, site: Site, slice_mm: float = 0.0) -> Candidate:
@@ -238,7 +249,7 @@ def _size(lesion: Lesion | None, seen: Seen = Seen.MEASURED) -> Size | None:
 
 def _later_size(row: Row) -> Size | None:
     """Return what is known of a baseline lesion at follow-up."""
-    if row.fate in (Seen.GONE, Seen.NOT_EVALUABLE):
+    if row.fate in ABSENT:
         return Size(row.fate)
     if _is_confirmed(row.pair):
         return _size(row.followup, row.fate or Seen.MEASURED)

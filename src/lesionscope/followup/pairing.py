@@ -8,7 +8,7 @@ are worth to a reader is only a ``confidence``; nothing counts before it is conf
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -107,6 +107,7 @@ def propose(
     *,
     parts: Mapping[str, frozenset[str]] = _NOTHING_KNOWN,
     earlier: Pairing | None = None,
+    absent: Collection[str] = (),
 ) -> Pairing:
     """Pair the lesions of two studies.
 
@@ -121,6 +122,8 @@ def propose(
     earlier
         What the reader decided before: confirmed pairs stay as they are, refused ones aren't
         proposed again.
+    absent
+        Baseline lesions that the follow-up doesn't show, as the reader says: nothing is proposed for them.
 
     Returns
     -------
@@ -133,7 +136,7 @@ def propose(
     kept = [p for p in before.pairs if p.verdict is not Verdict.PROPOSED and ids.issuperset(_ids(p))]
     taken = {id for pair in kept if pair.verdict is Verdict.CONFIRMED for id in _ids(pair)}
     refused = {_ids(pair) for pair in kept if pair.verdict is Verdict.REFUSED}
-    rows = [lesion for lesion in first if lesion.id not in taken]
+    rows = [lesion for lesion in first if lesion.id not in taken and lesion.id not in absent]
     columns = [lesion for lesion in second if lesion.id not in taken]
     proposals = _assigned(rows, columns, to_followup, parts, refused)
     return Pairing((*kept, *sorted(proposals, key=lambda pair: -pair.confidence)))

@@ -164,6 +164,8 @@ class Response:
         Whether a new lesion has been seen.
     overall
         ``None`` at baseline.
+    concern
+        What spoke against comparing the visit with the baseline, where the reader overruled it.
     """
 
     date: str
@@ -177,6 +179,7 @@ class Response:
     non_target: Outcome | None = None
     new: bool = False
     overall: Outcome | None = None
+    concern: str = ""
 
 
 @dataclass(frozen=True)

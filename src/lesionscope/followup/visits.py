@@ -14,14 +14,22 @@ NO_PATIENT = "The files don't say whose the studies are: make sure that both are
 SAME_SERIES = "Both studies are the same series: choose another one to compare with."
 NO_DATE = "The files don't say when the studies were made: check which one came first."
 SAME_DATE = "Both studies are of the same day: check which one came first."
+LINKED_ANYWAY = (
+    "By what the files say, this visit and the baseline are of different patients; "
+    "the reader linked them all the same."
+)
 
 
 @dataclass(frozen=True)
 class Concern:
-    """What is odd about comparing two studies; a grave one must be overruled before they are linked."""
+    """What is odd about comparing two studies; a grave one must be overruled before they are linked.
+
+    ``final``: nobody can know better, so there is no overruling it.
+    """
 
     message: str
     grave: bool = False
+    final: bool = False
 
 
 def in_order(first: CTVolume, second: CTVolume) -> tuple[CTVolume, CTVolume]:
@@ -37,7 +45,7 @@ def concerns(baseline: Source, followup: Source) -> tuple[Concern, ...]:
     sex, where both files have them, must be the same.
     """
     if baseline.uid == followup.uid:
-        return (Concern(SAME_SERIES, grave=True),)
+        return (Concern(SAME_SERIES, grave=True, final=True),)
     found: list[Concern] = []
     differing = differences(baseline, followup)
     if differing:

@@ -71,9 +71,10 @@ def response_rows(entry: Mapping[str, Any]) -> list[list[str]]:
 
 
 def missing(entry: Mapping[str, Any]) -> list[str]:
-    """Return what is to be said of visits that the table lacks, a sentence each; mostly nothing."""
-    sentences = [str(sentence) for sentence in entry.get("missing") or ()]
-    return [*sentences, wording.NADIR] if sentences else []
+    """Return what is to be said of visits that the table lacks, or has all the same; mostly nothing."""
+    concerns = dict.fromkeys(str(visit["concern"]) for visit in entry["visits"] if visit.get("concern"))
+    lacking = [str(sentence) for sentence in entry.get("missing") or ()]
+    return [*concerns, *lacking, *([wording.NADIR] if lacking else [])]
 
 
 def _size(size: Mapping[str, Any] | None) -> str:

@@ -9,8 +9,14 @@ from lesionscope.errors import LesionscopeError
 from lesionscope.followup.comparison import Comparison, MarkedStudy
 from lesionscope.followup.sites import site_of
 from lesionscope.inference.reading import LabelAnswer
+from lesionscope.report.text import date as date_words
 from lesionscope.session.state import SessionState
 from lesionscope.session.store import Session, default_path
+
+UNASKED = (
+    "The visit of {date} is left out of the response: when it was decided, nobody asked whether its files "
+    "name the baseline's patient. Compare it with the baseline and decide on a lesion again to take it in."
+)
 
 
 def labels_of(state: SessionState, lesion_id: str) -> tuple[str, ...]:
@@ -51,11 +57,15 @@ def earlier_visits(
     Returns
     -------
     tuple of Comparison, tuple of str
-        Comparisons, oldest first, and a sentence for each visit whose marks can't be read.
+        Comparisons, oldest first, and a sentence for each visit that is left out: its marks can't be
+        read, or nobody asked whose study it is when it was decided.
     """
     found, missing = [], []
     between = (one for one in state.visits.values() if one.date and one.date < date)
     for visit in sorted(between, key=lambda one: one.date):
+        if visit.choices.overruled is None:
+            missing.append(UNASKED.format(date=date_words(visit.date)))
+            continue
         try:
             path = path_of(visit.series_uid)
             with Session.open(path, series_uid=visit.series_uid, read_only=True) as session:

@@ -128,10 +128,7 @@ def comparison_of(state: RoomState) -> FollowupWindow | None:
 def response_for(state: RoomState) -> ResponseTable | None:
     """Return the response that an open comparison of this study shows, once nothing in it is open."""
     window = comparison_of(state)
-    if window is None or window.comparing.state.comparison.open_rows:
-        return None
-    table = window.comparing.state.comparison.response
-    return table if table.lesions else None
+    return None if window is None else window.comparing.state.response
 
 
 def content_of(state: RoomState, draft: Draft, response: ResponseTable | None = None) -> Content | None:

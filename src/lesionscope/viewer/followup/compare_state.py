@@ -6,10 +6,13 @@ from dataclasses import dataclass
 
 from lesionscope.followup.comparison import Comparison, MarkedStudy, Row
 from lesionscope.followup.registration import Alignment
+from lesionscope.followup.response import ResponseTable
 from lesionscope.followup.visits import Concern
 from lesionscope.lesions.marking import slice_slab_mm
 from lesionscope.session.state import SessionState
 from lesionscope.session.visits import marked_study
+from lesionscope.viewer import wording as room_wording
+from lesionscope.viewer.followup import wording
 from lesionscope.viewer.room_state import RoomState, Status
 
 
@@ -50,9 +53,38 @@ class CompareState:
     note: str = ""
 
     @property
+    def objection(self) -> str:
+        """What keeps the studies from being linked and anything from being decided; mostly nothing."""
+        grave = (one.message for one in self.concerns if one.grave and not (self.overruled and not one.final))
+        return next(grave, "")
+
+    @property
     def blocked(self) -> bool:
         """Whether a grave concern keeps the studies from being linked."""
-        return not self.overruled and any(concern.grave for concern in self.concerns)
+        return bool(self.objection)
+
+    @property
+    def can_overrule(self) -> bool:
+        """Whether the reader may link them all the same."""
+        return self.blocked and not any(concern.final for concern in self.concerns)
+
+    @property
+    def unready(self) -> str:
+        """Why no report can be written now: a sentence, empty where one can."""
+        left = len(self.comparison.open_rows)
+        if self.blocked:
+            return self.objection
+        if left:
+            return wording.STILL_OPEN.format(count=f"{left} lesion{'s' if left > 1 else ''}")
+        return "" if self.comparison.rows else room_wording.NO_LESIONS_TO_EXPORT
+
+    @property
+    def response(self) -> ResponseTable | None:
+        """The response as a report has it; none before every lesion is decided on, or where none counts."""
+        if self.unready:
+            return None
+        table = self.comparison.response
+        return table if table.lesions else None
 
     @property
     def row(self) -> Row | None:

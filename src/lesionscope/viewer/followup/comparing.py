@@ -22,10 +22,11 @@ from lesionscope.session.commands import Compare
 from lesionscope.session.paths import default_path
 from lesionscope.session.visits import earlier_visits, labels_of
 from lesionscope.viewer import wording as room_wording
-from lesionscope.viewer.docks.report_draft import Draft, drafts_of, write_draft
+from lesionscope.viewer.docks.report_draft import Draft, drafts_of
 from lesionscope.viewer.export import FORMS
 from lesionscope.viewer.followup import wording
 from lesionscope.viewer.followup.compare_state import CompareState, ids_of, marked
+from lesionscope.viewer.followup.writing import Writing
 from lesionscope.viewer.room import Room
 from lesionscope.viewer.room_state import Phase, RoomState, Status
 from lesionscope.viewer.workers import Job, Worker
@@ -64,6 +65,7 @@ class Comparing:
         self.baseline, self.followup = volumes[0], volumes[1]
         self._worker = Worker("lesionscope-followup")
         self._job: Job | None = None
+        self._writing: list[Writing] = []
         self._closed = False
         first, second = marked(baseline.state), marked(followup.state)
         self._earlier, self._missing = (), ()
@@ -73,10 +75,12 @@ class Comparing:
             )
         said = dict.fromkeys((baseline.state.session_note, followup.state.session_note, *self._missing))
         self._state = CompareState(
-            Comparison(first, second, self._kept, self._earlier, self._missing),
+            Comparison(first, second, Choices(), self._earlier, self._missing),
             concerns=concerns(self.baseline.source, self.followup.source),
             note=" ".join(filter(None, said)),
         )
+        shown = replace(self._state.comparison, choices=self._standing)
+        self._state = replace(self._state, comparison=shown)
         self._sessions = [room.state.session for room in self.rooms]
         self._picked = [room.state.selected for room in self.rooms]
         for room in self.rooms:
@@ -109,7 +113,11 @@ class Comparing:
 
     def overrule(self) -> None:
         """Link the studies although something grave speaks against it, and align them."""
-        self._set(overruled=True)
+        if not self._state.can_overrule:
+            self._refuse("")
+            return
+        self._set(overruled=True, notice="")
+        self._refresh()
         self.begin()
 
     def toggle_link(self) -> None:
@@ -150,7 +158,7 @@ class Comparing:
         """Pair the lesions that are selected in either study."""
         first, second = (room.state.lesion for room in self.rooms)
         if first is None or second is None:
-            self._set(notice=wording.SELECT_BOTH)
+            self._refuse(wording.SELECT_BOTH)
             return
         alignment, distance = self._state.alignment, float("inf")
         if alignment is not None:
@@ -163,10 +171,10 @@ class Comparing:
         """Say what became of the selected baseline lesion; the same again takes it back."""
         row = self._state.row
         if row is None or row.baseline is None:
-            self._set(notice=wording.SELECT_BASELINE)
+            self._refuse(wording.SELECT_BASELINE)
             return
         if fate is Seen.PROGRESSED and row.role is not Role.NON_TARGET:
-            self._set(notice=wording.ONLY_NON_TARGETS)
+            self._refuse(wording.ONLY_NON_TARGETS)
             return
         self._record(
             self._choices.with_fate(row.baseline.id, None if row.fate is fate else fate), row.fate is not fate
@@ -176,7 +184,7 @@ class Comparing:
         """Say that the selected follow-up lesion is new, or isn't; the same again takes it back."""
         row = self._state.row
         if row is None or row.followup is None or (row.baseline is not None and not row.outgrown):
-            self._set(notice=wording.SELECT_UNPAIRED)
+            self._refuse(wording.SELECT_UNPAIRED)
             return
         self._record(
             self._choices.with_news(row.followup.id, None if row.new is new else new), row.new is not new
@@ -186,7 +194,7 @@ class Comparing:
         """Make the selected baseline lesion a target, or none any more; the proposal becomes a choice."""
         row = self._state.row
         if row is None or row.baseline is None:
-            self._set(notice=wording.SELECT_BASELINE)
+            self._refuse(wording.SELECT_BASELINE)
             return
         targets = self._state.comparison.targets
         chosen = row.baseline.id
@@ -232,13 +240,12 @@ class Comparing:
         Returns
         -------
         Job or None
-            ``None`` where lesions are still open; the notice says so.
+            ``None`` where the state is ``unready``; the notice says why.
         """
-        left = len(self._state.comparison.open_rows)
-        if left:
-            self._set(notice=wording.STILL_OPEN.format(count=f"{left} lesion{'s' if left > 1 else ''}"))
+        if self._state.unready:
+            self._set(notice=self._state.unready)
             return None
-        state, table = self.rooms[1].state, self._state.comparison.response
+        state, table = self.rooms[1].state, self._state.response
         draft = Draft(
             unreviewed=True,
             # Either study's name is the patient's.
@@ -246,14 +253,15 @@ class Comparing:
             forms=tuple(forms),
             folder=str(folder),
         )
+        writing = Writing(state, draft, table)
+
+        def ended(sentence: str) -> None:
+            self._writing.remove(writing)
+            self._set(notice=sentence)
+
         self._set(notice=wording.WRITING)
-        return self._worker.submit(
-            lambda cancel, progress: write_draft(state, draft, cancel, progress, table),
-            done=lambda files: self._set(
-                notice=wording.WRITTEN.format(folder=folder, names=", ".join(file.name for file in files))
-            ),
-            failed=lambda sentence: self._set(notice=sentence),
-        )
+        self._writing.append(writing)
+        return self._worker.submit(writing.work, done=ended, failed=ended)
 
     # -- selection ----------------------------------------------------------------------------
 
@@ -290,7 +298,7 @@ class Comparing:
     def _decide(self, verdict: Verdict) -> None:
         row = self._state.row
         if row is None or row.pair is None:
-            self._set(notice=wording.NO_PAIR)
+            self._refuse(wording.NO_PAIR)
             return
         same, pairing = verdict is Verdict.CONFIRMED, self._choices.pairing.decided(row.pair, verdict)
         choices = self._choices
@@ -298,13 +306,20 @@ class Comparing:
         self._record(paired, same)
 
     def _record(self, choices: Choices, go_on: bool = False) -> None:
-        """Keep what was decided, not what is only proposed; then show it."""
+        """Keep what was decided, not what is only proposed; then show it. Nothing of blocked studies."""
+        if self._state.blocked:
+            self._refuse("")
+            return
         source = self.followup.source
         visit = Visit(source.uid, source.study_date, choices.decided)
         if choices.decided == self._kept or self._change(lambda: self.rooms[0].apply(Compare(visit))):
             self._set(notice="")
             if go_on:
                 self._next_open()
+
+    def _refuse(self, sentence: str) -> None:
+        """Say why something isn't done: what speaks against the studies first."""
+        self._set(notice=self._state.objection or sentence)
 
     def _change(self, change: Callable[[], None]) -> bool:
         """Change the baseline's session; where that can't be, say why not."""
@@ -326,10 +341,17 @@ class Comparing:
             return visit.choices
         return self._earlier[-1].choices.for_another_visit if self._earlier else Choices()
 
+    @property
+    def _standing(self) -> Choices:
+        """What counts of what is kept: nothing of studies that may not be compared."""
+        if self._state.blocked:
+            return Choices()
+        return replace(self._kept, overruled=self._state.overruled)
+
     def _refresh(self) -> None:
         """Take the rooms' marks and the kept choices, and propose pairs for what is not decided."""
         first, second = (marked(room.state) for room in self.rooms)
-        choices = self._kept
+        choices = self._standing
         if self._state.alignment is not None:
             parts = {
                 one.id: body_parts(labels_of(room.state.session, one.id))
@@ -343,6 +365,7 @@ class Comparing:
                 self._state.alignment.to_followup,
                 parts=parts,
                 earlier=choices.pairing,
+                absent=choices.absent,
             )
             choices = replace(choices, pairing=pairing)
         earlier = tuple(replace(one, baseline=first) for one in self._earlier)
@@ -372,10 +395,15 @@ class Comparing:
             self.changed.emit(state)
 
     def close(self) -> None:
-        """Stop aligning and let go of the rooms, which stay open."""
+        """Stop aligning, write reports to their end, and let go of the rooms, which stay open."""
         if self._closed:
             return
         self._closed = True
+        self.cancel()
         for room in self.rooms:
             room.changed.disconnect(self._room_changed, missing_ok=True)
+        for sentence in [writing.finish() for writing in self._writing]:
+            for room in self.rooms:
+                if not room.closed:
+                    room.notify(sentence)
         self._worker.close()

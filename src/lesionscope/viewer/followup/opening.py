@@ -7,6 +7,7 @@ import gc
 from pathlib import Path
 from typing import Any
 
+from napari.qt import QtViewer
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QMainWindow
 
@@ -104,7 +105,8 @@ def compare_sample(beside: QMainWindow | None = None, **options: Any) -> Followu
     Parameters
     ----------
     beside
-        A window that takes this one with it when it closes.
+        A window that takes this one with it when it closes. A visit that it shows is compared as it is
+        marked there.
     options
         Of :func:`extra_room`; nothing is read by a model unless they say so.
     """
@@ -121,24 +123,47 @@ def compare_sample(beside: QMainWindow | None = None, **options: Any) -> Followu
         volumes = with_progress(wording.OPENING, work)
     except Cancelled:
         return None
-    rooms = tuple(extra_room(**{"make_labels": None, "auto_read": False, **options}) for _ in volumes)
+    shown = None if beside is None else _room_of(beside)
+    rooms: list[Room] = []
+    owned: list[Room] = []
     sites: dict[str, Site] = {}
     try:
-        for room, folder, volume in zip(rooms, folders, volumes, strict=True):
-            room.open(volume)
+        for folder, volume in zip(folders, volumes, strict=True):
+            # A second room would find the session of a visit that is open already locked.
+            if shown is not None and _shows(shown, volume):
+                room = shown
+            else:
+                room = extra_room(**{"make_labels": None, "auto_read": False, **options})
+                owned.append(room)
+                room.open(volume)
+            rooms.append(room)
             if not room.state.lesions:
                 for lesion, site in drawn(folder, volume.geometry):
                     room.apply(AddLesion(lesion))
                     sites[lesion.id] = site
             room.select(None)
-        window = compare(rooms[0], rooms[1], owned=rooms, beside=beside)
+        window = compare(rooms[0], rooms[1], owned=tuple(owned), beside=beside)
     except LesionscopeError:
-        for room in rooms:
+        for room in owned:
             room.close()
         raise
+    marked = {lesion.id for room in rooms for lesion in room.state.lesions}
+    sites = {id: site for id, site in sites.items() if id in marked}
     if sites:
         window.comparing.take_sites(sites)
     return window
+
+
+def _room_of(window: QMainWindow) -> Room | None:
+    """Return the room of a napari window, without making it."""
+    from lesionscope.viewer.rooms import known_room
+
+    known = (known_room(widget.viewer) for widget in window.findChildren(QtViewer))
+    return next((room for room in known if room is not None and not room.closed), None)
+
+
+def _shows(room: Room, volume: CTVolume) -> bool:
+    return room.state.volume is not None and room.state.volume.source.uid == volume.source.uid
 
 
 def _ended(window: FollowupWindow) -> None:

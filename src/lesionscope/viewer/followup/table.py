@@ -83,7 +83,7 @@ class ComparisonPanel(QWidget):
 
     def show_state(self, state: CompareState) -> None:
         """Draw a state."""
-        headline, detail = wording.response_words(state.comparison)
+        headline, detail = wording.NOT_COMPARED if state.blocked else wording.response_words(state.comparison)
         self.headline.setText(headline)
         self.detail.set_text(detail)
         self.notice.set_text(state.notice)

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 )
 
 from lesionscope.ct.windows import Window, default_window
+from lesionscope.followup.visits import LINKED_ANYWAY
 from lesionscope.lesions.lesion import Point
 from lesionscope.viewer import wording as room_wording
 from lesionscope.viewer.cine import Cine
@@ -173,7 +174,7 @@ class FollowupWindow(QMainWindow):
 
     def _ask_and_write(self) -> None:
         """Ask where to, then write the report."""
-        if self.comparing.state.comparison.open_rows:
+        if self.comparing.state.unready:
             self.comparing.write_report("")
             return
         folder = QFileDialog.getExistingDirectory(self, room_wording.EXPORT_WHERE)
@@ -205,7 +206,10 @@ class FollowupWindow(QMainWindow):
     def _draw_bar(self, state: CompareState) -> None:
         working = state.status is not None and state.status.phase is Phase.RUNNING
         stopped = state.status is not None and not working
-        parts = [concern.message for concern in state.concerns if not (concern.grave and state.overruled)]
+        parts = [
+            LINKED_ANYWAY if concern.grave and state.overruled else concern.message
+            for concern in state.concerns
+        ]
         if state.status is not None:
             parts.append(state.status.message if stopped else wording.ALIGNING)
         text = "  ".join(part for part in (*parts, state.note) if part)
@@ -216,7 +220,7 @@ class FollowupWindow(QMainWindow):
             self.progress.setMaximum(state.status.total)
             self.progress.setValue(state.status.done)
         self.align_button.setVisible(stopped and not state.blocked)
-        self.overrule_button.setVisible(state.blocked)
+        self.overrule_button.setVisible(state.can_overrule)
         self._bar.setVisible(bool(text) or working)
 
     def _go_to_row(self, state: CompareState) -> None:

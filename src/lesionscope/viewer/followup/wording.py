@@ -18,6 +18,10 @@ NO_STUDY: Final = "Open a CT first: a comparison needs two studies."
 CHOOSE: Final = "Choose the other study of this patient"
 OPENING: Final = "Opening the other study…"
 ALIGNING_STOPPED: Final = "The studies are not aligned because you stopped it: each scrolls for itself."
+NOT_COMPARED: Final = (
+    "These studies are not compared",
+    "Nothing is decided or written of them, and no response follows.",
+)
 NOT_ALIGNED: Final = "The studies are not aligned, so they can't scroll together."
 LINK_ANYWAY: Final = "Link them all the same"
 ALIGN_AGAIN: Final = "Align again"
@@ -33,6 +37,9 @@ NO_PAIR: Final = "The selected lesion has no pair to decide on."
 STILL_OPEN: Final = "A report holds no response that is still open: decide on {count} more first."
 WRITING: Final = "Writing the report…"
 WRITTEN: Final = "Written to {folder}: {names}."
+NOT_WRITTEN: Final = (
+    "The report was not written when its window closed: compare the studies again and write it once more."
+)
 BEYOND: Final = "the other study's place lies beyond this scan"
 COLUMNS: Final = (
     "Lesion",
@@ -161,7 +168,7 @@ def response_words(comparison: Comparison) -> tuple[str, str]:
     sums = [f"{before.sum_mm:.1f}"]
     sums += [f"{one.sum_mm:.1f} ({date(one.date)}{'' if one.complete else ', not all'})" for one in between]
     sums.append(f"{now.sum_mm:.1f} mm" + ("" if now.complete else " so far"))
-    parts = [f"Sum of targets {' → '.join(sums)}"]
+    parts = [f"Sum of targets {' → '.join(sums)}"] if comparison.targets else []
     if now.from_baseline is not None:
         parts.append(f"{signed(100 * now.from_baseline, '.0f', '%')} from baseline")
     if now.from_nadir is not None and now.from_nadir_mm is not None:
@@ -170,7 +177,8 @@ def response_words(comparison: Comparison) -> tuple[str, str]:
     parts.append(f"targets {now.target or 'none'}")
     parts.append(f"non-targets {now.non_target or 'none'}")
     parts.append(f"new lesion {'yes' if now.new else 'no'}")
-    return headline, "  ·  ".join((*parts, *comparison.against_targets))
+    overruled = (f"{one.concern} ({date(one.date) or 'date unknown'})" for one in between if one.concern)
+    return headline, "  ·  ".join((*parts, *overruled, *comparison.against_targets))
 
 
 FATE_KEYS: Final = {"G": Seen.GONE, "B": Seen.TOO_SMALL, "E": Seen.NOT_EVALUABLE, "W": Seen.PROGRESSED}
