@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lesionscope.errors import UsageError
 from lesionscope.inference.reading import Reading
 from lesionscope.ontology.label_graph import load_labels
-from lesionscope.session.commands import AddMined, Decide
+from lesionscope.session.commands import AddMined, AddReading, Decide
 from lesionscope.session.decisions import Decision, Verdict
 from lesionscope.session.mined import MinedLesion
 from lesionscope.session.queue import queue
@@ -23,6 +25,7 @@ from lesionscope.session.store import Session
 from lesionscope.session.tally import Tally
 
 GRAPH = load_labels()
+WHO = [(lesion, reader) for lesion in ("mined-0", "mined-1") for reader in ("Ann", "Bob")]
 MinedOf = Callable[..., AddMined]
 LabelsRead = Callable[..., Reading]
 
@@ -82,6 +85,51 @@ def test_a_blinded_reader_sees_predictions_and_others_only_when_his_own_is_saved
         assert [score.label for score in seen.predicted] == ([] if veiled else ["mass"])
         assert bool(seen.others) is not veiled
         assert ("mass" in seen.shown) is not veiled
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_veil_comes_back_once_it_was_lifted(data: st.DataObject, mined_of: MinedOf) -> None:
+    """In any order of decisions, undo and redo, the log played again included."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "p.sqlite"
+        lifted: set[tuple[str, str]] = set()
+        steps = data.draw(
+            st.lists(st.sampled_from(["decide", "all", "undo", "redo"]), min_size=1, max_size=8)
+        )
+        with Session.open(path) as session:
+            session.apply(mined_of(2))
+            for step in steps:
+                lesion, reader = data.draw(st.sampled_from(WHO))
+                seen = sight(session.state, lesion, reader, blinded=True)
+                if step == "decide":
+                    label = data.draw(st.sampled_from(seen.mined))
+                    session.apply(Decide(decide(seen, GRAPH, label, "rejected")))
+                elif step == "all":
+                    session.apply(Decide(accept_all(seen, GRAPH)))
+                elif session.state.undo_reader is not None or step == "redo":
+                    session.undo() if step == "undo" else session.redo()
+                lifted |= {who for who in WHO if not sight(session.state, *who, blinded=True).veiled}
+                veiled = {who for who in WHO if sight(session.state, *who, blinded=True).veiled}
+                assert lifted.isdisjoint(veiled)
+        with Session.open(path) as session:
+            assert lifted == {who for who in WHO if not sight(session.state, *who, blinded=True).veiled}
+
+
+def test_a_decision_made_with_predictions_in_sight_lifts_the_veil_for_good(
+    reopen_project: Callable[[], Session], mined_of: MinedOf, labels_read: LabelsRead
+) -> None:
+    made = mined_of(1)
+    with reopen_project() as session:
+        session.apply(made)
+        session.apply(AddReading(labels_read(made.lesions[0].lesion, {"mass": (0.8, 0.5)})))
+        session.apply(Decide(decide(sight(session.state, "mined-0", "Ann"), GRAPH, "nodule", "rejected")))
+        blind = sight(session.state, "mined-0", "Bob", blinded=True)
+        session.apply(Decide(decide(blind, GRAPH, "nodule", "rejected")))
+        session.undo()
+    with reopen_project() as session:
+        assert not sight(session.state, "mined-0", "Ann", blinded=True).veiled
+        assert sight(session.state, "mined-0", "Bob", blinded=True).veiled, "Bob saw what was mined alone"
 
 
 def test_where_nothing_was_mined_the_veil_waits_for_a_decision(mined_of: MinedOf) -> None:

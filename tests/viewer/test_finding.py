@@ -83,6 +83,54 @@ def test_a_slice_and_then_the_whole_scan(made, qtbot):
     assert rows[0].score == f"Score {round(100 * state.candidates[0].score)} %"
 
 
+def test_a_slice_without_a_lesion_is_said_to_have_none_and_stays_in_view(made, qtbot):
+    room, finding, _ = made
+    room.open(ball_volume())
+    search(qtbot, finding, LOW)
+    pointed = []
+    room.pointed.connect(pointed.append)
+    search(qtbot, finding, 0)
+    said = summary_of(finding.state)
+    assert said.startswith("No candidate; 1 slice searched") and "doesn't mean that there is no" in said
+    assert said.endswith("on other slices: 2.") and len(rows_of(finding.state)) == 2
+    assert pointed == [] and finding.state.candidate is None, "A would mark what isn't in view"
+    finding.accept()
+    assert finding.state.notice == words.NONE_CHOSEN and room.state.lesions == ()
+    finding.step(1)
+    assert finding.state.candidate == finding.state.candidates[0] and len(pointed) == 1
+
+
+def test_what_was_found_before_on_another_slice_is_found_again_without_leaving_this_one(made, qtbot):
+    room, finding, _ = made
+    room.open(ball_volume())
+    search(qtbot, finding)
+    pointed = []
+    room.pointed.connect(pointed.append)
+    search(qtbot, finding, HIGH + 2)
+    (again,) = (one for one in finding.state.candidates if one.slices[0] <= HIGH + 2 <= one.slices[1])
+    assert again.key_slice != HIGH + 2 and finding.state.candidate == again and pointed == []
+    assert summary_of(finding.state).startswith("1 candidate; 1 slice searched")
+    assert len(finding.state.candidates) == 3
+
+
+def test_a_search_stopped_before_it_found_anything_shows_nothing_else_for_it(made, qtbot):
+    room, finding, detector = made
+    room.open(ball_volume())
+    search(qtbot, finding, LOW)
+    pointed = []
+    room.pointed.connect(pointed.append)
+    detector.hold_at = detector.count + 3
+    finding.search_volume()
+    qtbot.waitUntil(detector.held.is_set)
+    finding.search_slice(at(LOW))
+    assert finding.state.notice == words.BUSY
+    finding.stop()
+    wait(qtbot, finding)
+    assert summary_of(finding.state).startswith("Stopped: 3 slices searched. No candidate; 3 slices")
+    assert pointed == [] and len(finding.state.candidates) == 2
+    assert finding.state.notice == "", "there is nothing under way to be stopped"
+
+
 def test_accepting_makes_a_lesion_in_one_step_that_undo_takes_back(made, qtbot):
     room, finding, _ = made
     room.open(ball_volume())

@@ -157,6 +157,39 @@ def test_missing_images_are_said_and_the_review_goes_on(review, qtbot):
     assert review.state.project.decisions
 
 
+def test_every_reader_begins_at_the_first_lesion_not_finished_wherever_the_one_before_was(review):
+    review.name_reader("Ann")
+    for _ in range(2):
+        review.accept_all()
+        review.step(1)
+    assert review.state.place == 3
+    review.ask_reader()
+    review.name_reader("Bob", blinded=True)
+    assert review.state.place == 1
+    review.step(3)
+    review.ask_reader()
+    review.name_reader("Ann")
+    assert review.state.place == 3
+    review.step(2)
+    review.next_order()
+    assert review.state.place == min(
+        place for place, one in enumerate(review.state.queue, 1) if one not in ("mined-0", "mined-1")
+    )
+
+
+def test_the_images_of_a_project_go_with_it_and_a_patient_s_own_stay(review, project, qtbot, monkeypatch):
+    monkeypatch.setattr("lesionscope.viewer.review.album.open_images", lambda *_, **__: volume())
+    review.name_reader("Ann")
+    qtbot.waitUntil(lambda: review.state.images == "")
+    assert review.room.state.session_note == words.GUEST
+    review.leave()
+    assert review.room.state.volume is None and review.room.state.session_note == ""
+    other = volume("4.5.6")
+    review.room.open(other)
+    review.leave()
+    assert review.room.state.volume is other
+
+
 # -- blinded, queue, two readers ------------------------------------------------------------------
 
 
@@ -181,7 +214,56 @@ def test_a_blinded_reader_sees_no_prediction_and_no_other_reader_until_saved(rev
     assert not review.state.seen.veiled and review.state.rows[0].differs
     assert {one.reader for row in review.state.rows for one in row.others} == {"Ann"}
     review.undo()
+    assert not review.state.seen.veiled and not review.state.seen.saved, "what was seen can't be unseen"
+
+
+def test_what_is_kept_as_seen_stays_true_once_the_veil_was_lifted(review, project, qtbot):
+    review.name_reader("Ann")
+    review.show("mined-0")
+    review.accept_all()
+    review.name_reader("Bob", blinded=True)
+    for lift in (review.accept_all, review.toggle_blinded):
+        review.show("mined-0" if lift == review.accept_all else "mined-1")
+        blind = review.state.seen.shown
+        lift()
+        everything = review.state.seen.shown
+        assert set(everything) > set(blind)
+        (review.undo if lift == review.accept_all else lift)()
+        assert review.state.blinded and review.state.seen.shown == everything
+        review.choose("nodule")
+        review.decide("rejected")
+        assert review.state.project.decisions[-1].seen == everything
+        review.undo()
+    assert review.state.progress.finished == 0
+    review.step(1)
+    assert review.state.seen.veiled, "no other lesion is unveiled"
+    review.open_project(project)
+    qtbot.waitUntil(lambda: review.state.path is not None and review.state.project is not None)
+    review.name_reader("Bob", blinded=True)
+    for lesion, veiled in (("mined-0", False), ("mined-1", False), ("mined-2", True)):
+        review.show(lesion)
+        assert review.state.seen.veiled is veiled, "by the log alone"
+    review.name_reader("Cy", blinded=True)
+    review.show("mined-0")
+    assert review.state.seen.veiled, "Cy has seen nothing"
+
+
+def test_the_list_to_adjudicate_lifts_the_veil_of_the_lesions_on_it(review):
+    for reader, verdict in (("Ann", "accepted"), ("Bob", "rejected")):
+        review.name_reader(reader)
+        review.show("mined-5")
+        review.choose("nodule")
+        review.decide(verdict)
+        review.accept_all()
+    review.name_reader("Cy", blinded=True)
+    review.show("mined-5")
     assert review.state.seen.veiled
+    review.show("mined-0")
+    review.toggle_blinded()
+    review.toggle_adjudication()
+    review.toggle_blinded()
+    review.show("mined-5")
+    assert review.state.blinded and not review.state.seen.veiled
 
 
 def test_the_queue_by_label_and_by_disagreement(review):

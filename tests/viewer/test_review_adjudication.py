@@ -30,6 +30,23 @@ def test_two_readers_disagreements_are_adjudicated_by_a_third(review):
     assert review.state.page == "lesion"
 
 
+def test_nobody_adjudicates_a_reading_of_their_own(review):
+    for reader, verdict in (("Ann", "accepted"), ("Bob", "rejected")):
+        review.name_reader(reader)
+        review.show("mined-5")
+        review.choose("nodule")
+        review.decide(verdict)
+        review.accept_all()
+    for reader in ("Ann", "Bob"):
+        review.name_reader(reader)
+        review.toggle_adjudication()
+        assert review.state.adjudication is None and review.state.page == "lesion"
+        assert f"{reader} can't adjudicate" in review.state.notice
+    review.name_reader("Cy")
+    review.toggle_adjudication()
+    assert review.state.adjudication is not None
+
+
 def disagreeing(review):
     """Two readers have read lesions 0 and 1 and differ on a label of the first, two of the second."""
     for reader, doubts in (("Ann", {"mined-0": "calcified", "mined-1": "nodule"}), ("Bob", {})):

@@ -81,7 +81,9 @@ def test_every_key_does_in_the_list_what_the_table_says(panel, review):
     press(panel, KEY.Key_Return)
     assert review.state.place == 2 and not review.state.seen.own
     press(panel, KEY.Key_B, CTRL)
-    assert review.state.blinded and panel.work.strips["veiled"].label.text() == words.VEILED
+    assert review.state.blinded and panel.work.strips["veiled"].label.text() == words.LIFTED
+    press(panel, KEY.Key_N)
+    assert panel.work.strips["veiled"].label.text() == words.VEILED
     press(panel, KEY.Key_E, CTRL)
     assert panel.exports == [1]
 

@@ -33,6 +33,7 @@ from lesionscope.session.commands import (
 from lesionscope.session.decisions import Decision, standing
 from lesionscope.session.mined import MinedLesion, Study
 from lesionscope.session.report_notes import ReportNote
+from lesionscope.session.review import complete
 
 Kind = Literal["add", "replace", "remove", "decide", "import", "compare", "note", "undo", "redo"]
 
@@ -67,6 +68,7 @@ class History:
         self._undone: list[Entry] = []
         self.decisions: tuple[Decision, ...] = ()
         self.decided: dict[str, tuple[Decision, ...]] = {}
+        self.unveiled: dict[str, frozenset[str]] = {}
         self.mined: dict[str, MinedLesion] = {}
         self.studies: dict[str, Study] = {}
         self._compared: tuple[Visit, ...] = ()
@@ -212,6 +214,20 @@ class History:
         for lesion_id in count:
             here = tuple(one for one in decisions if one.lesion_id == lesion_id)
             self.decided[lesion_id] = self.decided.get(lesion_id, ()) + here
+            self._unveil(lesion_id, here)
+
+    def _unveil(self, lesion_id: str, decisions: tuple[Decision, ...]) -> None:
+        """Remember for good who has seen, or sees now, more of a lesion than was mined for it."""
+        known = self.mined.get(lesion_id)
+        mined = frozenset() if known is None else frozenset(known.labels)
+        before = self.unveiled.get(lesion_id, frozenset())
+        for reader in {one.reader for one in decisions} - before:
+            own = {one.label for one in self.decided[lesion_id] if one.reader == reader}
+            saw_more = any(
+                not own.union(mined).issuperset(one.seen) for one in decisions if one.reader == reader
+            )
+            if saw_more or complete(mined, own):
+                self.unveiled[lesion_id] = self.unveiled.get(lesion_id, frozenset()) | {reader}
 
     def _turn_import(self, step: Entry, *, back: bool) -> None:
         """Take studies and lesions in, or back; ``mined`` is another mapping then, and only then."""

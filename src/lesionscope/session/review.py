@@ -7,7 +7,7 @@ that the reader decided on; "all decided" means all of these, never the whole on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import nan
 
@@ -37,7 +37,7 @@ class Sight:
         Whether the reader's own reading is complete: everything mined is decided, or something was
         decided where nothing was mined. It rests on nothing that a blinded reader doesn't see.
     veiled
-        Whether predictions and other readers' decisions are hidden: blinded, and not yet saved.
+        Whether predictions and other readers' decisions are hidden: blinded, and never saved so far.
     """
 
     lesion_id: str
@@ -79,6 +79,11 @@ def shown(mined: Iterable[str], scores: Iterable[LabelScore]) -> tuple[str, ...]
     return tuple(dict.fromkeys((*mined, *(score.label for score in scores if score.predicted))))
 
 
+def complete(mined: Collection[str], decided: Collection[str]) -> bool:
+    """Whether a reader's own reading is: all that was mined is decided, or something where nothing was."""
+    return bool(decided) and set(decided).issuperset(mined)
+
+
 def predicted(state: SessionState, lesion_id: str) -> tuple[LabelScore, ...]:
     """Return the scores of the labels that a model predicted for a lesion; none where it wasn't read."""
     reading = state.reading(lesion_id, "labels")
@@ -93,8 +98,9 @@ def sight(state: SessionState, lesion_id: str, reader: str, *, blinded: bool = F
     mined = () if known is None else known.labels
     standing = state.standing(lesion_id)
     own = {one.label: one for one in standing if one.reader == reader}
-    saved = bool(own) and own.keys() >= set(mined)
-    veiled = blinded and not saved
+    saved = complete(mined, own)
+    # What was seen once can't be unseen: an undo takes decisions back, not what they were made with.
+    veiled = blinded and not saved and reader not in state.unveiled.get(lesion_id, ())
     return Sight(
         lesion_id,
         reader,

@@ -41,6 +41,9 @@ class SessionState:
         Those in effect, in the order of the log: what was undone is not among them.
     decided
         The same by lesion id.
+    unveiled
+        Lesion id → readers whose own reading of it was complete at any time, or who decided with more in
+        sight than was mined: no veil comes back for them, whatever was undone since.
     mined
         Lesions with mined labels by their id, in the order of import.
     studies
@@ -62,6 +65,7 @@ class SessionState:
     revision: int = 0
     decisions: tuple[Decision, ...] = ()
     decided: Mapping[str, tuple[Decision, ...]] = field(default_factory=lambda: _NONE)
+    unveiled: Mapping[str, frozenset[str]] = field(default_factory=lambda: _NONE)
     mined: Mapping[str, MinedLesion] = field(default_factory=lambda: _NONE)
     studies: Mapping[str, Study] = field(default_factory=lambda: _NONE)
     visits: Mapping[str, Visit] = field(default_factory=lambda: _NONE)

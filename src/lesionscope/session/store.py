@@ -271,6 +271,7 @@ class Session:
             revision=self._revision,
             decisions=self._history.decisions,
             decided=MappingProxyType(dict(self._history.decided)),
+            unveiled=MappingProxyType(dict(self._history.unveiled)),
             visits=MappingProxyType(self._history.visits),
             notes=MappingProxyType(self._history.notes),
         )

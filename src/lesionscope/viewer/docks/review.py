@@ -141,7 +141,7 @@ class WorkPage(QWidget):
             self.sentence.show_plain(words.NO_SENTENCE)
 
     def _draw_strips(self, state: ReviewState) -> None:
-        seen, work = state.seen, state.predicting
+        work = state.predicting
         count = len(state.rows)
         done = words.ALL_DECIDED.format(count=count) if state.all_decided else ""
         if not count:
@@ -155,7 +155,7 @@ class WorkPage(QWidget):
         texts = {
             "read-only": read_only,
             "images": "" if state.images == words.LOADING else state.images,
-            "veiled": words.VEILED if seen is not None and seen.veiled else "",
+            "veiled": _veil(state),
             "predicting": "" if work is None else work.title,
             "warning": "\n".join(f"⚠ {one}" for one in state.warnings),
             "done": done,
@@ -248,6 +248,14 @@ class ReviewPanel(QWidget):
             and event.key() not in OWN_KEYS
         )
         return (mine and acted(self._keys(), event)) or super().event(event)
+
+
+def _veil(state: ReviewState) -> str:
+    """Say what a blinded reader doesn't see yet, or that it was seen before the reading is complete."""
+    seen = state.seen
+    if seen is None or not state.blinded or (seen.saved and not seen.veiled):
+        return ""
+    return words.VEILED if seen.veiled else words.LIFTED
 
 
 def _button(text: str, action: Callable[[], None]) -> QPushButton:

@@ -104,6 +104,8 @@ class Finding:
         def ended(status: Status, **changes: Any) -> None:
             if current():
                 self._job = None
+                if self.state.notice == words.BUSY:  # which is over
+                    changes["notice"] = ""
                 self._set(status=status, **changes)
 
         def progressed(done: int, total: int, label: str) -> None:
@@ -115,7 +117,8 @@ class Finding:
                 detector, found, pictures = answer
                 self.state = self.state.with_found(found, pictures)
                 ended(Status(Phase.DONE), model=detector.model, demonstration=detector.demonstration)
-                self._go()
+                if self.state.in_searched:
+                    self._go()
 
         job = self.worker.submit(
             task,

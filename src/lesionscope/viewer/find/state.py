@@ -36,6 +36,8 @@ class FindState:
         How far a search has come; ``None`` before the first.
     last
         What the last search said of itself.
+    found
+        Ids of candidates that the last search found, anew or again.
     pictures
         Candidate id → its picture.
     model, demonstration
@@ -51,6 +53,7 @@ class FindState:
     selected: str | None = None
     status: Status | None = None
     last: Search | None = None
+    found: frozenset[str] = frozenset()
     pictures: Mapping[str, Picture] = field(default_factory=dict)
     model: str = ""
     demonstration: bool = True
@@ -78,7 +81,8 @@ class FindState:
         """Return the state after a search.
 
         Candidates on slices that it didn't search stay; what was refused stays refused, at whatever
-        slice and with whatever box it is found again.
+        slice and with whatever box it is found again. The best that it found is selected, and nothing where
+        it found nothing: what other slices showed is no answer of this one.
         """
         searched = found.slices
         kept = [
@@ -90,20 +94,26 @@ class FindState:
         candidates = tuple(sorted((*kept, *fresh), key=lambda one: -one.score))
         unwanted = [one for one in self.candidates if one.id in self.refused]
         refused = {one.id for one in candidates if any(same_place(one, other) for other in unwanted)}
+        again = [one for one in kept if any(same_place(one, other) for other in found.candidates)]
         state = replace(
             self,
             candidates=candidates,
             refused=frozenset(refused),
             last=found,
+            found=frozenset(one.id for one in (*fresh, *again)),
             pictures={**self.pictures, **pictures},
         )
-        best = next((one.id for one in fresh if state.is_open(one)), None)
-        return replace(state, selected=best or state.selected_or_first())
+        if searched is None:
+            return state
+        best = next((one.id for one in (*fresh, *again) if state.is_open(one)), None)
+        return replace(state, selected=best or next((one.id for one in (*fresh, *again)), None))
 
-    def selected_or_first(self) -> str | None:
-        """Return the selected candidate's id where it is still there, else the first one's."""
-        ids = [one.id for one in self.candidates]
-        return self.selected if self.selected in ids else next(iter(ids), None)
+    @property
+    def in_searched(self) -> bool:
+        """Whether the candidate in view is one of the slices that the last search went through."""
+        searched = None if self.last is None else self.last.slices
+        one = self.candidate
+        return one is not None and searched is not None and searched[0] <= one.key_slice <= searched[1]
 
     def next_open(self) -> str | None:
         """Return the id of the next open candidate after the selected one, round the end; else the same."""
@@ -184,16 +194,12 @@ def summary_of(state: FindState) -> str:
     count = 0 if last.slices is None else last.slices[1] - last.slices[0] + 1
     what = {0: words.NO_SLICE, 1: words.ONE_SLICE}.get(count, words.SLICES.format(count=count))
     begun = words.STOPPED.format(what=what) if last.stopped else ""
-    if not state.candidates:
-        said = words.NOTHING
-    elif len(state.candidates) == 1:
-        said = words.FOUND_ONE
-    else:
-        said = words.FOUND
-    left = sum(state.is_open(one) for one in state.candidates)
-    return begun + said.format(
-        count=len(state.candidates), open=left, what=what, seconds=max(last.seconds, 1.0)
-    )
+    here = [one for one in state.candidates if one.id in state.found]
+    others = len(state.candidates) - len(here)
+    said = {0: words.NOTHING, 1: words.FOUND_ONE}.get(len(here), words.FOUND)
+    left = sum(state.is_open(one) for one in here)
+    sentence = said.format(count=len(here), open=left, what=what, seconds=max(last.seconds, 1.0))
+    return begun + sentence + (words.OTHERS.format(count=others) if others else "")
 
 
 def neighbour_of(candidates: Sequence[Candidate], selected: str | None, by: int) -> str | None:

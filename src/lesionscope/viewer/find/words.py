@@ -24,6 +24,7 @@ NO_STUDY: Final = "Open a CT first: drop its folder on the window, or use File >
 FOUND: Final = "{count} candidates, {open} of them open; {what} in {seconds:.0f} s."
 FOUND_ONE: Final = "1 candidate; {what} in {seconds:.0f} s."
 NOTHING: Final = "No candidate; {what} in {seconds:.0f} s. That doesn't mean that there is no lesion."
+OTHERS: Final = " From earlier searches, on other slices: {count}."
 STOPPED: Final = "Stopped: {what}. "
 ONE_SLICE: Final = "1 slice searched"
 SLICES: Final = "{count} slices searched"

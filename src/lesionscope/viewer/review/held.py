@@ -128,7 +128,8 @@ class HeldReview:
         """Take a state with all that follows from it."""
         state = moves.warned(moves.sighted(state), self.graph)
         if state.project is not None and state.reader:
-            counted = self._tally.progress(state.project, state.reader, blinded=state.blinded)
+            looked = {lesion_id for reader, lesion_id in state.looked if reader == state.reader}
+            counted = self._tally.progress(state.project, state.reader, blinded=state.blinded, looked=looked)
             state = replace(state, progress=counted)
         self._take(state)
 

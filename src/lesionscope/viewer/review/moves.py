@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from lesionscope.errors import UsageError
@@ -25,7 +25,9 @@ def sighted(state: ReviewState) -> ReviewState:
     project, lesion_id = state.project, state.lesion_id
     if project is None or not state.reader or lesion_id not in project.mined:
         return replace(state, seen=None, rows=(), chosen=None)
-    seen = sight(project, lesion_id, state.reader, blinded=state.blinded)
+    seen = sight(project, lesion_id, state.reader, blinded=state.blind_to(lesion_id))
+    if not seen.veiled and (state.read_by_model or seen.others):
+        state = looked_at(state, (lesion_id,))
     rows = label_rows(project, seen)
     labels = [row.label for row in rows]
     chosen = state.chosen
@@ -34,6 +36,12 @@ def sighted(state: ReviewState) -> ReviewState:
     elif chosen not in labels:
         chosen = next((label for label in labels if label not in seen.own), labels[0] if labels else None)
     return replace(state, seen=seen, rows=rows, chosen=chosen)
+
+
+def looked_at(state: ReviewState, lesions: Iterable[str]) -> ReviewState:
+    """Remember that the reader has seen what a veil would hide of these lesions."""
+    looked = state.looked.union((state.reader, lesion_id) for lesion_id in lesions)
+    return state if looked == state.looked else replace(state, looked=looked)
 
 
 def warned(state: ReviewState, graph: LabelGraph) -> ReviewState:
@@ -75,7 +83,10 @@ def lesion_by(state: ReviewState, by: int) -> str | None:
 
 
 def unfinished(state: ReviewState) -> str | None:
-    """Return the next lesion of the queue on which something shown isn't decided, round the end."""
+    """Return the next lesion of the queue on which something shown isn't decided, round the end.
+
+    It is the first such one where no lesion of the queue is in sight.
+    """
     project = state.project
     if project is None:
         return None
@@ -84,10 +95,16 @@ def unfinished(state: ReviewState) -> str | None:
         (
             one
             for one in rest
-            if (seen := sight(project, one, state.reader, blinded=state.blinded)).undecided or not seen.saved
+            if (seen := sight(project, one, state.reader, blinded=state.blind_to(one))).undecided
+            or not seen.saved
         ),
         None,
     )
+
+
+def first_unfinished(state: ReviewState) -> str | None:
+    """Return the queue's first lesion on which something shown isn't decided, else its first."""
+    return unfinished(replace(state, lesion_id=None)) or next(iter(state.queue), None)
 
 
 def queued(state: ReviewState, order: Order, graph: LabelGraph, label: str | None = None) -> ReviewState:
@@ -133,12 +150,13 @@ def searching(state: ReviewState, search: Search, graph: LabelGraph) -> ReviewSt
 
 
 def adjudicating(state: ReviewState, graph: LabelGraph) -> ReviewState:
-    """Compare two readers: the first two who aren't the one at work, where there are, else any two.
+    """Compare the first two readers who aren't the one at work.
 
     Raises
     ------
     UsageError
-        The reader is blinded, or no two have read lesions to the end.
+        The reader is blinded, no two have read lesions to the end, or the reader would be one of the two: a
+        reading of one's own would be taken for an adjudicator's word on it.
     """
     project = state.project
     if project is None:
@@ -153,8 +171,11 @@ def adjudicating(state: ReviewState, graph: LabelGraph) -> ReviewState:
     pair = sorted(done, key=lambda name: name == state.reader)[:2]
     if len(pair) < 2:
         raise UsageError(words.TWO_READERS.format(who=", ".join(done) or "nobody"))
+    if state.reader in pair:
+        raise UsageError(words.OWN_READING.format(first=pair[0], second=pair[1], reader=state.reader))
     found = agreement(project, pair[0], pair[1], graph)
     open_ones = to_adjudicate(project, found.disagreements, state.reader)
+    state = looked_at(state, (one.lesion_id for one in found.disagreements))
     return replace(state, adjudication=Adjudication(found, open_ones), search=None, notice="")
 
 

@@ -72,9 +72,8 @@ class Review(HeldReview):
         named = replace(self._state, reader=name.strip(), blinded=blinded, notice="", adjudication=None)
         order: Order = "disagreement" if moves.was_read(project) and not blinded else "import"
         state = moves.queued(named, order, self.graph)
-        first = moves.unfinished(state) or next(iter(state.queue), None)
-        self._take(replace(state, reader=name.strip()))
-        self.show(first)
+        self._take(state)
+        self.show(moves.first_unfinished(state))
 
     def ask_reader(self) -> None:
         """Ask for a name again: another reader takes over."""
@@ -274,7 +273,7 @@ class Review(HeldReview):
     # -- how it is worked ------------------------------------------------------------------------
 
     def set_order(self, order: Order, label: str | None = None) -> None:
-        """Queue the lesions in another order, and go to the first."""
+        """Queue the lesions in another order, and go to the first that isn't finished."""
         try:
             state = moves.queued(replace(self._state, search=None), order, self.graph, label)
         except LesionscopeError as error:
@@ -285,7 +284,7 @@ class Review(HeldReview):
         if state.adjudication is not None:
             self.choose_open(state.adjudication.chosen)
         else:
-            self.show(moves.unfinished(state) or next(iter(state.queue), None))
+            self.show(moves.first_unfinished(state))
         self.notify(notice)
 
     def next_order(self) -> None:
@@ -382,6 +381,12 @@ class Review(HeldReview):
         )
 
     # -- end ----------------------------------------------------------------------------------------
+
+    def leave(self) -> None:
+        """Close the project; its lesion's images go with it, another study's stay."""
+        super().leave()
+        if self.light_box.own:
+            self.light_box.empty()
 
     def close(self) -> None:
         """End everything, and follow the room no longer."""

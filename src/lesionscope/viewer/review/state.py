@@ -76,6 +76,9 @@ class ReviewState:
         Sentences about how it was opened and what was left out.
     reader, blinded
         Who reads, and whether without predictions and other readers; "" until a name was given.
+    looked
+        Which reader has had which lesion's predictions or others' decisions in sight since the project was
+        opened: no veil comes back there.
     order, label, queue
         In which order lesions come; the label where they are queued by one.
     lesion_id, chosen
@@ -102,6 +105,7 @@ class ReviewState:
     notes: tuple[str, ...] = ()
     reader: str = ""
     blinded: bool = False
+    looked: frozenset[tuple[str, str]] = frozenset()
     order: Order = "import"
     label: str | None = None
     queue: tuple[str, ...] = ()
@@ -147,6 +151,10 @@ class ReviewState:
         """The disagreement to decide on, while its lesion is the one in sight."""
         current = None if self.adjudication is None else self.adjudication.current
         return current if current is not None and current.lesion_id == self.lesion_id else None
+
+    def blind_to(self, lesion_id: str) -> bool:
+        """Whether the reader has yet to see a lesion without the veil, and chose to work behind it."""
+        return self.blinded and (self.reader, lesion_id) not in self.looked
 
     @property
     def read_by_model(self) -> bool:

@@ -60,6 +60,7 @@ QUEUED_BY: Final = "by {order}"
 NO_SENTENCE: Final = "No sentence came with this lesion's labels."
 NO_LABELS: Final = "Nothing was mined or predicted for it. F adds a label."
 VEILED: Final = "Blinded: predictions and other readers appear once every mined label is decided."
+LIFTED: Final = "You have seen predictions and other readers here already: the veil doesn't come back."
 ALL_DECIDED: Final = "All {count} shown labels are decided.  N: next lesion"
 IF_ACCEPTED: Final = "If accepted: {warning}"
 LOADING: Final = "images follow…"
@@ -117,7 +118,7 @@ END_OF_QUEUE: Final = "That was the last lesion of the queue."
 START_OF_QUEUE: Final = "That was the first lesion of the queue."
 ALL_FINISHED: Final = "Every lesion of the queue is decided."
 EMPTY_QUEUE: Final = "No lesion has “{label}”, mined or predicted."
-BLINDED_ON: Final = "Blinded from now on."
+BLINDED_ON: Final = "Blinded from now on; lesions that you have seen without the veil stay as they are."
 BLINDED_OFF: Final = "No longer blinded: decisions on lesions not saved yet were made so."
 BLIND_ORDER: Final = "Blinded readers can't have the queue by {order}: it is by import now."
 UNDO_REFUSED: Final = Refused(
@@ -141,6 +142,10 @@ EXPORTED_ADJUDICATED: Final = (
 
 # Adjudication ----------------------------------------------------------------------
 TWO_READERS: Final = "Adjudication needs two readers who have both read lesions to the end; here: {who}."
+OWN_READING: Final = (
+    "{first} and {second} are the two readers to compare, and {reader} can't adjudicate a reading of "
+    "{reader}'s own: a third reader (Ctrl+R) decides between them."
+)
 NOT_BLINDED: Final = "A blinded reader can't adjudicate: Ctrl+B lifts the veil."
 ADJUDICATION: Final = (
     "{first} and {second}: {open} of {count} disagreements open; lesions read by both: {lesions}"
