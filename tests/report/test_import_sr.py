@@ -269,7 +269,7 @@ def test_damaged_files_get_a_sentence(
         ds.save_as(path)
         assert import_sr(path, volume).lesions == ()
         return
-    with pytest.raises(InputError, match=r"choose|ask for it"):
+    with pytest.raises(InputError, match=r"choose|ask for it|it is a folder\): name the file in it"):
         import_sr(path, volume)
 
 

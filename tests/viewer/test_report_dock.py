@@ -281,6 +281,8 @@ def test_it_writes_every_form_that_the_scan_allows(made, qtbot, tmp_path):
     assert json.loads(file.read_text())["lesions"][0]["sentence"] == "As I say it."
     assert panel.message.label.text() == words.WRITTEN.format(count=5, folder=tmp_path / "out")
     assert not panel.progress.isVisible() and panel.export.text() == words.EXPORT
+    room.open(volume("1.2.4"))
+    assert panel.message.label.text() == "", "those files are of the patient before"
 
 
 def test_a_folder_that_cannot_be_written_is_said(made, qtbot, tmp_path):

@@ -149,12 +149,25 @@ def test_without_a_name_nothing_is_decided(review):
 def test_missing_images_are_said_and_the_review_goes_on(review, qtbot):
     other = next(iter(review.state.project.mined.values())).lesion
     review.room.look_at(volume(), other, words.GUEST)
+    review.room.read()
+    assert review.room.state.notice == words.GUEST and not review.room.state.readings
     review.name_reader("Ann")
     qtbot.waitUntil(lambda: review.state.images not in ("", words.LOADING))
     assert review.room.state.volume is None, "nothing of another lesion's stays in sight"
     assert "/nowhere/at/all" in review.state.images
     review.decide("accepted")
     assert review.state.project.decisions
+
+
+def test_a_name_spelled_otherwise_is_said_and_another_is_not(review):
+    review.name_reader("Ann Li")
+    review.decide("accepted")
+    assert review.state.notice == ""
+    review.name_reader("ann  li")
+    assert review.state.notice == words.NAMESAKE.format(name="ann  li", other="Ann Li")
+    for name in ("Ann", "Ann Li"):
+        review.name_reader(name)
+        assert review.state.notice == ""
 
 
 def test_every_reader_begins_at_the_first_lesion_not_finished_wherever_the_one_before_was(review):

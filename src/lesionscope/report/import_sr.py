@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lesionscope.ct.volume import CTVolume
-from lesionscope.errors import InputError, UsageError
+from lesionscope.errors import InputError, UsageError, unreadable
 from lesionscope.lesions.lesion import Diameter, Lesion
 from lesionscope.lesions.marking import lesion_from_diameters
 from lesionscope.report import sr_codes as codes
@@ -190,8 +190,10 @@ def damage_named(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, InvalidDicomError) as error:
+    except InvalidDicomError as error:
         raise InputError(f"{path} could not be read as DICOM ({error}): choose another file.") from error
+    except OSError as error:
+        raise unreadable(path, "DICOM", error) from error
     except damage() as error:
         raise InputError(f"{path} is damaged ({type(error).__name__}): ask for it again.") from error
 

@@ -301,6 +301,9 @@ class Room(HeldState):
         if lesion is None or volume is None:
             self.notify(wording.NOTHING_SELECTED if volume is not None else wording.OPEN_FIRST)
             return
+        if self._session is None:  # a guest's: no answer would be kept
+            self.notify(self._state.session_note)
+            return
         self._due.discard(lesion.id)
         self._set(notice="")
         self.readings.read(self._state, volume, lesion)

@@ -84,6 +84,7 @@ class ReportPanel(Panel):
         self._compared: FollowupWindow | None = None
         self._gone = False
         self._written_to = ""
+        self._said_of = ""
         self.page = QTextBrowser()
         self.page.setOpenLinks(False)
         self.unreviewed = QCheckBox(words.UNREVIEWED)
@@ -200,6 +201,9 @@ class ReportPanel(Panel):
             self.keep()
             return  # drawn again for what was kept
         self._follow_comparison(comparison_of(state))
+        if self._job is None and self._said_of != (now := _series(state)):
+            self._said_of = now
+            self.message.show_text("")
         draft, response = self.drafts.draft, response_for(state)
         made_of = (state.session, draft, state.package, state.label_package, state.volume, response)
         if made_of != self._shown:
@@ -356,6 +360,7 @@ class ReportPanel(Panel):
             self.room.notify(sentence)
             return
         self.progress.hide()
+        self._said_of = _series(self.room.state)
         self.message.show_text(sentence, button)
         self.draw(self.room.state)
 
@@ -387,6 +392,10 @@ class ReportPanel(Panel):
     def _open_folder(self) -> None:
         if self._written_to:
             QDesktopServices.openUrl(QUrl.fromLocalFile(self._written_to))
+
+
+def _series(state: RoomState) -> str:
+    return "" if state.volume is None else state.volume.source.uid
 
 
 def _forget(panel: ReportPanel, *_: object) -> None:

@@ -143,6 +143,13 @@ def was_read(project: SessionState) -> bool:
     )
 
 
+def namesake(project: SessionState, name: str) -> str | None:
+    """Return a reader whose name differs from ``name`` in nothing but capitals and spaces."""
+    known = {"".join(one.split()).casefold(): one for one in readers(project)}
+    other = known.get("".join(name.split()).casefold())
+    return None if name in known.values() else other
+
+
 def searching(state: ReviewState, search: Search, graph: LabelGraph) -> ReviewState:
     """Show what a search finds."""
     found = find(graph, search.words, state.seen)

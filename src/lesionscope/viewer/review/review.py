@@ -74,6 +74,8 @@ class Review(HeldReview):
         state = moves.queued(named, order, self.graph)
         self._take(state)
         self.show(moves.first_unfinished(state))
+        if (other := moves.namesake(project, named.reader)) is not None:
+            self.notify(words.NAMESAKE.format(name=named.reader, other=other))
 
     def ask_reader(self) -> None:
         """Ask for a name again: another reader takes over."""

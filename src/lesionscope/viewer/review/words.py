@@ -48,6 +48,7 @@ BLINDED: Final = "&Blinded: hide predictions and other readers until a lesion is
 BEGIN: Final = "Begin  (Return)"
 PROJECT_LINE: Final = "{name}: {count} lesions"
 NO_NAME: Final = "Give a name: a decision without a reader can't be kept."
+NAMESAKE: Final = "{other} has read here too: if {name} is the same person, change the name by Ctrl+R."
 NO_LESIONS: Final = "The project holds no lesion with mined labels: import some first."
 
 # A lesion ------------------------------------------------------------------------
