@@ -67,3 +67,26 @@ def test_the_canvas_takes_the_review_s_keys_only_while_dock_and_images_are_in_si
     made = len(reviewer.state.project.decisions)
     assert on_canvas(reviewer, Qt.Key.Key_R) == made
     assert {key.key: key.title for key in stage.keys}["R"] != "Reject the label"
+
+
+def test_other_docks_are_tabs_of_the_review_in_a_small_window_and_take_its_keys(
+    reviewer: Reviewer, qtbot: Any
+) -> None:
+    stage, panel = reviewer.stage, reviewer.panel
+    for key in ("F5", "F3", "F6"):
+        assert panel.isAncestorOf(reviewer.keyboard)
+        next(entry for entry in stage.keys if entry.key == key).action()
+        qtbot.waitUntil(lambda: panel.visibleRegion().isEmpty() and stage.window.height() == 768)
+        # Behind a tab: no key decides on a label that isn't seen.
+        qtbot.waitUntil(lambda: not panel.isAncestorOf(reviewer.keyboard))
+        stage.room.set_tool(Tool.NAVIGATE)
+        assert on_canvas(reviewer, Qt.Key.Key_R) == 0 and stage.room.state.tool is Tool.RULER
+        dock_of(panel).raise_()
+        qtbot.waitUntil(lambda: not panel.visibleRegion().isEmpty())
+        assert (stage.window.width(), stage.window.height()) == (1366, 768)
+        for button in panel.work.buttons.values():
+            assert button.visibleRegion().boundingRect() == button.rect()
+            assert button.height() >= button.minimumSizeHint().height()
+        assert on_canvas(reviewer, Qt.Key.Key_R) > 0
+        assert on_canvas(reviewer, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier) == 0
+        reviewer.bench.take_focus()

@@ -6,11 +6,12 @@ menu brings each back, and so does taking the study down.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QDockWidget, QLabel, QMainWindow, QWidget
+from qtpy.QtWidgets import QDialog, QDockWidget, QLabel, QLayout, QMainWindow, QWidget
 
 NAPARI_DOCKS = ("layer list", "layer controls")
 BACKEND_NOTICE = "PyQt5 backend is deprecated"
@@ -80,9 +81,35 @@ def reset_layout(
     """
     set_napari_docks_visible(window, False)
     dismiss_backend_notice(window)
-    areas = Qt.DockWidgetArea
     lefts, rights = _docks(left), _docks(right)
     middle = _docks([] if planes is None else [planes])
+    with _own_size(window):
+        _arrange(window, lefts, middle, rights)
+    for group in (lefts, rights):
+        if group:
+            group[0].raise_()
+    wanted = dict(zip((0, 1, 2), widths(window.width()), strict=True))
+    present = [(group[0], wanted[place]) for place, group in enumerate((lefts, middle, rights)) if group]
+    if present:
+        window.resizeDocks([d for d, _ in present], [w for _, w in present], Qt.Orientation.Horizontal)
+
+
+@contextmanager
+def _own_size(window: QMainWindow) -> Iterator[None]:
+    """Keep a window from growing with what docks need between two steps, one above the other."""
+    layout = window.layout()
+    before = layout.sizeConstraint()
+    layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
+    try:
+        yield
+    finally:
+        layout.setSizeConstraint(before)
+
+
+def _arrange(
+    window: QMainWindow, lefts: list[QDockWidget], middle: list[QDockWidget], rights: list[QDockWidget]
+) -> None:
+    areas = Qt.DockWidgetArea
     for dock in (*lefts, *middle, *rights):
         dock.setFloating(False)
     _stack(window, lefts, areas.LeftDockWidgetArea)
@@ -96,13 +123,6 @@ def reset_layout(
         # Splitting parts the first dock from its tabs: join them again.
         for dock in rights[1:]:
             window.tabifyDockWidget(rights[0], dock)
-    for group in (lefts, rights):
-        if group:
-            group[0].raise_()
-    wanted = dict(zip((0, 1, 2), widths(window.width()), strict=True))
-    present = [(group[0], wanted[place]) for place, group in enumerate((lefts, middle, rights)) if group]
-    if present:
-        window.resizeDocks([d for d, _ in present], [w for _, w in present], Qt.Orientation.Horizontal)
 
 
 def _docks(widgets: Iterable[QWidget]) -> list[QDockWidget]:

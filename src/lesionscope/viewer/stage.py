@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QLabel, QMainWindow, QWidget
 
 from lesionscope.lesions.lesion import Point
@@ -45,7 +46,14 @@ TAB_KEYS = {
     "labels": ("F3", wording.KEY_LABELS),
     "similar": ("F4", wording.KEY_SIMILAR),
 }
-DOCKS = {wording.LESIONS_DOCK: "left", wording.READING_DOCK: "right"}
+DOCKS = {
+    wording.LESIONS_DOCK: "left",
+    wording.READING_DOCK: "right",
+    REPORT_DOCK: "right",
+    CANDIDATES_DOCK: "right",
+    REVIEW_DOCK: "right",
+}
+"""Our docks and their sides, in the order of their tabs."""
 
 
 def dock_name(title: str) -> str:
@@ -79,6 +87,7 @@ class Stage:
         self._help: HelpWindow | None = None
         self._bench: Bench | None = None
         self._find: FindDesk | None = None
+        self._followed: weakref.WeakSet[QDockWidget] = weakref.WeakSet()
         self.window: QMainWindow = qt_viewer_of(viewer).window()
         self._watch = WindowWatch(self.window, weak_call(self, "close"))
         room.changed.connect(self._draw)
@@ -192,27 +201,85 @@ class Stage:
 
     def show_docks(self) -> None:
         """Open the lesion list on the left and the reading dock on the right, and lay the window out."""
-        for title in DOCKS:
+        for title in (wording.LESIONS_DOCK, wording.READING_DOCK):
             self.show_dock(title)
         self.reset_layout()
 
     def show_dock(self, title: str) -> QDockWidget:
-        """Open one dock, or bring it to the front."""
-        widget = self.dock_widget(title)
-        if widget is None:
-            name = dock_name(title)
-            area = DOCKS.get(title, "right")
-            dock = self.viewer.window.add_dock_widget(self.new_panel(title), name=name, area=area)
-            shorten = partial(_shorten_title, dock, title)
-            for moved in (dock.dockLocationChanged, dock.topLevelChanged):
-                moved.connect(shorten)
-            shorten()
-        else:
-            dock = dock_of(widget)
-            assert dock is not None
+        """Open one dock, or bring it to the front; on the right, as a tab where a dock of ours is in sight.
+
+        One above the other, two would cut each other's words, and make the window higher than a small screen.
+        """
+        beside = self._in_sight_on_the_right()
+        dock, fresh = self._dock(title), False
+        if dock is None:
+            dock, fresh = self._new_dock(title), True
+        for ours in DOCKS:
+            self._follow(ours)
+        if (fresh or dock.isHidden()) and self._on_the_right(dock):
+            # First: a dock that is shown has the window take its least height at once.
+            self._put_beside(beside, dock)
+        if not fresh:
             dock.show()
         dock.raise_()
         return dock
+
+    def _new_dock(self, title: str) -> QDockWidget:
+        dock: QDockWidget = self.viewer.window.add_dock_widget(
+            self.new_panel(title), name=dock_name(title), area=DOCKS[title]
+        )
+        shorten = partial(_shorten_title, dock, title)
+        for moved in (dock.dockLocationChanged, dock.topLevelChanged):
+            moved.connect(shorten)
+        shorten()
+        return dock
+
+    def _dock(self, title: str) -> QDockWidget | None:
+        widget = self.dock_widget(title)
+        return None if widget is None else dock_of(widget)
+
+    def _in_sight_on_the_right(self) -> QDockWidget | None:
+        """Return a dock of ours on the right that isn't hidden; it may lie behind another's tab."""
+        docks = (self._dock(title) for title in DOCKS)
+        return next(
+            (dock for dock in docks if dock and not dock.isHidden() and self._on_the_right(dock)), None
+        )
+
+    def _on_the_right(self, dock: QDockWidget) -> bool:
+        on_the_right = self.window.dockWidgetArea(dock) == Qt.DockWidgetArea.RightDockWidgetArea
+        return on_the_right and not dock.isFloating()
+
+    def _put_beside(self, other: QDockWidget | None, dock: QDockWidget) -> None:
+        """Make a dock a tab of another, or, where there is none, put it beside the planes."""
+        planes = None if self.study is None or self.study.panes is None else dock_of(self.study.panes)
+        if other is not None:
+            self.window.tabifyDockWidget(other, dock)
+            # The tab is there once the window was laid out anew.
+            QTimer.singleShot(0, dock.raise_)
+        elif planes is not None and not planes.isHidden():
+            self.window.splitDockWidget(planes, dock, Qt.Orientation.Horizontal)
+
+    def _follow(self, title: str) -> None:
+        """Hear of a dock that it comes to the front of its tabs, or goes behind: no widget is told."""
+        dock = self._dock(title)
+        if dock is not None and dock not in self._followed:
+            self._followed.add(dock)
+            dock.visibilityChanged.connect(partial(self._sight_changed, title))
+
+    def _sight_changed(self, title: str, in_sight: bool) -> None:
+        """Let no key decide on what lies behind another dock's tab."""
+        panel = self.dock_widget(title)
+        if panel is None or self._closed:
+            return
+        if title == REVIEW_DOCK:
+            self.bench.set_in_sight(in_sight)
+        elif title == CANDIDATES_DOCK:
+            self.find.set_in_sight(in_sight)
+        if in_sight or self.window.isMinimized() or self.study is None:
+            return
+        keyboard = self.window.focusWidget()
+        if keyboard is not None and panel.isAncestorOf(keyboard):
+            self.study.axial.native.setFocus()
 
     def show_tab(self, tab: str, *, search: bool = False) -> None:
         """Bring one way of reading a lesion to the front; ``search`` goes to its search field."""
@@ -264,8 +331,7 @@ class Stage:
             self.study.show_panes()
             self._dress(self.study.canvases)
             panes = self.study.panes
-        titles = (wording.LESIONS_DOCK, wording.READING_DOCK, REPORT_DOCK, CANDIDATES_DOCK)
-        left, *right = map(self.dock_widget, titles)
+        left, *right = map(self.dock_widget, DOCKS)
         reset_layout(
             self.window,
             left=[left] if left is not None else [],

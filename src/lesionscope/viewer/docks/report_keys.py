@@ -5,14 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer
-
 from lesionscope.viewer import report_words as words
 from lesionscope.viewer import wording
 from lesionscope.viewer.docks.report_draft import content_of, drafts_of
 from lesionscope.viewer.docks.report_draft import mark_key_image as keep_view
 from lesionscope.viewer.keys import Key
-from lesionscope.viewer.layout import dock_of
 
 if TYPE_CHECKING:
     from lesionscope.viewer.stage import Stage
@@ -23,22 +20,10 @@ REPORT = "Report"
 def report_keys(stage: Stage) -> tuple[Key, ...]:
     """Return the keys of one window's report."""
     return (
-        Key("F5", words.KEY_DOCK, REPORT, partial(show_report, stage)),
+        Key("F5", words.KEY_DOCK, REPORT, partial(stage.show_dock, words.DOCK)),
         Key("K", words.KEY_IMAGE, REPORT, partial(mark_key_image, stage)),
         Key("Ctrl+C", words.KEY_COPY, REPORT, partial(copy_sentence, stage)),
     )
-
-
-def show_report(stage: Stage) -> None:
-    """Open the report's dock as a tab beside the reading's, or bring it to the front."""
-    fresh = stage.dock_widget(words.DOCK) is None
-    dock = stage.show_dock(words.DOCK)
-    reading = stage.dock_widget(wording.READING_DOCK)
-    beside = None if reading is None else dock_of(reading)
-    if fresh and beside is not None:
-        stage.window.tabifyDockWidget(beside, dock)
-        # The tab is there once the window was laid out anew.
-        QTimer.singleShot(0, dock.raise_)
 
 
 def mark_key_image(stage: Stage) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
-from lesionscope.viewer import wording
 from lesionscope.viewer.canvas import weak_call
 from lesionscope.viewer.find import words
 from lesionscope.viewer.find.finding import Finding, MakeDetector, default_detector
@@ -17,7 +16,6 @@ from lesionscope.viewer.find.keys import list_keys
 from lesionscope.viewer.find.state import FindState
 from lesionscope.viewer.grid import Grid
 from lesionscope.viewer.keys import Key, merged
-from lesionscope.viewer.layout import dock_of
 
 if TYPE_CHECKING:
     from lesionscope.viewer.stage import Stage
@@ -67,16 +65,8 @@ class FindDesk:
         return CandidatesPanel(self)
 
     def show(self) -> None:
-        """Open the dock as a tab beside the reading's, or bring it to the front, and give it the keyboard."""
-        stage = self._stage
-        fresh = stage.dock_widget(words.DOCK) is None
-        dock = stage.show_dock(words.DOCK)
-        reading = stage.dock_widget(wording.READING_DOCK)
-        beside = None if reading is None else dock_of(reading)
-        if fresh and beside is not None:
-            stage.window.tabifyDockWidget(beside, dock)
-            # The tab is there once the window was laid out anew.
-            QTimer.singleShot(0, dock.raise_)
+        """Open the dock or bring it to the front, and give it the keyboard."""
+        self._stage.show_dock(words.DOCK)
         QTimer.singleShot(0, weak_call(self, "take_focus"))
 
     def take_focus(self) -> None:

@@ -11,11 +11,9 @@ from qtpy.QtWidgets import QWidget
 from lesionscope.ct.windows import Window
 from lesionscope.lesions.lesion import Lesion
 from lesionscope.viewer.canvas import Canvas, weak_call
-from lesionscope.viewer.find.words import DOCK as CANDIDATES_DOCK
 from lesionscope.viewer.keys import Key, merged
 from lesionscope.viewer.layout import dock_of, reset_layout
 from lesionscope.viewer.planes import AXIAL
-from lesionscope.viewer.report_words import DOCK as REPORT_DOCK
 from lesionscope.viewer.review import words
 from lesionscope.viewer.review.asking import ask_export
 from lesionscope.viewer.review.keys import review_keys
@@ -84,9 +82,9 @@ class Bench:
         panel = stage.dock_widget(words.DOCK)
         if panel is None:
             return
-        for title in (*DOCKS, REPORT_DOCK, CANDIDATES_DOCK):
+        for title in DOCKS:
             other = dock_of(found) if (found := stage.dock_widget(title)) is not None else None
-            if other is not None:
+            if other is not None and found is not panel:
                 other.hide()
         planes = None if stage.study is None else stage.study.panes
         reset_layout(stage.window, planes=planes, right=[panel])
