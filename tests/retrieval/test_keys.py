@@ -34,6 +34,21 @@ def test_a_name_stands_in_for_a_number_and_the_study_for_both():
     assert first == second != third
 
 
+def test_a_name_has_one_key_however_it_is_spelled():
+    def source(name, born="19600101"):
+        return Source("1.2.3", study_uid="1.2", patient=Patient(name, birth_date=born))
+
+    spelled = [source(name) for name in ("Doe^Jane", "DOE^JANE^^", " doe^ Jane")]
+    (one,) = {keys.patient_key(SECRET, each) for each in spelled}
+    others = [source("Doe^Jane", "19600102"), source("Doe^Janet")]
+    assert one not in {keys.patient_key(SECRET, other) for other in others}
+    # Earlier versions took the name as it stood: what they wrote is found again.
+    earlier = keys.key(SECRET, "patient", "Doe^Jane\x0019600101")
+    assert keys.patient_keys(SECRET, spelled[0]) == (one, earlier)
+    numbered = Source("1.2.3", patient=Patient("Doe^Jane", "4711"))
+    assert keys.patient_keys(SECRET, numbered) == (keys.patient_key(SECRET, numbered),)
+
+
 def test_the_secret_is_made_once_and_for_its_owner_alone(tmp_path):
     secret = keys.site_secret(tmp_path / "data")
     assert len(secret) == keys.SECRET_BYTES

@@ -60,7 +60,7 @@ def query(arguments: argparse.Namespace) -> int:
     from lesionscope.commands.marked import lesion_of
     from lesionscope.ct.scan import open_ct
     from lesionscope.inference.label_predictor import LabelPredictor
-    from lesionscope.inference.label_reader import own_key
+    from lesionscope.inference.label_reader import own_keys
     from lesionscope.inference.reading import Refusal
 
     if len(arguments.lesions or ()) != 1:
@@ -79,7 +79,7 @@ def query(arguments: argparse.Namespace) -> int:
         reading = predictor.read(volume, lesion)
         if isinstance(reading.labels, Refusal):
             raise InputError(reading.labels.sentence)
-        own = None if arguments.include_same_patient else own_key(bank, volume.source)
+        own = None if arguments.include_same_patient else own_keys(bank, volume.source)
         found = bank.query(reading.embedding, arguments.k, label=arguments.label, exclude_patient=own)
     print_json(
         {

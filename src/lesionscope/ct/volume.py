@@ -27,6 +27,11 @@ class Patient:
     birth_date: str = field(default="", repr=False)
     sex: str = field(default="", repr=False)
 
+    @property
+    def plain_name(self) -> str:
+        """The name in one form: systems write the same one with other capitals and carets."""
+        return " ".join(self.name.replace("^", " ").casefold().split())
+
 
 @dataclass(frozen=True)
 class Source:

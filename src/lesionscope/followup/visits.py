@@ -65,14 +65,9 @@ def differences(one: Source, other: Source) -> tuple[str, ...]:
     if first.patient_id and second.patient_id:
         who = ("the patient's number", first.patient_id, second.patient_id)
     else:
-        who = ("the name", _plain(first.name), _plain(second.name))
+        who = ("the name", first.plain_name, second.plain_name)
     rest = (
         ("the birth date", first.birth_date, second.birth_date),
         ("the sex", first.sex, second.sex),
     )
     return tuple(what for what, a, b in (who, *rest) if a and b and a != b)
-
-
-def _plain(name: str) -> str:
-    """Bring a person's name to one form: systems write the same one with other capitals and carets."""
-    return " ".join(name.replace("^", " ").casefold().split())

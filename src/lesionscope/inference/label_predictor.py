@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from types import MappingProxyType
@@ -39,7 +40,11 @@ class Known(Protocol):
     """A bank of known lesions: see :mod:`lesionscope.retrieval`."""
 
     def query(
-        self, embedding: NDArray[np.float32], k: int = ..., *, exclude_patient: str | None = None
+        self,
+        embedding: NDArray[np.float32],
+        k: int = ...,
+        *,
+        exclude_patient: str | Sequence[str] | None = None,
     ) -> tuple[Neighbour, ...]:
         """Return the nearest known lesions, the nearest first."""
 
@@ -99,7 +104,7 @@ class LabelPredictor:
         lesion: Lesion,
         *,
         bank: Known | None = None,
-        patient_key: str | None = None,
+        patient_key: str | Sequence[str] | None = None,
         cancel: CancelToken | None = None,
         progress: Progress = silent,
         override_scope: bool = False,
@@ -115,7 +120,8 @@ class LabelPredictor:
         bank
             Where to look for known lesions like it; none by default.
         patient_key
-            The key under which the bank knows the volume's patient, whose lesions are left out.
+            The key under which the bank knows the volume's patient, or all that it may be: the patient's
+            lesions are left out.
         cancel
             Stops the work, the network included.
         progress

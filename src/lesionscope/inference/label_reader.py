@@ -16,7 +16,7 @@ from lesionscope.models.label_package import LABELS, LabelPackage
 from lesionscope.progress import CancelToken, Progress, silent
 from lesionscope.retrieval.bank import Bank
 from lesionscope.retrieval.banks import Banks
-from lesionscope.retrieval.keys import PHANTOM_SECRET, patient_key, site_secret
+from lesionscope.retrieval.keys import PHANTOM_SECRET, patient_keys, site_secret
 from lesionscope.retrieval.registry import BUNDLED, banks_for
 
 
@@ -61,7 +61,7 @@ class LabelReader:
             lesion,
             bank=bank,
             # All are the user's, or all are bundled.
-            patient_key=None if bank is None else own_key(bank.banks[0], volume.source),
+            patient_key=None if bank is None else own_keys(bank.banks[0], volume.source),
             cancel=cancel,
             progress=progress,
             override_scope=override_scope,
@@ -84,11 +84,11 @@ class LabelReader:
             self.bank.close()
 
 
-def own_key(bank: Bank, source: Source) -> str:
-    """Return the key under which a bank knows the patient of a series."""
+def own_keys(bank: Bank, source: Source) -> tuple[str, ...]:
+    """Return the keys under which a bank may know the patient of a series."""
     # Bundled banks hold phantoms, whose keys need no site's secret: none is made to ask them.
     secret = PHANTOM_SECRET if BUNDLED in bank.folder.parents else site_secret()
-    return patient_key(secret, source)
+    return patient_keys(secret, source)
 
 
 def open_label_reader(

@@ -207,7 +207,7 @@ class Bank:
         k: int = 10,
         *,
         label: str | None = None,
-        exclude_patient: str | None = None,
+        exclude_patient: str | Sequence[str] | None = None,
     ) -> tuple[Neighbour, ...]:
         """Return the ``k`` known lesions most like one, nearest first.
 
@@ -223,7 +223,8 @@ class Bank:
         label
             Only lesions with this label, or one that implies it.
         exclude_patient
-            Leave this patient's lesions out (see :func:`~lesionscope.retrieval.keys.patient_key`).
+            Leave this patient's lesions out, by the key or by all that there may be (see
+            :func:`~lesionscope.retrieval.keys.patient_keys`).
 
         Raises
         ------
@@ -367,7 +368,11 @@ class Bank:
             raise UsageError(f"A lesion can be in {self.folder} only once: give each an id of its own.")
 
     def _allowed(
-        self, connection: Connection, count: int, label: str | None, exclude_patient: str | None
+        self,
+        connection: Connection,
+        count: int,
+        label: str | None,
+        exclude_patient: str | Sequence[str] | None,
     ) -> NDArray[np.bool_] | None:
         """Return which rows may be found, ``None`` for all."""
         allowed: NDArray[np.bool_] | None = None
@@ -381,6 +386,7 @@ class Bank:
             allowed[np.fromiter(connection.scalars(among), dtype=np.intp)] = True
         if exclude_patient:
             allowed = np.ones(count, dtype=np.bool_) if allowed is None else allowed
-            own = select(schema.lesions.c.row).where(schema.lesions.c.patient_key == exclude_patient)
+            keys = (exclude_patient,) if isinstance(exclude_patient, str) else exclude_patient
+            own = select(schema.lesions.c.row).where(schema.lesions.c.patient_key.in_(keys))
             allowed[np.fromiter(connection.scalars(own), dtype=np.intp)] = False
         return allowed

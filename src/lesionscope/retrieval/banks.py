@@ -31,7 +31,7 @@ class Banks:
         self.dimension = banks[0].dimension
 
     def query(
-        self, embedding: ArrayLike, k: int = 10, *, exclude_patient: str | None = None
+        self, embedding: ArrayLike, k: int = 10, *, exclude_patient: str | Sequence[str] | None = None
     ) -> tuple[Neighbour, ...]:
         """Return the ``k`` known lesions most like one, nearest first; see :meth:`.Bank.query`."""
         if len(self.banks) == 1:

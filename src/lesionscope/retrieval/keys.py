@@ -59,16 +59,26 @@ def site_secret(folder: Path | None = None) -> bytes:
 def patient_key(secret: bytes, source: Source) -> str:
     """Return the key of whoever was scanned; of the study, or the series, where nobody is named.
 
-    A phantom of the clinic has the same key whatever the secret: see :func:`phantom_key`.
+    One without a number goes by the name, however it is spelled, and the birth date. A phantom of the clinic
+    has the same key whatever the secret: see :func:`phantom_key`.
+    """
+    return patient_keys(secret, source)[0]
+
+
+def patient_keys(secret: bytes, source: Source) -> tuple[str, ...]:
+    """Return all keys that whoever was scanned may be known by: today's, and that of earlier versions.
+
+    Those went by the name as the files spell it.
     """
     who = source.patient
     if phantom := _PHANTOM.fullmatch(who.patient_id):
-        return phantom_key(phantom[1], int(phantom[2]))
+        return (phantom_key(phantom[1], int(phantom[2])),)
     if who.patient_id:
-        return key(secret, "patient", who.patient_id)
+        return (key(secret, "patient", who.patient_id),)
     if who.name:
-        return key(secret, "patient", f"{who.name}\0{who.birth_date}")
-    return study_key(secret, source)
+        names = (who.plain_name, who.name)
+        return tuple(key(secret, "patient", f"{name}\0{who.birth_date}") for name in dict.fromkeys(names))
+    return (study_key(secret, source),)
 
 
 def phantom_key(split: str, seed: int) -> str:

@@ -37,6 +37,7 @@ from lesionscope.phantom.dicom_series import write_series
 from lesionscope.progress import CancelToken
 from lesionscope.report import sr_form
 from lesionscope.report.document import lesion_report
+from lesionscope.retrieval.keys import patient_keys, site_secret
 
 SPACING = (0.8, 0.7, 2.5)
 SIZE = (60, 70, 12)
@@ -63,7 +64,11 @@ def own_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def scanned(
-    folder: Path, direction: Iterable[float] = DIRECTIONS["axial"], who: str = "Doe^Jane", **more: Any
+    folder: Path,
+    direction: Iterable[float] = DIRECTIONS["axial"],
+    who: str = "Doe^Jane",
+    patient_id: str | None = None,
+    **more: Any,
 ) -> CTVolume:
     """Write a scan with a bright voxel at each end of the two diameters, and read it."""
     geometry = Geometry(
@@ -73,7 +78,13 @@ def scanned(
     for number, end in enumerate(end for line in LINES for end in line):
         hu[end] = 1000 + number
     source = Source(f"{folder.name}/{who}", patient=Patient(sex="F"))
-    write_series(CTVolume(hu, geometry, source), folder, patient_name=who, patient_id=f"ID {who}", **more)
+    write_series(
+        CTVolume(hu, geometry, source),
+        folder,
+        patient_name=who,
+        patient_id=f"ID {who}" if patient_id is None else patient_id,
+        **more,
+    )
     return open_ct(folder)
 
 
@@ -457,6 +468,28 @@ def test_a_harvest_that_was_stopped_goes_on(tmp_path: Path) -> None:
         (3, 1, 1),
     ]
     assert rows[1].split == rows[2].split
+
+
+def test_a_patient_without_a_number_is_one_however_the_name_is_spelled(tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    for name, who in (("a", "Doe^Jane"), ("b", "DOE^JANE^^"), ("c", "Doe^Janet"), ("d", "doe^ jane")):
+        volume = scanned(archive / name, who=who, patient_id="", study=name)
+        write_report(archive / name / "sr.dcm", volume, marked(volume, *lines_on(volume)))
+    assert harvest(archive, tmp_path / "dl", around_mm=0).patients == 2
+    rows = read_dl_info(tmp_path / "dl" / TABLE)
+    assert [(row.patient, row.study) for row in rows] == [(1, 1), (1, 2), (1, 3), (2, 1)]
+    assert len({row.split for row in rows if row.patient == 1}) == 1
+    # Whom an earlier version knew by a name as it was spelled keeps number and split.
+    numbers = tmp_path / "old" / "harvest" / "numbers.json"
+    harvest(archive / "a", tmp_path / "old", around_mm=0)
+    keys = patient_keys(site_secret(), open_ct(archive / "a").source)
+    numbers.write_text(numbers.read_text().replace(*keys))
+    harvest(archive, tmp_path / "old", around_mm=0)
+    assert json.loads(numbers.read_text())["numbers"][keys[1]] == 1
+    again = scanned(archive / "e", who="Doe^Jane", patient_id="", study="e")
+    write_report(archive / "e" / "sr.dcm", again, marked(again, *lines_on(again)))
+    harvest(archive, tmp_path / "old", around_mm=0)
+    assert [row.study for row in read_dl_info(tmp_path / "old" / TABLE) if row.patient == 1] == [1, 2]
 
 
 @pytest.mark.parametrize("change", ["grown", "corrected", "none"])

@@ -24,7 +24,7 @@ from lesionscope.lock import WriterLock
 from lesionscope.progress import CancelToken, Progress, silent
 from lesionscope.report.import_sr import NOT_HERE, damage_named, import_sr, read_bounded
 from lesionscope.retrieval.keys import key as key_of
-from lesionscope.retrieval.keys import patient_key, site_secret, study_key
+from lesionscope.retrieval.keys import patient_keys, site_secret, study_key
 
 from .axial import AxialSlices, axial_slices
 from .contours import LESIONS, Measured, measured
@@ -192,7 +192,10 @@ class _Harvest:
 
     def _called(self, volume: CTVolume) -> Called:
         source = volume.source
-        patient, study = patient_key(self.secret, source), study_key(self.secret, source)
+        # Whom an earlier version knew by the name's own spelling keeps number and split.
+        keys = patient_keys(self.secret, source)
+        patient = next((one for one in reversed(keys) if self.ledger.knows(one)), keys[0])
+        study = study_key(self.secret, source)
         series = key_of(self.secret, "series", f"{source.uid}/{_content(volume)}")
         number = self.ledger.number
         return Called(

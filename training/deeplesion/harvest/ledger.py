@@ -82,6 +82,10 @@ class Ledger:
         else:
             self._save()
 
+    def knows(self, patient: str) -> bool:
+        """Whether a patient, known by the key, has a number."""
+        return patient in self._numbers
+
     def number(self, *keys: str) -> int:
         """Return the running number, from 1, of what the last key means within those before it."""
         name = "/".join(keys)
