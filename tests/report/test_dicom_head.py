@@ -11,20 +11,11 @@ from typing import Any
 import pydicom
 import pytest
 from dicom_checks import complaints
-from hypothesis import given
-from hypothesis import strategies as st
 from test_sr import scan as scan
 
 from lesionscope.ct.scan import open_ct
 from lesionscope.ct.volume import CTVolume
-from lesionscope.report.dicom_head import (
-    dicom_date,
-    dicom_head,
-    dicom_time,
-    encoded,
-    identifier,
-    person_name,
-)
+from lesionscope.report.dicom_head import dicom_date, dicom_head, dicom_time, encoded, identifier
 from lesionscope.report.document import Content, lesion_report
 
 MADE = "2024-01-02T22:30:15+00:00"
@@ -100,32 +91,6 @@ def test_a_time_without_identity_is_no_local_one(named: Callable[..., CTVolume],
     ds = head(volume, created="1900-01-01T00:00:00+00:00", deidentified=True)
     assert "TimezoneOffsetFromUTC" not in ds
     assert (ds.ContentDate, ds.ContentTime) == ("19000101", "000000")
-
-
-PART = st.text(st.characters(categories=("L",), max_codepoint=0xFFFF), min_size=1, max_size=20)
-GROUP = st.lists(PART, min_size=2, max_size=5).map("^".join).filter(lambda group: len(group) <= 64)
-
-
-@given(st.lists(GROUP, min_size=1, max_size=3))
-def test_a_name_is_that_of_the_images(groups: list[str]) -> None:
-    """64 characters are the limit of each group, not of all."""
-    name = "=".join(groups)
-    assert person_name(name) == name
-
-
-@pytest.mark.parametrize(
-    ("written", "kept"),
-    [
-        ("a" * 63, "a" * 63 + "^"),
-        ("a" * 64, "a" * 64),
-        ("a" * 65, "a" * 64),
-        (f"{'a' * 80}^b={'c' * 80}^d={'e' * 64}", f"{'a' * 64}={'c' * 64}={'e' * 64}"),
-        (" Doe ^ Jane =", "Doe^Jane"),
-        ("=山田^太郎", "=山田^太郎"),
-    ],
-)
-def test_a_name_is_cut_no_more_than_it_must(written: str, kept: str) -> None:
-    assert person_name(written) == kept
 
 
 @pytest.mark.parametrize(

@@ -143,16 +143,18 @@ def identifier(text: object, length: int = 64) -> str:
 
 
 def person_name(name: object) -> str:
-    """Return a name that a PN holds: three groups, each of at most 64 characters (PS3.5 6.2).
+    """Return a name that a PN holds: as many of its groups as fit into 64 characters.
 
-    A name that was never taken apart (``Jane Doe``) is a family name by form, as PS3.5 has it; where the
-    mark of that would cost a letter, it goes without.
+    A name that was never taken apart (``Jane Doe``) is a family name by form, as PS3.5 has it.
     """
-    groups = []
-    for group in str(name).split("=")[:3]:
+    written = ""
+    for place, group in enumerate(str(name).split("=")[:3]):
         one = "^".join(part.strip() for part in long_text(group).split("^")[:5])
-        groups.append(f"{one}^" if one and "^" not in one and len(one) < 64 else one)
-    return "=".join(groups).rstrip("=")
+        one = one if "^" in one or not one else f"{one[:63]}^"
+        longer = f"{written}{'=' * bool(place)}{one}"
+        if len(longer) <= 64:
+            written = longer
+    return written.rstrip("=")
 
 
 def stable_uid(*parts: object) -> str:

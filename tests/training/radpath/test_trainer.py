@@ -70,7 +70,7 @@ def test_the_seed_decides_the_result(recipe, small_cubes, tmp_path):
 
 def test_it_learns_what_can_be_learnt(recipe, small_cubes, tmp_path):
     plain = dataclasses.replace(
-        recipe, epochs=8, batch=4, augmentation=NONE, optimisation=Optimisation(lr=0.015)
+        recipe, epochs=16, batch=4, augmentation=NONE, optimisation=Optimisation(lr=0.015)
     )
     history = Trainer(plain, TREE, small_cubes, small_cubes, tmp_path).fit().history
     assert history[-1]["loss"] < 0.9 * history[0]["loss"]
