@@ -66,8 +66,9 @@ def others_busy(seconds: float = 0.3) -> float:
         before = _busy_seconds()
     except OSError:
         return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    own = time.process_time()  # threads of a matrix product spin on for a moment
     time.sleep(seconds)
-    return max(_busy_seconds() - before, 0.0) / seconds
+    return max(_busy_seconds() - before - (time.process_time() - own), 0.0) / seconds
 
 
 def _busy_seconds() -> float:
