@@ -111,4 +111,4 @@ def review(reader: Reader, number: int, place: Path, books: dict[Path, Book], do
     reader.press("Ctrl+Shift+W", on=window.focusWidget())
     reader.until(lambda: work.state.project is None, "the project's end")
     done["export a project"] += 1
-    reader.leave()
+    reader.until(lambda: reader.state.volume is None, "the end of the project's images")
