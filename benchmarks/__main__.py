@@ -101,7 +101,8 @@ By processor time on one thread (best of several runs):
 - **Row 12.** Crop, patch, scores and neighbours take 6 ms beside 230 ms of the networks; on a busy machine
   each of them may wait for its turn instead.
 - **Sentences.** spaCy alone takes three tenths of our processor time, and half of the time where ours has two
-  quiet cores: its matcher is compiled, ours is Python. Ours also relates findings to bookmarks and expands labels.
+  quiet cores: its matcher is compiled, ours is Python. Ours also relates findings to bookmarks and expands
+  labels.
 """
 
 
