@@ -8,6 +8,9 @@ from pathlib import Path
 
 from lesionscope.errors import unreadable
 
+TOO_MANY_CELLS = "it has more cells than the table has columns"
+"""What is wrong with a row of any table whose cells can't be told apart."""
+
 
 def read_csv(path: Path, what: str) -> csv.DictReader[str]:
     """Return a table's rows by its columns' names, which are stripped and casefolded.

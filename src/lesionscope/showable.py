@@ -18,6 +18,12 @@ def showable(text: object) -> str:
     return _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", _UNSHOWABLE.sub("", plain))
 
 
+def date(value: str) -> str:
+    """Return a DICOM date ``YYYYMMDD`` as ``YYYY-MM-DD``; anything else as it is."""
+    found = re.fullmatch(r"(\d{4})(\d{2})(\d{2})", value.strip())
+    return "-".join(found.groups()) if found else showable(value)
+
+
 def cell(value: object) -> str:
     """Return the text of a cell in a CSV: numbers as they are, text that can't act as a formula.
 

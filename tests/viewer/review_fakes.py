@@ -72,3 +72,13 @@ def review(project: Path, tmp_path: Path, qtbot: Any) -> Iterator[Review]:
     yield made
     made.close()
     room.close()
+
+
+def differ(review: Review) -> None:
+    """Have Ann and Bob read one lesion, and differ on a label of it."""
+    for reader, verdict in (("Ann", "accepted"), ("Bob", "rejected")):
+        review.name_reader(reader)
+        review.show("mined-5")
+        review.choose("nodule")
+        review.decide(verdict)
+        review.accept_all()

@@ -9,7 +9,7 @@ import numpy as np
 from colour_vision import deuteranope
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
-from review_fakes import MENTIONS, MINED, SENTENCE, mined, predicted
+from review_fakes import MENTIONS, MINED, SENTENCE, differ, mined, predicted
 from room_fakes import FakeLabels, FakeReader, volume
 
 from lesionscope.ontology.label_graph import load_labels
@@ -262,12 +262,7 @@ def test_what_is_kept_as_seen_stays_true_once_the_veil_was_lifted(review, projec
 
 
 def test_the_list_to_adjudicate_lifts_the_veil_of_the_lesions_on_it(review):
-    for reader, verdict in (("Ann", "accepted"), ("Bob", "rejected")):
-        review.name_reader(reader)
-        review.show("mined-5")
-        review.choose("nodule")
-        review.decide(verdict)
-        review.accept_all()
+    differ(review)
     review.name_reader("Cy", blinded=True)
     review.show("mined-5")
     assert review.state.seen.veiled

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from review_fakes import differ
+
 from lesionscope.viewer.docks import review_cells as cells
 from lesionscope.viewer.review import words
 
@@ -9,12 +11,7 @@ pytest_plugins = ["review_fakes"]
 
 
 def test_two_readers_disagreements_are_adjudicated_by_a_third(review):
-    for reader, verdict in (("Ann", "accepted"), ("Bob", "rejected")):
-        review.name_reader(reader)
-        review.show("mined-5")
-        review.choose("nodule")
-        review.decide(verdict)
-        review.accept_all()
+    differ(review)
     review.name_reader("Carla")
     review.toggle_adjudication()
     list_ = review.state.adjudication
@@ -31,12 +28,7 @@ def test_two_readers_disagreements_are_adjudicated_by_a_third(review):
 
 
 def test_nobody_adjudicates_a_reading_of_their_own(review):
-    for reader, verdict in (("Ann", "accepted"), ("Bob", "rejected")):
-        review.name_reader(reader)
-        review.show("mined-5")
-        review.choose("nodule")
-        review.decide(verdict)
-        review.accept_all()
+    differ(review)
     for reader in ("Ann", "Bob"):
         review.name_reader(reader)
         review.toggle_adjudication()

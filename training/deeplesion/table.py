@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from lesionscope.csv_files import TOO_MANY_CELLS
 from lesionscope.errors import InputError, unreadable
-from lesionscope.lesions.cases import TOO_MANY_CELLS
 from lesionscope.lesions.deeplesion import COLUMNS, DeepLesionRow, measured_box, read_row
 from lesionscope.lesions.marking import DEFAULT_PADDING_PX
 

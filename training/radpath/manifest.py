@@ -26,11 +26,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscope.csv_files import read_csv
+from lesionscope.csv_files import TOO_MANY_CELLS, read_csv
 from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import InputError, unreadable
 from lesionscope.files import write_atomically
-from lesionscope.lesions.cases import TOO_MANY_CELLS
 from lesionscope.lesions.lesion import Point
 from lesionscope.lesions.marking import lesion_from_click
 from lesionscope.ontology.tree import PathologyTree

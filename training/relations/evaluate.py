@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lesionscope.errors import InputError, LesionscopeError
 from lesionscope.inference.relation_inputs import batch
 from lesionscope.inference.relations import Relater
+from lesionscope.mining.asides import comparands
 from lesionscope.mining.miner import Miner
 from lesionscope.mining.relations import IRRELEVANT, RELATIONS, certainty, findings
 from lesionscope.models.relation_package import open_relation_package
@@ -92,7 +93,8 @@ def by_rules(sentence: Prepared) -> NDArray[np.int64]:
     """Return the rules' answers to the annotated pairs of a sentence."""
     parsed = sentence.parsed
     surely = certainty(parsed.tokens, parsed.turned, parsed.matches, parsed.roles)
-    groups = findings(parsed.tokens, parsed.clause, parsed.places, parsed.matches, parsed.roles)
+    others = list(comparands(parsed.tokens))
+    groups = findings(parsed.tokens, parsed.clause, parsed.places, parsed.matches, parsed.roles, others)
     whole = np.array(
         [
             [RELATIONS.index(relation if row in group else IRRELEVANT) for group in groups]

@@ -16,14 +16,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lesionscope.csv_files import read_csv
+from lesionscope.csv_files import TOO_MANY_CELLS, read_csv
 from lesionscope.errors import InputError
 
 MARKS = {"click": 3, "long": 6, "short": 6}
 """Numbers in the cell of each kind of mark."""
 COLUMNS = ("path", *MARKS, "id", "series", "labels", "sentence")
-TOO_MANY_CELLS = "it has more cells than the table has columns"
-"""What is wrong with a row of any table whose cells can't be told apart."""
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,8 @@ class Miner:
             else number
             for number, over in zip(clause, turned, strict=True)
         ]
-        for other in comparands(tokens):
+        others = list(comparands(tokens))
+        for other in others:
             for index in other:
                 linked[index] = -1 - len(tokens) - other.start
         roles = self._matcher.roles
@@ -121,7 +122,7 @@ class Miner:
                 for number, relation in enumerate(row)
             ]
         elif bookmarks:
-            groups = findings(tokens, clause, places, matches, roles)
+            groups = findings(tokens, clause, places, matches, roles, others)
             pairs = [
                 (match, relation if i in group else IRRELEVANT, number)
                 for i, (match, relation) in enumerate(zip(matches, relations, strict=True))

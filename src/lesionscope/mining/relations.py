@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .asides import comparands
 from .bookmarks import MARK
 from .cues import OUTSIDE, STOPS, VERBS, Turn, opens
 from .matching import ARTICLES, HEAD, LOOK, PLACE, Match
@@ -128,6 +127,7 @@ def findings(
     places: Sequence[int],
     matches: Sequence[Match],
     roles: Mapping[str, int],
+    others: Sequence[range],
 ) -> list[frozenset[int]]:
     """Return for each bookmark the matches (by index) of the finding it points at.
 
@@ -139,14 +139,15 @@ def findings(
         Where the bookmarks' tokens stand, ascending.
     matches, roles
         What was matched, and the roles of each label.
+    others
+        What is compared with (:func:`~lesionscope.mining.asides.comparands`): no finding of theirs.
     """
     clause = _with_ellipses(tokens, clause, matches)
     owned: list[set[int]] = [set() for _ in places]
     heads = [m for m in matches if roles[m.label] & HEAD]
     parts = [m for m in matches if roles[m.label] & PLACE]
-    others = list(comparands(tokens))
     for i, match in enumerate(matches):
-        if others and any(match.first in other and match.last in other for other in others):
+        if any(match.first in other and match.last in other for other in others):
             continue
         owner = _owner(match, tokens, clause, places, heads, parts)
         if owner is not None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
+from lesionscope.showable import date as date
 from lesionscope.showable import showable
 
 _TYPEWRITTEN = str.maketrans(
@@ -29,12 +29,6 @@ def person(name: str) -> str:
         if written:
             groups.append(written)
     return " = ".join(groups)
-
-
-def date(value: str) -> str:
-    """Return a DICOM date ``YYYYMMDD`` as ``YYYY-MM-DD``; anything else as it is."""
-    found = re.fullmatch(r"(\d{4})(\d{2})(\d{2})", value.strip())
-    return "-".join(found.groups()) if found else showable(value)
 
 
 def moment(value: str) -> str:

@@ -9,9 +9,9 @@ from lesionscope.errors import LesionscopeError
 from lesionscope.followup.comparison import Comparison, MarkedStudy
 from lesionscope.followup.sites import site_of
 from lesionscope.inference.reading import LabelAnswer
-from lesionscope.report.text import date as date_words
 from lesionscope.session.state import SessionState
 from lesionscope.session.store import Session, default_path
+from lesionscope.showable import date as date_words
 
 UNASKED = (
     "The visit of {date} is left out of the response: when it was decided, nobody asked whether its files "
