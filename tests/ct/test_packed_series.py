@@ -139,5 +139,5 @@ def test_a_compressed_header_needs_no_parser(
     def refuse(*_: object) -> Dataset:
         raise AssertionError("pydicom was asked")
 
-    monkeypatch.setattr("lesionscope.ct.headers._parse_growing", refuse)
+    monkeypatch.setattr("lesionscope.ct.headers.parse_growing", refuse)
     assert scan(place).series[0].usable

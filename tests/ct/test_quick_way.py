@@ -63,7 +63,7 @@ def pydicom_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("the careful way was taken")
 
-    monkeypatch.setattr(headers, "_parse_growing", refuse)
+    monkeypatch.setattr(headers, "parse_growing", refuse)
     monkeypatch.setattr(decode.FrameDecoder, "stored", refuse)
 
 

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscope.ct.headers import (
+from lesionscope.ct.careful_header import inflate
+from lesionscope.ct.facts import (
     DAMAGE,
     DEFLATED,
     EXPLICIT_BIG,
@@ -26,7 +27,6 @@ from lesionscope.ct.headers import (
     PIXEL_DATA,
     Header,
     Pixels,
-    inflate,
 )
 from lesionscope.ct.quiet import quiet_decoders
 from lesionscope.ct.run_lengths import RLE_LOSSLESS, unpack_frame

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 _REMEMBERED_BYTES = 128
 """Longer values than any orientation are hostile: they are not kept."""
@@ -26,8 +26,32 @@ class Elements(Protocol):
         """Return an element unconverted: its bytes, or something that has them as ``value``."""
 
 
+class Place(NamedTuple):
+    """Where in a file an element's value lies, and how many bytes its length takes."""
+
+    tag: int
+    width: int
+    value_at: int
+    end: int
+
+
+class QuickElements(dict[int, bytes]):
+    """Bytes of the wanted elements before the pixels by tag.
+
+    ``pixel_length`` is as written, ``pixels_at`` counted from the file's beginning; ``places`` are those
+    of all elements before the pixels.
+    """
+
+    pixel_length = 0
+    pixels_at = 0
+    places: tuple[Place, ...] = ()
+    get_item = dict.__getitem__
+
+
 def raw(dataset: Elements, tag: int) -> bytes:
     """Return an element's bytes; ``b""`` where it is absent or no plain value."""
+    if isinstance(dataset, QuickElements):
+        return dataset.get(tag, b"")
     item = dataset.get_item(tag) if tag in dataset else b""
     value = item if isinstance(item, bytes) else getattr(item, "value", b"")
     return value if isinstance(value, bytes) else b""

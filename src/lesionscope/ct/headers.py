@@ -1,155 +1,40 @@
 """What one DICOM file says of itself, read without its pixels and without trusting it.
 
-pydicom parses the data set; this module bounds what reaches it. The file meta group is
-read here, a deflated data set is inflated up to a cap, and every count that would
-size an allocation is checked first. Values are taken from the raw elements, so that a
-malformed one neither stops the reading nor prints a warning that quotes it.
+Three ways, each the reference of the one before: like the last file's header
+(:mod:`lesionscope.ct.alike`), by an ordinary file's elements (:mod:`lesionscope.ct.quick_header`), by pydicom
+(:mod:`lesionscope.ct.careful_header`). Every count that would size an allocation is checked. Values are
+taken from the raw elements, so that a malformed one neither stops the reading nor prints a warning that
+quotes it.
 """
 
 from __future__ import annotations
 
-import io
-import struct
-import zlib
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
+from lesionscope.ct.alike import AlikeHeaders
+from lesionscope.ct.careful_header import MAX_HEADER_BYTES, Stop, inflate, parse, parse_growing
 from lesionscope.ct.elements import Elements, floats, number, plain, text, texts, whole, words
-from lesionscope.ct.quick_header import PIXEL_DATA as PIXEL_DATA
-from lesionscope.ct.quick_header import quick_elements
+from lesionscope.ct.facts import (
+    DAMAGE,
+    DEFLATED,
+    EXPLICIT_BIG,
+    IMPLICIT_LITTLE,
+    PIXEL_DATA,
+    Header,
+    Pixels,
+    Unreadable,
+)
+from lesionscope.ct.multiframe import frames_of
+from lesionscope.ct.quick_header import PREAMBLE_BYTES, meta_places, quick_elements
 from lesionscope.ct.sources import FileReader, FileRef
 from lesionscope.ct.volume import Patient
 
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
-
-DEFLATED = "1.2.840.10008.1.2.1.99"
-IMPLICIT_LITTLE = "1.2.840.10008.1.2"
-EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
-EXPLICIT_BIG = "1.2.840.10008.1.2.2"
-
-FIRST_READ_BYTES = 1 << 16
-MAX_HEADER_BYTES = 1 << 25
-"""A header longer than this (32 MiB) isn't read on; real ones stay below a few MiB."""
-MAX_ELEMENTS = 20_000
-MAX_HEADER_READS = 2_000_000
+FIRST_READ_BYTES = 1 << 13
+"""Enough for most headers."""
+SECOND_READ_BYTES = 1 << 16
 MAX_SLICE_PIXELS = 1 << 26
 MAX_FILE_VOXELS = 1 << 30
 MAX_FRAMES = 1 << 16
 
-_PREAMBLE = 128
-_PIXEL_TAGS = (0x7FE00008, 0x7FE00009, PIXEL_DATA)
-_LONG_VRS = frozenset(
-    (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
-)
 _UNDEFINED = 0xFFFFFFFF
-
-# What the parser trips over in files that are cut, garbled or hostile.
-DAMAGE = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    KeyError,
-    IndexError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
-
-
-class Unreadable(Exception):
-    """The file is no image we can list; ``str(error)`` is the reason, fit for ``skipped``."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One slice's facts: where it lies and how its numbers become HU.
-
-    ``position`` and ``orientation`` are LPS mm and direction cosines (PS3.3 C.7.6.2.1.1);
-    ``spacing`` is (between rows, between columns) in mm, as PixelSpacing has it; ``phase`` is
-    the heart's in percent, ``trigger`` ms since its beat, ``voltage`` the tube's in kV.
-    """
-
-    index: int = 0
-    position: tuple[float, float, float] | None = None
-    orientation: tuple[float, ...] | None = None
-    spacing: tuple[float, float] | None = None
-    slope: float | None = None
-    intercept: float | None = None
-    rescale_type: str = ""
-    instance: int | None = None
-    acquisition: int | None = None
-    temporal: int | None = None
-    time: str = ""
-    thickness: float | None = None
-    phase: float | None = None
-    trigger: float | None = None
-    voltage: float | None = None
-    image_type: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """How a file's pixels are encoded and where they lie in it (or in its inflated data set)."""
-
-    syntax: str
-    rows: int
-    columns: int
-    frames: int
-    allocated: int
-    stored: int
-    high_bit: int
-    signed: bool
-    samples: int
-    photometric: str
-    padding: int | None
-    padding_limit: int | None
-    """The other end of a range of padding, inclusive; none where one value is all."""
-    tag: int
-    offset: int
-    length: int | None
-
-    @property
-    def encapsulated(self) -> bool:
-        """Whether the pixels come as compressed fragments."""
-        return self.syntax not in (IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED)
-
-    @property
-    def frame_bytes(self) -> int:
-        """Bytes of one uncompressed frame."""
-        return self.rows * self.columns * self.samples * self.allocated // 8
-
-
-@dataclass(frozen=True)
-class Header:
-    """What one DICOM image file says of itself."""
-
-    file: FileRef
-    pixels: Pixels
-    frames: tuple[Frame, ...]
-    sop_class: str = ""
-    sop_uid: str = ""
-    modality: str = ""
-    image_type: tuple[str, ...] = ()
-    study_uid: str = ""
-    series_uid: str = ""
-    series_number: int | None = None
-    description: str = ""
-    study_description: str = ""
-    study_date: str = ""
-    frame_of_reference: str = ""
-    kernel: str = ""
-    tilt_deg: float | None = None
-    lossy: bool = False
-    body: int = 0
-    """Where the data set begins in the file, after the file meta group."""
-    patient: Patient = field(default_factory=Patient)
-
 
 # SOP classes whose modality tag is missing now and then (PS3.4 B.5).
 CT_CLASSES = {
@@ -184,7 +69,7 @@ _WANTED = frozenset(_TAGS)
 
 def looks_like_dicom(head: bytes) -> bool:
     """Whether a file's first bytes (at least 136) are DICOM's, with or without its preamble."""
-    if head[_PREAMBLE : _PREAMBLE + 4] == b"DICM":
+    if head[PREAMBLE_BYTES : PREAMBLE_BYTES + 4] == b"DICM":
         return True
     # Old archives left the preamble out: then the first element is of group 0002 or 0008.
     if len(head) < 8 or head[:2] not in (b"\x02\x00", b"\x08\x00") or head[3] != 0:
@@ -194,8 +79,20 @@ def looks_like_dicom(head: bytes) -> bool:
     return int.from_bytes(head[4:8], "little") < 256
 
 
-def read_header(reader: FileReader, file: FileRef) -> Header:
+def alike_headers() -> AlikeHeaders:
+    """Return what remembers the headers of a series, for :func:`read_header`."""
+    return AlikeHeaders(_WANTED)
+
+
+def read_header(reader: FileReader, file: FileRef, alike: AlikeHeaders | None = None) -> Header:
     """Read what one DICOM file says of itself.
+
+    Parameters
+    ----------
+    reader, file
+        Where it is.
+    alike
+        Remembers the headers read so far, so that one like them is read sooner.
 
     Raises
     ------
@@ -209,20 +106,21 @@ def read_header(reader: FileReader, file: FileRef) -> Header:
         raise Unreadable("it is not a DICOM file")
     syntax = ""
     try:
+        header = _quickly(head, file, alike)
+        if header is None and len(head) == FIRST_READ_BYTES:
+            head = reader.read(file, 0, SECOND_READ_BYTES)
+            header = _quickly(head, file, alike)
+        if header is not None:
+            return header
         syntax, start, media_class = _file_meta(head)
         if media_class == _DICOMDIR_CLASS:
             raise Unreadable("a DICOMDIR (an index of files), not an image")
-        if syntax not in ("", DEFLATED, EXPLICIT_BIG) and _standard(syntax):
-            quick = quick_elements(head, start, implicit=syntax == IMPLICIT_LITTLE, wanted=_WANTED)
-            if quick is not None:
-                stop = _Stop(PIXEL_DATA, quick.pixel_length, quick.pixels_at)
-                return _header(file, quick, syntax, stop, 0, start)
         if syntax == DEFLATED:
             data, offset = inflate(reader.read(file, start), MAX_HEADER_BYTES), 0
-            dataset, stop = _parse(data, syntax)
+            dataset, stop = parse(data, syntax, _TAGS)
         else:
             offset = start
-            dataset, stop = _parse_growing(reader, file, head, start, syntax)
+            dataset, stop = parse_growing(reader, file, head, start, syntax, _TAGS)
         return _header(file, dataset, syntax or stop.guessed, stop, offset, start)
     except Unreadable:
         raise
@@ -233,103 +131,41 @@ def read_header(reader: FileReader, file: FileRef) -> Header:
         raise Unreadable(f"its header is damaged{private}") from error
 
 
+def _quickly(head: bytes, file: FileRef, alike: AlikeHeaders | None) -> Header | None:
+    """Read an ordinary file's header from its first bytes; ``None`` where it is none, or longer."""
+    if alike is not None and (header := alike.read(head, file)) is not None:
+        return header
+    syntax, start, _media_class = _file_meta(head)
+    if syntax in ("", DEFLATED, EXPLICIT_BIG) or not _standard(syntax):
+        return None
+    elements = quick_elements(head, start, implicit=syntax == IMPLICIT_LITTLE, wanted=_WANTED)
+    if elements is None:
+        return None
+    stop = Stop(PIXEL_DATA, elements.pixel_length, elements.pixels_at)
+    header = _header(file, elements, syntax, stop, 0, start)
+    if alike is not None:
+        alike.learn(head, header, elements)
+    return header
+
+
 def _standard(syntax: str) -> bool:
     return not syntax or syntax.startswith(IMPLICIT_LITTLE)
 
 
 def _file_meta(head: bytes) -> tuple[str, int, str]:
     """Read group 0002 (PS3.10 §7.1): transfer syntax, where the data set begins, SOP class."""
-    at = _PREAMBLE + 4 if head[_PREAMBLE : _PREAMBLE + 4] == b"DICM" else 0
     syntax = media_class = ""
-    while len(head) >= at + 8 and head[at : at + 2] == b"\x02\x00":
-        element = int.from_bytes(head[at + 2 : at + 4], "little")
-        long = head[at + 4 : at + 6] in _LONG_VRS
-        length = int.from_bytes(head[at + 8 : at + 12] if long else head[at + 6 : at + 8], "little")
-        value_at = at + (12 if long else 8)
-        value = head[value_at : value_at + length]
-        if element == 0x0010:
-            syntax = plain(value)
-        elif element == 0x0002:
-            media_class = plain(value)
-        at = value_at + length
+    at = PREAMBLE_BYTES + 4 if head[PREAMBLE_BYTES : PREAMBLE_BYTES + 4] == b"DICM" else 0
+    for place in meta_places(head, at):
+        at = place.end
+        if place.tag == 0x00020010:
+            syntax = plain(head[place.value_at : place.end])
+        elif place.tag == 0x00020002:
+            media_class = plain(head[place.value_at : place.end])
     return syntax, at, media_class
 
 
-def inflate(packed: bytes, limit: int) -> bytes:
-    """Inflate a deflated data set (PS3.5 A.5), but no further than ``limit`` bytes."""
-    return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, limit)
-
-
-def _parse_growing(
-    reader: FileReader, file: FileRef, head: bytes, start: int, syntax: str
-) -> tuple[Dataset, _Stop]:
-    """Parse what was read of a file; read more of it only where its header goes on."""
-    size, count = reader.size(file), len(head)
-    while True:
-        whole = count >= min(size, MAX_HEADER_BYTES)
-        try:
-            dataset, stop = _parse(head[start:], syntax)
-            if stop.tag or whole:
-                return dataset, stop
-        except DAMAGE:
-            if whole:
-                raise
-        count *= 16
-        head = reader.read(file, 0, count)
-
-
-@dataclass
-class _Stop:
-    """Where parsing stopped: the pixel data element, if it was reached."""
-
-    tag: int = 0
-    length: int = 0
-    value_at: int = 0
-    guessed: str = ""
-    elements: int = 0
-
-
-class _Bounded(io.BytesIO):
-    """A header in memory that stops whoever reads it forever (in nested items, say)."""
-
-    reads = 0
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        self.reads += 1
-        if self.reads > MAX_HEADER_READS:
-            raise Unreadable("its header goes on without end")
-        return super().read(size)
-
-
-def _parse(data: bytes, syntax: str) -> tuple[Dataset, _Stop]:
-    """Parse a data set up to its pixel data; only the elements we use are kept."""
-    from pydicom.filereader import read_dataset
-
-    stop = _Stop()
-    if not syntax:
-        explicit = data[4:6].isalpha() and data[4:6].isupper()
-        stop.guessed = EXPLICIT_LITTLE if explicit else IMPLICIT_LITTLE
-    used = syntax or stop.guessed
-
-    def at_pixels(tag: int, vr: str | None, length: int) -> bool:
-        stop.elements += 1
-        if stop.elements > MAX_ELEMENTS:
-            raise Unreadable("its header goes on without end")
-        if tag not in _PIXEL_TAGS:
-            return False
-        stop.tag, stop.length, stop.value_at = int(tag), length, stream.tell()
-        return True
-
-    stream = _Bounded(data)
-    dataset = read_dataset(
-        stream, used == IMPLICIT_LITTLE, used != EXPLICIT_BIG, stop_when=at_pixels, specific_tags=_TAGS
-    )
-    return dataset, stop
-
-
-def _header(file: FileRef, dataset: Elements, syntax: str, stop: _Stop, offset: int, body: int) -> Header:
-    from lesionscope.ct.multiframe import frames_of
-
+def _header(file: FileRef, dataset: Elements, syntax: str, stop: Stop, offset: int, body: int) -> Header:
     sop_class = text(dataset, 0x00080016)
     modality = text(dataset, 0x00080060).upper() or ("CT" if sop_class in CT_CLASSES else "")
     if modality in _NOT_IMAGES:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lesionscope.ct.facts import Unreadable
 from lesionscope.ct.geometry import AXIS_TOLERANCE, Geometry
-from lesionscope.ct.headers import Unreadable
 from lesionscope.ct.nifti import (
     NOT_PERPENDICULAR,
     float_voxels,

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from lesionscope.ct.decode import LOSSY, missing_frames, syntax_name, undecodable_reason
+from lesionscope.ct.facts import Header
 from lesionscope.ct.grouping import (
     by_frame_of_reference,
     by_shape,
@@ -16,7 +17,6 @@ from lesionscope.ct.grouping import (
     plan,
     split_sideways,
 )
-from lesionscope.ct.headers import Header
 from lesionscope.ct.repeats import split_repeats
 from lesionscope.ct.series import SeriesInfo, Slice, named
 from lesionscope.ct.sources import FileReader

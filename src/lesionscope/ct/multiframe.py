@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lesionscope.ct.elements import Elements, floats, number, real, text, texts, whole
-from lesionscope.ct.headers import Frame, Unreadable
+from lesionscope.ct.facts import Frame, Unreadable
 
 _SHARED, _PER_FRAME = 0x52009229, 0x52009230
 _PLANE_POSITION, _PLANE_ORIENTATION, _PIXEL_MEASURES = 0x00209113, 0x00209116, 0x00289110

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscope.ct.headers import Unreadable
+from lesionscope.ct.facts import Unreadable
 from lesionscope.ct.quiet import quiet_decoders
 from lesionscope.ct.volume import Finding
 

@@ -10,9 +10,13 @@ reference: what is found here, it finds too.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
-PIXEL_DATA = 0x7FE00010
+from lesionscope.ct.elements import Place, QuickElements
+from lesionscope.ct.facts import PIXEL_DATA
+
+PREAMBLE_BYTES = 128
+"""What comes before the letters ``DICM`` (PS3.10 §7.1)."""
 _UNDEFINED = 0xFFFFFFFF
 _CHARACTER_SET = 0x00080005
 _FUNCTIONAL_GROUPS = (0x52009229, 0x52009230)
@@ -35,15 +39,16 @@ class _Odd(Exception):
     """Something that this module leaves to the parser."""
 
 
-class QuickElements(dict[int, bytes]):
-    """Bytes of the elements before the pixels by tag, for :mod:`lesionscope.ct.elements`.
-
-    ``pixel_length`` is as written, ``pixels_at`` counted from the file's beginning.
-    """
-
-    pixel_length = 0
-    pixels_at = 0
-    get_item = dict.__getitem__
+def meta_places(head: bytes, at: int = PREAMBLE_BYTES + 4) -> Iterator[Place]:
+    """Go through the file meta group (PS3.10 §7.1), which is in explicit VR whatever follows it."""
+    while len(head) >= at + 8 and head[at : at + 2] == b"\x02\x00":
+        tag = 0x00020000 | int.from_bytes(head[at + 2 : at + 4], "little")
+        if head[at + 4 : at + 6] in _LONG:
+            width, value_at = 4, at + 12
+        else:
+            width, value_at = 2, at + 8
+        at = value_at + int.from_bytes(head[value_at - width : value_at], "little")
+        yield Place(tag, width, value_at, at)
 
 
 def quick_elements(head: bytes, at: int, *, implicit: bool, wanted: Collection[int]) -> QuickElements | None:
@@ -75,6 +80,7 @@ def _elements(head: bytes, at: int, implicit: bool, wanted: Collection[int]) -> 
     if implicit and head[at + 4 : at + 6].isalpha():
         raise _Odd  # Probably explicit after all.
     found = QuickElements()
+    places: list[Place] = []
     last, end = -1, len(head)
     while True:
         if implicit:
@@ -84,24 +90,32 @@ def _elements(head: bytes, at: int, implicit: bool, wanted: Collection[int]) -> 
             group, element, vr, length = _EXPLICIT(head, at)
         at += 8
         tag = group << 16 | element
-        if vr not in _SHORT and not implicit:
-            if vr not in _LONG:
+        width = 4
+        if not implicit:
+            if vr in _SHORT:
+                width = 2
+            elif vr in _LONG:
+                (length,) = _LENGTH(head, at)
+                at += 4
+            else:
                 raise _Odd
-            (length,) = _LENGTH(head, at)
-            at += 4
         if tag <= last:
             raise _Odd
         if tag >= PIXEL_DATA:
+            found.places = tuple(places)
             return _done(found, tag, length, at)
         last = tag
         if length == _UNDEFINED:
             if tag in wanted or not (_is_sequence(tag) if implicit else vr == b"SQ"):
                 raise _Odd
-            at = _skip_sequence(head, at, implicit, 0)
+            stop = _skip_sequence(head, at, implicit, 0)
+            places.append(Place(tag, width, at, stop))
+            at = stop
             continue
         stop = at + length
         if stop > end:
             raise _Odd
+        places.append(Place(tag, width, at, stop))
         if tag in wanted:
             found[tag] = head[at:stop]
         at = stop

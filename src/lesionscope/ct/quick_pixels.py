@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionscope.ct.headers import EXPLICIT_LITTLE, IMPLICIT_LITTLE, PIXEL_DATA
+from lesionscope.ct.facts import EXPLICIT_LITTLE, IMPLICIT_LITTLE, PIXEL_DATA
 from lesionscope.ct.series import Slice
 from lesionscope.progress import CancelToken, Progress
 
@@ -124,7 +124,8 @@ def _to_hu(words: NDArray[np.int16], item: Slice) -> bool:
     """Turn stored values into HU in place (PS3.3 C.11.1.1.2); whether all of them fit."""
     pixels = item.header.pixels
     stored = words if pixels.signed else words.view(np.uint16)
-    low, high = int(stored.min()), int(stored.max())
+    # Of unsigned words the lowest is not looked for: that it may be 0 does no harm.
+    low, high = int(stored.min()) if pixels.signed else 0, int(stored.max())
     span = 1 << (pixels.stored - int(pixels.signed))
     if high >= span or low < (-span if pixels.signed else 0):
         return False

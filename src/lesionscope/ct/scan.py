@@ -9,13 +9,9 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from lesionscope.ct.headers import (
-    FIRST_READ_BYTES,
-    Header,
-    Unreadable,
-    looks_like_dicom,
-    read_header,
-)
+from lesionscope.ct.alike import AlikeHeaders
+from lesionscope.ct.facts import Header, Unreadable
+from lesionscope.ct.headers import FIRST_READ_BYTES, alike_headers, looks_like_dicom, read_header
 from lesionscope.ct.images import image_info, is_image, load_image
 from lesionscope.ct.listing import list_series
 from lesionscope.ct.loading import load_slices
@@ -92,13 +88,13 @@ def scan(path: str | Path, *, progress: Progress = silent, cancel: CancelToken |
     with FileReader() as reader, warnings.catch_warnings():
         # The parser's warnings quote values, names of patients among them.
         warnings.simplefilter("ignore")
-        files = _files(reader, root, skipped)
+        files, alike = _files(reader, root, skipped), alike_headers()
         for done, file in enumerate(files):
             if cancel is not None:
                 cancel.check()
             progress(done, len(files), "Reading headers")
             try:
-                found = _read(reader, file)
+                found = _read(reader, file, alike)
             except (Unreadable, InputError) as error:
                 skipped.append(Skipped(file.relative_to(root), str(error)))
                 continue
@@ -111,10 +107,10 @@ def scan(path: str | Path, *, progress: Progress = silent, cancel: CancelToken |
     return Scan((*series, *listed), tuple(skipped))
 
 
-def _read(reader: FileReader, file: FileRef) -> Header | SeriesInfo:
+def _read(reader: FileReader, file: FileRef, alike: AlikeHeaders) -> Header | SeriesInfo:
     if is_image(file.name):
         return image_info(reader, file)
-    return read_header(reader, file)
+    return read_header(reader, file, alike)
 
 
 def _files(reader: FileReader, root: Path, skipped: list[Skipped]) -> list[FileRef]:
@@ -149,15 +145,17 @@ def _walk(reader: FileReader, root: Path, skipped: list[Skipped]) -> list[FileRe
 
     for folder, folders, names in os.walk(root, onerror=refused):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+        place = Path(folder)
         for name in sorted(names):
             if name.startswith(".") or name.lower() in _IGNORED_NAMES:
                 continue
-            file = FileRef(Path(folder) / name)
-            if file.path.suffix.lower() in _IGNORED_SUFFIXES:
+            file = FileRef(place / name)
+            suffix = file.path.suffix.lower()
+            if suffix in _IGNORED_SUFFIXES:
                 skipped.append(Skipped(file.relative_to(root), "it is not a DICOM file"))
             elif not file.path.is_file():
                 skipped.append(Skipped(file.relative_to(root), "it is no regular file"))
-            elif file.path.suffix.lower() == ".zip":
+            elif suffix == ".zip":
                 try:
                     files += _zip_members(reader, file.path, skipped)
                 except InputError as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from lesionscope.ct.facts import Frame, Header
 from lesionscope.ct.geometry import Geometry
-from lesionscope.ct.headers import Frame, Header
 from lesionscope.ct.sources import FileRef
 from lesionscope.ct.volume import Finding, Patient, Source
 

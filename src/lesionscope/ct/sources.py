@@ -20,6 +20,8 @@ from lesionscope.errors import InputError
 LOOK = "check that it is there and may be read, or fetch it again"
 MAX_MEMBER_BYTES = 1 << 32
 MAX_INFLATION = 100
+SMALL_BYTES = 1 << 16
+"""As much may be asked for without a look at how much there is."""
 INFLATION_FREE_BYTES = 1 << 26
 """Members below this size may shrink as far as they like (blank pictures do)."""
 
@@ -135,6 +137,11 @@ class FileReader:
                     if start:
                         stream.seek(start)
                     return stream.read(count)
+            if 0 <= count <= SMALL_BYTES:
+                with file.path.open("rb", buffering=0) as plain:
+                    if start:
+                        plain.seek(start)
+                    return plain.read(count)
             with file.path.open("rb") as plain:
                 if start:
                     plain.seek(start)

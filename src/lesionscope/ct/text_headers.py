@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from lesionscope.ct.headers import Unreadable
+from lesionscope.ct.facts import Unreadable
 from lesionscope.ct.sources import FileReader, FileRef
 
 MAX_TEXT_BYTES = 1 << 20

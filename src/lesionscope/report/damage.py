@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from lesionscope.ct.headers import DAMAGE
+from lesionscope.ct.facts import DAMAGE
 
 
 @cache
