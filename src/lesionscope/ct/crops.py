@@ -160,18 +160,19 @@ def _sample_separably(
     """Interpolate along one axis after another; exact where the axes coincide."""
     along = patient_axes(geometry)
     steps = (grid.spacing_mm[0], grid.spacing_mm[1], grid.slice_step_mm)
-    lines: list[_Line] = []
-    for voxel_axis in (2, 1, 0):
-        patient_axis = along[voxel_axis]
-        points = np.tile(np.array(grid.origin_lps_mm), (grid.size[patient_axis], 1))
-        points[:, patient_axis] += np.arange(grid.size[patient_axis]) * steps[patient_axis]
-        index = geometry.to_voxel(points)[:, 2 - voxel_axis]
-        if voxel_axis == 2:
-            index, near = skip_gaps(geometry, index)
-            line = _line(index, geometry.size[2])
-            lines.append(_Line(line.lower, line.fraction, near))
-        else:
-            lines.append(_line(index, geometry.size[voxel_axis]))
+    counts = [grid.size[along[voxel_axis]] for voxel_axis in (2, 1, 0)]
+    ends = [0, counts[0], counts[0] + counts[1], sum(counts)]
+    points = np.tile(np.array(grid.origin_lps_mm), (ends[3], 1))
+    for start, stop, voxel_axis in zip(ends, ends[1:], (2, 1, 0), strict=False):
+        points[start:stop, along[voxel_axis]] += np.arange(stop - start) * steps[along[voxel_axis]]
+    kji = geometry.to_voxel(points)
+    k, near = skip_gaps(geometry, kji[: ends[1], 0])
+    slices = _line(k, geometry.size[2])
+    lines = [
+        _Line(slices.lower, slices.fraction, near),
+        _line(kji[ends[1] : ends[2], 1], geometry.size[1]),
+        _line(kji[ends[2] :, 2], geometry.size[0]),
+    ]
 
     shape = tuple(len(line.lower) for line in lines)
     if not all(line.inside.any() for line in lines):
@@ -180,8 +181,9 @@ def _sample_separably(
     starts = [int(x.lower.min()) for x in inner]
     stops = [min(int(x.lower.max()) + 2, n) for x, n in zip(inner, hu.shape, strict=True)]
     result = hu[starts[0] : stops[0], starts[1] : stops[1], starts[2] : stops[2]].astype(np.float32)
-    for axis, (line, start) in enumerate(zip(inner, starts, strict=True)):
-        result = _interpolate(result, axis, line.lower - start, line.fraction)
+    # The last axis first: picking along it is the slowest, and the block is still small.
+    for axis in (2, 1, 0):
+        result = _interpolate(result, axis, inner[axis].lower - starts[axis], inner[axis].fraction)
     if result.shape != shape:
         interior, result = result, np.full(shape, pad_hu, dtype=np.float32)
         result[np.ix_(*(line.inside for line in lines))] = interior

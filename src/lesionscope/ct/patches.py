@@ -119,18 +119,18 @@ def lesion_patch(
     origin = (left, top, float(middle[2] + offsets_mm[0]))
     grid = Geometry((size, size, len(offsets_mm)), (spacing_mm, spacing_mm, step), origin)
     hu = sample_grid(volume.hu, volume.geometry, grid, pad_hu=np.inf)
-    beyond = np.isposinf(hu)
-    if not np.isfinite(hu[~beyond]).all() or beyond.all():
-        raise InputError(
-            "The scan holds values that are not numbers around this lesion, so it can't be read: "
-            "export the series again from where it came."
-        )
     notes = []
-    # A first or last slice has no neighbour on one side, which is nothing to speak of.
-    share = float(beyond.all(axis=0).mean())
-    if share:
-        notes.append(AT_THE_EDGE.format(share=share))
-    if beyond.any():
+    if not np.isfinite(hu).all():
+        beyond = np.isposinf(hu)
+        if not np.isfinite(hu[~beyond]).all() or beyond.all():
+            raise InputError(
+                "The scan holds values that are not numbers around this lesion, so it can't be read: "
+                "export the series again from where it came."
+            )
+        # A first or last slice has no neighbour on one side, which is nothing to speak of.
+        share = float(beyond.all(axis=0).mean())
+        if share:
+            notes.append(AT_THE_EDGE.format(share=share))
         hu = _filled(hu, beyond, (step, spacing_mm, spacing_mm))
     corner = np.array([left, top, left, top])
     box = (np.concatenate([lower[:2], upper[:2]]) - corner) / spacing_mm
