@@ -1,7 +1,11 @@
-"""Writing a pathology network as an ONNX graph: one output a head, and the embedding."""
+"""Writing a pathology network as an ONNX graph: one output a head, and the embedding.
+
+The graph answers on processors, so its backbone goes by slices (:mod:`lesionscope.models.slicewise`).
+"""
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import torch
@@ -10,6 +14,7 @@ from torch import Tensor, nn
 from lesionscope.files import write_atomically
 from lesionscope.models.onnx_graph import traced
 from lesionscope.models.pathology_net import PathologyNet
+from lesionscope.models.slicewise import SlicewiseDenseNet3d
 from lesionscope.ontology.tree import PathologyTree
 
 INPUT = "cube"
@@ -42,8 +47,10 @@ def export(
     The graph takes ``cube`` ``(n, 1, *shape)`` float32 in [−1, 1].
     """
     names = output_names(tree)
+    sliced = copy.deepcopy(network)
+    sliced.backbone = SlicewiseDenseNet3d(sliced.backbone)
     graph = traced(
-        _Outputs(network, names[:-1]),
+        _Outputs(sliced, names[:-1]),
         (torch.zeros(1, 1, *shape),),
         (INPUT,),
         names,

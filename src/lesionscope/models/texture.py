@@ -64,27 +64,35 @@ def lung_texture(cube: Tensor, preprocessing: Preprocessing | None = None) -> Te
         * _away_from_padding(hu, low)
     )
 
-    def mean(values: Tensor, weights: Tensor) -> Tensor:
-        return (values * weights).sum(dim=(1, 2, 3, 4)) / weights.sum(dim=(1, 2, 3, 4)).clamp(min=1.0)
+    count = _total(w)
 
-    variance = mean(r.square(), w) + 1.0
-    level = mean(smooth, w)
-    unevenness = (mean((smooth - level[:, None, None, None, None]).square(), w) + 1.0).sqrt()
+    def mean(values: Tensor) -> Tensor:
+        return _total(values * w) / count.clamp(min=1.0)
+
+    square = r.square()
+    variance = mean(square) + 1.0
+    level = mean(smooth)
+    unevenness = (mean((smooth - level[:, None, None, None, None]).square()) + 1.0).sqrt()
     numbers = [
         torch.log(variance),
-        asinh(mean(r**3, w) / variance**1.5),
-        torch.log(mean(r**4, w) / variance.square() + 1.0),
+        asinh(mean(square * r) / variance**1.5),
+        torch.log(mean(square.square()) / variance.square() + 1.0),
         level / 100.0,
         torch.log(unevenness),
     ]
+    weighted = r * w
     z, y, x = cube.shape[2:]
     for k, j, i in LAGS:
         here = (slice(None), slice(None), slice(0, z - k), slice(0, y - j), slice(0, x - i))
         there = (slice(None), slice(None), slice(k, z), slice(j, y), slice(i, x))
-        numbers.append(mean(r[here] * r[there], w[here] * w[there]) / variance)
-    count = w.sum(dim=(1, 2, 3, 4))
+        pairs = _total(w[here] * w[there]).clamp(min=1.0)
+        numbers.append(_total(weighted[here] * weighted[there]) / pairs / variance)
     enough = (count / FEWEST).clamp(max=1.0)
     return torch.cat([torch.stack(numbers, dim=1) * enough[:, None], torch.log1p(count)[:, None]], dim=1)
+
+
+def _total(values: Tensor) -> Tensor:
+    return values.sum(dim=(1, 2, 3, 4))
 
 
 def asinh(s: Tensor) -> Tensor:
