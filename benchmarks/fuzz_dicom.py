@@ -2,9 +2,9 @@
 
 ``python -m benchmarks.fuzz_dicom --minutes 10 [--seed N] [--files FOLDER] [--out JSON]``. Bytes of headers
 (seldom of pixels) are flipped, cut, inserted, repeated, or made the lengths and tags that parsers trip
-over. Files are phantom slices in explicit and implicit VR, with sequences of undefined length, JPEG-LS and
-RLE; ``--files`` adds others. What the reading ends in is counted. A file that crashes it, takes long, or is
-read otherwise by the careful way is kept below ``--keep``, and the exit status is 1.
+over. Files are phantom slices in explicit and implicit VR, with sequences of undefined length, JPEG-LS,
+JPEG 2000 and RLE; ``--files`` adds others. What the reading ends in is counted. A file that crashes it,
+takes long, or is read otherwise by the careful way is kept below ``--keep``, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -48,10 +48,12 @@ PIECES = (
 
 def originals(folder: Path) -> list[bytes]:
     """Write small phantom slices in the forms that readers treat differently."""
+    import imagecodecs
     from pydicom import dcmread
     from pydicom.dataset import Dataset
+    from pydicom.encaps import encapsulate
     from pydicom.sequence import Sequence
-    from pydicom.uid import ImplicitVRLittleEndian, RLELossless
+    from pydicom.uid import ImplicitVRLittleEndian, JPEG2000Lossless, RLELossless
 
     hu = np.random.default_rng(0).integers(-1000, 1500, (2, 12, 10)).astype(np.int16)
     volume = CTVolume(hu, Geometry((10, 12, 2), (0.7, 0.7, 2.0), (0.0, 0.0, 0.0)), Source("fuzz"))
@@ -68,10 +70,16 @@ def originals(folder: Path) -> list[bytes]:
     ds.add_new(0x00090010, "LO", "PRIVATE")
     ds.add_new(0x00091010, "SQ", Sequence([item]))
     ds[0x00091010].is_undefined_length = True
-    for syntax in (None, ImplicitVRLittleEndian, RLELossless):
+    for syntax in (None, ImplicitVRLittleEndian, RLELossless, JPEG2000Lossless):
         if syntax == RLELossless:
             ds = dcmread(plain)
             ds.compress(RLELossless)
+        elif syntax == JPEG2000Lossless:
+            ds = dcmread(plain)
+            pixels = ds.pixel_array
+            packed = imagecodecs.jpeg2k_encode(pixels, level=0, codecformat="J2K", reversible=True)
+            ds.PixelData, ds.file_meta.TransferSyntaxUID = encapsulate([bytes(packed)]), syntax
+            ds["PixelData"].VR, ds["PixelData"].is_undefined_length = "OB", True
         elif syntax:
             ds.file_meta.TransferSyntaxUID = syntax
         ds.save_as(folder / "one.dcm", enforce_file_format=True)

@@ -272,11 +272,20 @@ def test_nothing_of_a_patient_is_printed(
 def test_a_decoder_that_decodes_wrong(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(doctor, "_round_trip", lambda sitk, name: name == "JPEG")
+    monkeypatch.setattr(doctor, "_round_trip", lambda sitk, name, pixels: name == "JPEG")
     (check,) = failed()
-    assert "JPEG 2000 is decoded wrong" in check.found
+    assert "JPEG 2000 is decoded wrong" in check.found and "imagecodecs" in check.remedy
     assert run(SimpleNamespace(dataset=None)) == 1  # type: ignore[arg-type]
     assert "mend it with" in capsys.readouterr().out
+
+
+def test_a_codec_that_was_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def left_out(*_: object) -> None:
+        raise ImportError("jpegls")
+
+    monkeypatch.setattr("imagecodecs.jpegls_decode", left_out)
+    (check,) = failed()
+    assert check.name == "decoders" and check.remedy.endswith("imagecodecs")
 
 
 def test_settings_are_not_needed_to_look(monkeypatch: pytest.MonkeyPatch) -> None:

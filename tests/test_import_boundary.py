@@ -11,7 +11,7 @@ import pytest
 import lesionscope
 
 ROOT = Path(lesionscope.__file__).parent
-HEAVY = ("torch", "pydicom", "SimpleITK", "pandas", "onnxruntime", "scipy", "numpy", "napari", "qtpy")
+HEAVY = tuple("torch pydicom SimpleITK imagecodecs pandas onnxruntime scipy numpy napari qtpy".split())
 
 BLOCK = """
 import importlib, importlib.abc, sys

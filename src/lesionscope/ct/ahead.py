@@ -10,22 +10,24 @@ from contextlib import ExitStack
 from queue import SimpleQueue
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from lesionscope.ct.decode import BadFrame, FrameDecoder
+from lesionscope.ct.quick_pixels import to_hu
 from lesionscope.ct.series import Slice
 from lesionscope.ct.sources import FileReader
 from lesionscope.errors import InputError
 
 _MOST_THREADS = 4
 
-Stored = NDArray[Any] | BadFrame
+Stored = NDArray[Any] | BadFrame | None
 
 
 def decoded(
-    reader: FileReader, slices: Sequence[Slice], wanted: Sequence[int]
+    reader: FileReader, slices: Sequence[Slice], wanted: Sequence[int], hu: NDArray[Any]
 ) -> Generator[tuple[int, Stored], None, None]:
-    """Decode slices, several at a time where each is a compressed file of its own.
+    """Decode slices, several at a time where they are compressed and lie in no archive.
 
     Parameters
     ----------
@@ -33,27 +35,30 @@ def decoded(
         Reads the files; used by other threads until the iterator is closed.
     slices, wanted
         The series, and the indices of those to decode.
+    hu
+        ``(slices, rows, columns)``. Where it is int16, ordinary slices are put there as HU.
 
     Yields
     ------
     tuple
-        Each index, in the order wanted, with its stored values ``(rows, columns)`` or why there are
-        none. Twice as many slices as threads are held at most.
+        Each index, in the order wanted, with ``None`` where the slice is in its place as HU, else with
+        its stored values ``(rows, columns)`` or why there are none. Twice as many slices as threads
+        are held at most.
     """
-    # An archive, or a file of many frames, keeps what it has open: one thread at a time.
-    apart = all(
-        slices[k].header.pixels.encapsulated
-        and slices[k].header.pixels.frames == 1
-        and not slices[k].header.file.member
-        for k in wanted
-    )
-    threads = min(os.cpu_count() or 1, _MOST_THREADS, len(wanted)) if apart else 1
+    # An archive is kept open, and so is what was inflated: one thread at a time.
+    apart = all(slices[k].header.pixels.encapsulated and not slices[k].header.file.member for k in wanted)
+    cores = min(os.cpu_count() or 1, _MOST_THREADS)
+    threads = min(cores, len(wanted)) if apart else 1
     free: SimpleQueue[FrameDecoder] = SimpleQueue()
 
-    def decode(item: Slice) -> Stored:
-        decoder = free.get()
+    def decode(k: int) -> Stored:
+        decoder, item = free.get(), slices[k]
+        place = hu[k] if hu.dtype == np.int16 else None
         try:
-            return decoder.stored(item.header, item.frame.index)
+            stored = decoder.stored(item.header, item.frame.index, place)
+            if place is None or not np.may_share_memory(stored, place):
+                return stored
+            return None if to_hu(place, item) else stored.copy()
         except BadFrame as error:
             return error
         except InputError as error:
@@ -65,11 +70,11 @@ def decoded(
         return
     with ExitStack() as stack:
         for _ in range(threads):
-            free.put(stack.enter_context(FrameDecoder(reader)))
+            free.put(stack.enter_context(FrameDecoder(reader, cores // threads)))
         pool = stack.enter_context(ThreadPoolExecutor(threads))
         waiting: deque[tuple[int, Future[Stored]]] = deque()
         for k in wanted:
-            waiting.append((k, pool.submit(decode, slices[k])))
+            waiting.append((k, pool.submit(decode, k)))
             if len(waiting) == 2 * threads:
                 first, future = waiting.popleft()
                 yield first, future.result()

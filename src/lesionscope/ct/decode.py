@@ -1,9 +1,9 @@
 """Pixels of one frame: from the bytes of a file to stored values, and from those to HU.
 
-Uncompressed pixels are read straight from the file, and run lengths unpacked here. Other compressed
-ones are handed, one frame at a time and without their rescale, to SimpleITK's decoders (GDCM), inside a
-minimal file of our own: the one route that is the same for single files, archives and multi-frame
-objects, and whose decoders were checked on every syntax listed here.
+Uncompressed pixels are read straight from the file. Compressed ones go to imagecodecs where they are of an
+ordinary kind. The others are handed, one frame at a time and without their rescale, to SimpleITK's decoders
+(GDCM), inside a minimal file of our own: the one route that is the same for single files, archives and
+multi-frame objects, and whose decoders were checked on every syntax listed here.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscope.ct.careful_header import inflate
+from lesionscope.ct.codecs import RLE_LOSSLESS, decode_stream, significant_bits
 from lesionscope.ct.facts import (
     DAMAGE,
     DEFLATED,
@@ -29,7 +30,6 @@ from lesionscope.ct.facts import (
     Pixels,
 )
 from lesionscope.ct.quiet import quiet_decoders
-from lesionscope.ct.run_lengths import RLE_LOSSLESS, unpack_frame
 from lesionscope.ct.sources import FileReader
 from lesionscope.errors import InputError
 
@@ -165,10 +165,19 @@ def _by_frame(reader: FileReader, header: Header) -> list[list[tuple[int, int]]]
 
 
 class FrameDecoder:
-    """Decodes frames of any file; a context manager, since decoders want a temporary folder."""
+    """Decodes frames of any file; a context manager, since some decoders want a temporary folder.
 
-    def __init__(self, reader: FileReader) -> None:
+    Parameters
+    ----------
+    reader
+        Reads the files.
+    cores
+        How many of them one frame may use.
+    """
+
+    def __init__(self, reader: FileReader, cores: int = 1) -> None:
         self._reader = reader
+        self._cores = cores
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._inflated: tuple[Header, bytes] | None = None
         self._pieces: tuple[Header, list[list[tuple[int, int]]]] | None = None
@@ -184,8 +193,8 @@ class FrameDecoder:
             self._folder.cleanup()
             self._folder = None
 
-    def stored(self, header: Header, index: int) -> NDArray[Any]:
-        """Return one frame's stored values, ``(rows, columns)``, of any integer type.
+    def stored(self, header: Header, index: int, out: NDArray[np.int16] | None = None) -> NDArray[Any]:
+        """Return one frame's stored values, ``(rows, columns)``, of any integer type; perhaps in ``out``.
 
         Raises
         ------
@@ -201,7 +210,7 @@ class FrameDecoder:
             raise BadFrame("undecodable", "it is a colour picture")
         try:
             if pixels.encapsulated:
-                return self._compressed(header, index)
+                return self._compressed(header, index, out)
             return self._native(header, index)
         except DAMAGE as error:
             raise BadFrame("undecodable", "its pixels are damaged") from error
@@ -218,7 +227,7 @@ class FrameDecoder:
         order = ">" if pixels.syntax == EXPLICIT_BIG else "<"
         kind = f"{order}{'i' if pixels.signed else 'u'}{pixels.allocated // 8}"
         values = np.frombuffer(data, dtype=kind).reshape(pixels.rows, pixels.columns)
-        return _significant_bits(values, pixels)
+        return significant_bits(values, pixels)
 
     def _inflate(self, header: Header) -> bytes:
         if self._inflated is None or self._inflated[0] is not header:
@@ -228,13 +237,10 @@ class FrameDecoder:
             self._inflated = (header, inflate(self._reader.read(header.file, header.body), end))
         return self._inflated[1]
 
-    def _compressed(self, header: Header, index: int) -> NDArray[Any]:
+    def _compressed(self, header: Header, index: int, out: NDArray[np.int16] | None) -> NDArray[Any]:
         data = self._frame_data(header, index)
-        if header.pixels.syntax == RLE_LOSSLESS:
-            values = _run_lengths(header.pixels, data)
-            if values is not None:
-                return values
-        return self._by_simpleitk(header.pixels, data)
+        values = decode_stream(header.pixels, data, self._cores, out)
+        return self._by_simpleitk(header.pixels, data) if values is None else values
 
     def _by_simpleitk(self, pixels: Pixels, data: bytes) -> NDArray[Any]:
         import SimpleITK
@@ -264,26 +270,6 @@ class FrameDecoder:
         if self._pieces is None or self._pieces[0] is not header:
             self._pieces = (header, _by_frame(self._reader, header))
         return b"".join(self._reader.read(header.file, *piece) for piece in self._pieces[1][index])
-
-
-def _significant_bits(values: NDArray[Any], pixels: Pixels) -> NDArray[Any]:
-    """Keep the bits that hold the pixel (PS3.5 §8.1.1): others may carry overlays."""
-    spare = pixels.allocated - pixels.stored
-    if spare == 0:
-        return values
-    native = values.astype(values.dtype.newbyteorder("="))
-    native <<= pixels.allocated - 1 - pixels.high_bit
-    native >>= spare
-    return native
-
-
-def _run_lengths(pixels: Pixels, data: bytes) -> NDArray[Any] | None:
-    """Unpack a run-length encoded frame; ``None`` where a decoder had better look at it."""
-    kind = np.dtype(f"{'i' if pixels.signed else 'u'}{pixels.allocated // 8}")
-    values = unpack_frame(data, pixels.rows, pixels.columns, kind)
-    if values is None or not np.array_equal(values, _significant_bits(values, pixels)):
-        return None
-    return values
 
 
 def _element(group: int, element: int, vr: bytes, value: bytes) -> bytes:

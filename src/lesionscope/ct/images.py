@@ -17,10 +17,10 @@ from lesionscope.ct.facts import Unreadable
 from lesionscope.ct.geometry import AXIS_TOLERANCE, Geometry
 from lesionscope.ct.nifti import (
     NOT_PERPENDICULAR,
-    float_voxels,
     is_nifti_2,
     is_whole,
     orientation_findings,
+    plain_voxels,
 )
 from lesionscope.ct.quiet import quiet_decoders
 from lesionscope.ct.series import SeriesInfo
@@ -38,6 +38,7 @@ PLAUSIBLE_MINIMUM_HU = -200.0
 PLAUSIBLE_MAXIMUM_HU = 20.0
 
 _MEMBER_CHUNK = 1 << 24
+_CHUNK = 1 << 20
 
 
 def is_image(name: str) -> bool:
@@ -71,8 +72,9 @@ def _digest_uid(reader: FileReader, files: list[FileRef]) -> str:
     """Make a UID of the content, detached voxels included (PS3.5 B.2 form): a renamed copy is the same."""
     digest = hashlib.sha256()
     for file in files:
-        at = 0
-        while chunk := reader.read(file, at, _MEMBER_CHUNK):
+        # An archive's member is inflated from its start for each.
+        at, most = 0, _MEMBER_CHUNK if file.member else _CHUNK
+        while chunk := reader.read(file, at, most):
             digest.update(chunk)
             at += len(chunk)
     return f"2.25.{int.from_bytes(digest.digest()[:16], 'big')}"
@@ -208,7 +210,7 @@ def load_image(reader: FileReader, series: SeriesInfo) -> CTVolume:
     assert series.image is not None and series.geometry is not None
     with _on_disk(reader, series.image) as path:
         try:
-            values: NDArray[Any] | None = float_voxels(path, series.size) if _is_nifti(series.image) else None
+            values: NDArray[Any] | None = plain_voxels(path, series.size) if _is_nifti(series.image) else None
             if values is None:
                 with quiet_decoders():
                     image = SimpleITK.ReadImage(str(path))
@@ -216,6 +218,7 @@ def load_image(reader: FileReader, series: SeriesInfo) -> CTVolume:
             raise InputError(
                 f"{series.image.name} could not be read: {_reason(error)}. Fetch or convert it again."
             ) from error
+    shown = values is None  # memory of an image that goes
     if values is None:
         if image.GetDimension() == 4:
             image = image[:, :, :, 0]
@@ -224,9 +227,9 @@ def load_image(reader: FileReader, series: SeriesInfo) -> CTVolume:
     hu: NDArray[np.int16] | NDArray[np.float32]
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     if values.dtype.kind in "iu" and low >= -32768 and high <= 32767:
-        hu = values.astype(np.int16)
+        hu = values.astype(np.int16, copy=shown)
     else:
-        hu = values.astype(np.float32)
+        hu = values.astype(np.float32, copy=shown)
         broken = ~np.isfinite(hu)
         if broken.any():
             hu[broken] = -1024.0

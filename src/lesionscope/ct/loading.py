@@ -54,13 +54,18 @@ def load_slices(
     bad: dict[int, BadFrame] = {}
     padded = 0
     left = read_ordinary(hu, series.slices, progress, cancel)
-    with closing(decoded(reader, series.slices, left)) as rest:
+    place = hu
+    with closing(decoded(reader, series.slices, left, place)) as rest:
         for k, stored in rest:
             if cancel is not None:
                 cancel.check()
             progress(k, count, "Reading slices")
             if isinstance(stored, BadFrame):
                 bad[k] = stored
+                continue
+            if stored is None:
+                if hu is not place:
+                    hu[k] = place[k]
                 continue
             hu, count_here = _put(hu, k, stored, series.slices[k])
             padded += count_here

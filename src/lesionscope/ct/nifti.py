@@ -11,7 +11,6 @@ import gzip
 import itertools
 import math
 import struct
-import tempfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +20,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscope.ct.facts import Unreadable
-from lesionscope.ct.quiet import quiet_decoders
 from lesionscope.ct.volume import Finding
 
 NOT_PERPENDICULAR = "its axes are not perpendicular, which this format's reader does not support"
@@ -33,8 +31,13 @@ Floats = NDArray[np.float64]
 _CHUNK = 1 << 20
 _HEADER_BYTES = 540
 _DAMAGED = "it is damaged or not in the format its name says"
-# Data types of floating-point voxels (nifti1.h), as NumPy and as NRRD name them.
-_FLOATS = {16: ("f4", "float"), 64: ("f8", "double")}
+# Data types of voxels (nifti1.h), as NumPy names them.
+_KINDS = {4: "i2", 8: "i4", 16: "f4", 64: "f8", 512: "u2", 768: "u4"}
+_GZIP = 16 + zlib.MAX_WBITS
+_MOST_INFLATION = 1040
+"""Above what deflate can do: 258 bytes from two bits."""
+_MOST_BEYOND = 1 << 24
+"""How far what follows the voxels is inflated, to come to a checksum."""
 
 
 class _Readable(Protocol):
@@ -121,8 +124,8 @@ def _holds(content: _Readable, needed: int) -> bool:
     return True
 
 
-def float_voxels(path: Path, size: tuple[int, int, int]) -> NDArray[np.floating[Any]] | None:
-    """Read the voxels of a floating-point NIfTI-1 file, rescaled, with what is no number left in place.
+def plain_voxels(path: Path, size: tuple[int, int, int]) -> NDArray[Any] | None:
+    """Read the voxels of a NIfTI-1 file: floating-point ones rescaled, whole numbers where none is rescaled.
 
     ITK makes 0 of NaN and infinities, which is water in HU, and says nothing.
 
@@ -150,62 +153,70 @@ def float_voxels(path: Path, size: tuple[int, int, int]) -> NDArray[np.floating[
         if len(header) < 348 or header[344:347] != b"n+1" or not order:
             return None
         rank, *counts = struct.unpack_from(f"{order}8h", header, 40)
-        (kind,) = struct.unpack_from(f"{order}h", header, 70)
+        (code,) = struct.unpack_from(f"{order}h", header, 70)
         start, slope, intercept = struct.unpack_from(f"{order}3f", header, 108)
-        if kind not in _FLOATS or tuple(counts[:3]) != size or math.prod(counts[3:rank]) != 1:
+        if code not in _KINDS or tuple(counts[:3]) != size or math.prod(counts[3:rank]) != 1:
+            return None
+        # As ITK has it (nifti1.h says less): no slope is a slope of 1.
+        slope = slope if math.isfinite(slope) and slope != 0 else 1.0
+        intercept = intercept if math.isfinite(intercept) else 0.0
+        rescaled = (slope, intercept) != (1.0, 0.0)
+        kind = np.dtype(order + _KINDS[code])
+        if rescaled and kind.kind != "f":
             return None
         read = _inflated if packed else _plain
         # As ITK has it, which never takes the header itself for voxels.
-        values = read(path, order, kind, size, max(int(start), 348))
-    except (EOFError, zlib.error, OSError, ValueError, OverflowError) as error:
+        values = read(path, kind, size, max(int(start), 348))
+    except (EOFError, zlib.error, OSError, ValueError, OverflowError, MemoryError) as error:
         raise Unreadable(_DAMAGED) from error
-    # As ITK has it (nifti1.h says less): no slope is a slope of 1.
-    slope = slope if math.isfinite(slope) and slope != 0 else 1.0
-    intercept = intercept if math.isfinite(intercept) else 0.0
-    if (slope, intercept) != (1.0, 0.0):
+    if rescaled:
         for plane in values:
             plane[...] = np.multiply(plane, slope, dtype=np.float64) + intercept
     return values
 
 
-def _plain(path: Path, order: str, kind: int, size: tuple[int, int, int], start: int) -> NDArray[Any]:
-    values = np.fromfile(path, f"{order}{_FLOATS[kind][0]}", math.prod(size), offset=start)
-    return values.reshape(size[::-1])
+def _plain(path: Path, kind: np.dtype[Any], size: tuple[int, int, int], start: int) -> NDArray[Any]:
+    return np.fromfile(path, kind, math.prod(size), offset=start).reshape(size[::-1])
 
 
-def _inflated(path: Path, order: str, kind: int, size: tuple[int, int, int], start: int) -> NDArray[Any]:
-    """Inflate voxels as those of an NRRD file, which ITK leaves as they are; in Python where it cannot.
+def _inflated(path: Path, kind: np.dtype[Any], size: tuple[int, int, int], start: int) -> NDArray[Any]:
+    """Inflate voxels, at once where the file is nothing but them, their header and one checksum."""
+    needed, packed_size = start + math.prod(size) * kind.itemsize, path.stat().st_size
+    # What a small file announces must not become an allocation.
+    if needed > _MOST_INFLATION * packed_size:
+        raise EOFError
+    content = np.empty(needed, np.uint8)
+    if packed_size > 2 * needed + _CHUNK or not _inflated_at_once(path, content):
+        with path.open("rb") as stream:
+            _inflate_members(stream, content.data)
+    return content[start:].view(kind).reshape(size[::-1])
 
-    ITK inflates twice as fast, but does not take every path from a header.
-    """
-    import SimpleITK
 
-    name, nrrd_name = _FLOATS[kind]
-    text = (
-        f"NRRD0004\ntype: {nrrd_name}\ndimension: 3\nsizes: {' '.join(map(str, size))}\n"
-        f"endian: {'little' if order == '<' else 'big'}\nencoding: gzip\nbyte skip: {start}\n"
-        f"data file: {path.resolve()}\n"
-    )
-    with tempfile.TemporaryDirectory(prefix="lesionscope-") as folder:
-        header = Path(folder) / "voxels.nhdr"
-        header.write_text(text, encoding="utf-8", newline="\n")
-        try:
-            with quiet_decoders():
-                image = SimpleITK.ReadImage(str(header))
-            voxels: NDArray[Any] = SimpleITK.GetArrayFromImage(image)
-            return voxels
-        except RuntimeError:
-            pass
-    values = np.empty(size[::-1], f"{order}{name}")
-    left = values.data.cast("B")
-    with gzip.open(path) as content:
-        content.seek(start)
-        while left:
-            count = content.readinto(left[:_CHUNK])
-            if not count:
-                raise EOFError
-            left = left[count:]
-    return values
+def _inflated_at_once(path: Path, content: NDArray[np.uint8]) -> bool:
+    """Fill an array from a gzip file of one member (libdeflate); whether that went well."""
+    try:
+        import imagecodecs
+
+        return len(imagecodecs.gzip_decode(path.read_bytes(), out=content.data)) == len(content)
+    except (ImportError, RuntimeError, ValueError):
+        return False
+
+
+def _inflate_members(stream: _Readable, left: memoryview) -> None:
+    """Fill a buffer from a gzip file's members, each compared with its checksum where the file has one."""
+    inflater, packed, beyond = zlib.decompressobj(_GZIP), b"", 0
+    while packed := packed or stream.read(_CHUNK):
+        inflated = inflater.decompress(packed, _CHUNK)
+        taken = min(len(inflated), len(left))
+        left[:taken] = inflated[:taken]
+        left, beyond = left[taken:], beyond + len(inflated) - taken
+        if not left and (inflater.eof or beyond > _MOST_BEYOND):
+            return
+        packed = inflater.unconsumed_tail
+        if inflater.eof:
+            packed, inflater = inflater.unused_data, zlib.decompressobj(_GZIP)
+    if left:
+        raise EOFError
 
 
 def orientation_findings(path: Path, size: tuple[int, int, int], taken: Floats) -> list[Finding]:

@@ -89,7 +89,7 @@ def _read(target: NDArray[np.int16], item: Slice) -> bool:
                 return False
     except OSError:
         return False
-    return _to_hu(target, item)
+    return to_hu(target, item)
 
 
 def padding_afar(stored: NDArray[Any], item: Slice) -> NDArray[np.bool_] | None:
@@ -120,7 +120,7 @@ def _is_afar(stored: Any, item: Slice) -> Any:
     return (hu > DENSEST_TISSUE_HU) | (hu < _INT16.min)
 
 
-def _to_hu(words: NDArray[np.int16], item: Slice) -> bool:
+def to_hu(words: NDArray[np.int16], item: Slice) -> bool:
     """Turn stored values into HU in place (PS3.3 C.11.1.1.2); whether all of them fit."""
     pixels = item.header.pixels
     stored = words if pixels.signed else words.view(np.uint16)
