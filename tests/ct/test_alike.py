@@ -28,11 +28,13 @@ class Held(FileReader):
     def __init__(self, contents: Mapping[str, bytes]) -> None:
         super().__init__()
         self._contents = contents
+        self.asked: list[int] = []
 
     def size(self, file: FileRef) -> int:
         return len(self._contents[file.path.name])
 
     def read(self, file: FileRef, start: int = 0, count: int = -1) -> bytes:
+        self.asked.append(count)
         return self._contents[file.path.name][start:][: None if count < 0 else count]
 
 
@@ -99,6 +101,20 @@ def test_slices_of_a_series(
         assert one == other and not isinstance(one, str)
     # All for themselves, and of the others the first few.
     assert SLICES < len(looked_through) < SLICES + 8
+
+
+def test_long_headers_are_read_once(write_series: SeriesWriter) -> None:
+    def change(ds: Dataset, k: int) -> None:
+        ds.add_new(0x00290010, "LO", "MAKER")
+        ds.add_new(0x00291001, "OB", bytes(20_000))
+
+    files = contents(write_series(stored_values(SLICES), change=change))
+    alike, reader = headers.alike_headers(), Held(files)
+    found = [headers.read_header(reader, FileRef(Path(name)), alike) for name in files]
+    assert len({header.sop_uid for header in found}) == SLICES
+    # Of the first the beginning is too short, twice looked through; then all of each at once.
+    assert max(reader.asked) <= headers.SECOND_READ_BYTES
+    assert len(reader.asked) == SLICES + 1
 
 
 def test_a_nested_sequence_that_differs(write_series: SeriesWriter) -> None:

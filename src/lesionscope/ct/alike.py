@@ -32,6 +32,7 @@ _MAY_DIFFER = frozenset((_SOP_UID, *_OF_A_FRAME, *_OF_A_FILE))
 _TRIES = 16
 """Headers of one series that are looked at for what differs, none of them like the one before."""
 
+_MORE = 1024
 _Facts = TypeVar("_Facts", Header, Pixels)
 _LENGTHS = {2: struct.Struct("<H").unpack_from, 4: struct.Struct("<I").unpack_from}
 
@@ -66,6 +67,8 @@ class AlikeHeaders:
         self._own: list[_Own] = []
         self._after = b""
         self._tries = _TRIES
+        self.reach = 0
+        """How many of a file's first bytes a header like the last takes, and some more."""
 
     def read(self, head: bytes, file: FileRef) -> Header | None:
         """Return what a file says of itself, where it says the same as the last; else ``None``.
@@ -124,6 +127,7 @@ class AlikeHeaders:
                 at = place.end
         self._header, self._elements, self._values, self._own = header, elements, values, own
         self._after = head[at : elements.pixels_at]
+        self.reach = elements.pixels_at + _MORE
 
     def _may_differ(self, place: Place) -> bool:
         of_meta = place.tag >> 16 == _META >> 16

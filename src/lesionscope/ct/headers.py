@@ -101,13 +101,14 @@ def read_header(reader: FileReader, file: FileRef, alike: AlikeHeaders | None = 
     InputError
         The operating system would not read it.
     """
-    head = reader.read(file, 0, FIRST_READ_BYTES)
+    first = max(FIRST_READ_BYTES, alike.reach) if alike is not None else FIRST_READ_BYTES
+    head = reader.read(file, 0, first)
     if not looks_like_dicom(head):
         raise Unreadable("it is not a DICOM file")
     syntax = ""
     try:
         header = _quickly(head, file, alike)
-        if header is None and len(head) == FIRST_READ_BYTES:
+        if header is None and len(head) == first < SECOND_READ_BYTES:
             head = reader.read(file, 0, SECOND_READ_BYTES)
             header = _quickly(head, file, alike)
         if header is not None:
