@@ -36,7 +36,9 @@ def watch() -> None:
             os._exit(0)  # tearing a window down in the middle of a frame is not what is timed
 
     def watched_run(**options: Any) -> None:
-        widget = next(w for w in QApplication.allWidgets() if isinstance(w, QtViewer))
+        views = (widget for widget in QApplication.allWidgets() if isinstance(widget, QtViewer))
+        # Coronal and sagittal are drawn by a QtViewer each: the window's own has the napari.Viewer.
+        widget = next(view for view in views if isinstance(view.viewer, napari.Viewer))
         native = widget.canvas.native
         native.frameSwapped.connect(lambda: QTimer.singleShot(0, lambda: looked(native)))
         QTimer.singleShot(0, native.update)  # napari alone may have drawn already

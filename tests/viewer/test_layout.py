@@ -37,6 +37,35 @@ print(json.dumps(layout_facts(study, [*left, *right])))
 viewer.close()
 """
 
+BY_NAPARIS_COMMAND = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import napari
+from qtpy.QtWidgets import QApplication
+from lesionscope.viewer.image import image_layer
+from lesionscope.viewer.plugin import take_over
+from lesionscope.viewer.rooms import stage_of
+from window_helpers import landmark_volume
+
+viewer = napari.Viewer(show=False)
+ct = landmark_volume()
+viewer.add_layer(image_layer(ct, ct))
+take_over()
+viewer.show()
+for _ in range(60):
+    QApplication.processEvents()
+stage = stage_of(viewer)
+reading = stage.dock_widget("Reading")
+screen = stage.window.screen().availableSize()
+print(json.dumps({
+    "inside": [stage.window.width() <= screen.width(), stage.window.height() <= screen.height()],
+    "reading ends": reading.mapTo(stage.window, reading.rect().bottomRight()).x(),
+    "window": stage.window.width(),
+    "canvases": [canvas.native.width() for canvas in stage.study.canvases],
+}))
+viewer.close()
+"""
+
 
 def test_the_axial_canvas_gets_the_largest_share():
     for total in (900, 1000, ROOMY_PX - 1, ROOMY_PX, 1366, 1920, 3840):
@@ -106,6 +135,24 @@ def test_everything_shows_at_200_percent(display, tmp_path):
     assert facts["scale"] == 2
     check(facts)
     assert (tmp_path / "at-200-percent.png").stat().st_size > 10_000
+
+
+def test_a_window_that_naparis_command_opens_with_a_study_fits_the_screen(display, tmp_path):
+    """napari shows it only then, and the first time as large as all its canvases would like."""
+    run = subprocess.run(
+        [sys.executable, "-c", BY_NAPARIS_COMMAND, str(Path(__file__).parent)],
+        env={**os.environ, "NAPARI_CONFIG": "", "LESIONSCOPE_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    facts = json.loads(run.stdout.splitlines()[-1])
+    assert facts["inside"] == [True, True]
+    assert facts["reading ends"] <= facts["window"]
+    axial, *others = facts["canvases"]
+    assert all(SMALLEST_CANVAS_PX <= width < axial for width in others)
 
 
 def test_naparis_pyqt5_notice_goes_and_other_notices_stay(study, qtbot):

@@ -13,6 +13,7 @@ from room_fakes import centre, viewers, volume
 
 import lesionscope
 from lesionscope.viewer import wording
+from lesionscope.viewer.room_state import Ruler, Tool
 
 pytestmark = pytest.mark.usefixtures("own_windows")
 
@@ -133,7 +134,13 @@ def test_a_ct_layer_by_any_route_brings_up_the_room(viewer, make_viewer, qtbot):
     assert stage.room.state.volume is ct and len(stage.study.canvases) == 3
     assert stage.dock_widget(wording.READING_DOCK).isVisible()
     assert stage.dock_widget(wording.LESIONS_DOCK).isVisible()
-    assert [layer.name for layer in viewer.layers] == ["CT", "Diameters", "Lesions"]
+    assert [layer.name for layer in viewer.layers] == ["CT"], "the first image doesn't wait for marks"
+    stage.room.add_ruler(Ruler(centre(ct), centre(ct), "0.0 mm", "axial"))
+    stage.room.set_tool(Tool.CLICK)
+    names = [layer.name for layer in viewer.layers]
+    assert names == ["CT", "Diameters", "Measurements", "Measurement values", "Lesions"]
+    coronal = stage.study.canvas("coronal").model.layers
+    assert [layer.name for layer in coronal] == ["CT", "Diameters", "Lesions"]
     assert known_room(other) is None and len(other.layers) == 0
 
 

@@ -1,4 +1,4 @@
-"""Lines are drawn anew only where one comes or goes, and the picture is the whole one all the same."""
+"""Marks are drawn anew only where one comes or goes, and the picture is the whole one all the same."""
 
 from __future__ import annotations
 
@@ -20,6 +20,18 @@ def _lined(study, canvas, lines):
     from napari.layers import Shapes
 
     layer = Shapes(lines, shape_type="line", edge_color=LINE, edge_width=1.0, ndim=3, **_place(study))
+    return _watched(study, canvas, layer)
+
+
+def _dotted(study, canvas, ends):
+    """Put the ends of a line over a canvas, and watch them the same way."""
+    from napari.layers import Points
+
+    layer = Points(ends[0], face_color=LINE, border_color=LINE, size=4.0, ndim=3, **_place(study))
+    return _watched(study, canvas, layer)
+
+
+def _watched(study, canvas, layer):
     canvas.add_layer(layer)
     drawn = []
     layer.events.set_data.connect(lambda: drawn.append(study.slice_of(canvas)[0] - 1))
@@ -34,12 +46,13 @@ def _pink(canvas) -> int:
 
 @pytest.mark.window
 @pytest.mark.parametrize("name", ["axial", "coronal"])
-def test_lines_are_drawn_anew_only_where_one_comes_or_goes(study, qtbot, name):
+@pytest.mark.parametrize("marked", [_lined, _dotted])
+def test_marks_are_drawn_anew_only_where_one_comes_or_goes(study, qtbot, name, marked):
     canvas = study.canvas(name)
     here = study.slice_of(canvas)[0] - 1
     ends = np.array(study.volume.hu.shape) / 2 + [[-4, -4, -4], [4, 4, 4]]
     ends[:, canvas.axis] = here + 4
-    layer, drawn = _lined(study, canvas, [ends])
+    layer, drawn = marked(study, canvas, [ends])
     for number in range(here + 1, here + 9):
         drawn.clear()
         assert study.scroll(1, canvas)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 
@@ -10,7 +12,7 @@ import pytest
 from qtpy.QtCore import QTimer
 
 from lesionscope.errors import InputError, LesionscopeError
-from lesionscope.viewer.workers import Worker
+from lesionscope.viewer.workers import NICENESS, Worker
 
 pytestmark = pytest.mark.window
 
@@ -128,3 +130,22 @@ def test_the_window_lives_while_a_model_works(worker, qtbot):
     qtbot.waitUntil(lambda: bool(done))
     timer.stop()
     assert done[0] >= 50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a whole process has one niceness")
+def test_its_thread_and_those_made_by_it_leave_the_processor_to_the_window(worker, qtbot):
+    def niceness():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def task(_cancel, _progress):
+        found = [niceness()]
+        inner = threading.Thread(target=lambda: found.append(niceness()))
+        inner.start()
+        inner.join()
+        return found
+
+    before, got = niceness(), []
+    worker.submit(task, done=got.append)
+    qtbot.waitUntil(lambda: bool(got))
+    assert got == [[min(before + NICENESS, 19)] * 2]
+    assert niceness() == before

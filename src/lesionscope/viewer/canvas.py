@@ -19,7 +19,7 @@ from lesionscope.lesions.lesion import Point
 from lesionscope.viewer.letters import NO_LETTERS, EdgeLetters, edge_letters
 from lesionscope.viewer.overlay import Overlay
 from lesionscope.viewer.planes import BY_AXIS, Plane
-from lesionscope.viewer.scrolling import unseen_lines_rest
+from lesionscope.viewer.scrolling import unseen_marks_rest
 
 FIT_MARGIN = 0.03
 
@@ -196,7 +196,10 @@ class Canvas:
         order = (*range(extra), *(axis + extra for axis in self.plane.order))
         if tuple(dims.order) != order:
             dims.order = order
-        self.model.scene.camera.orientation2d = self.plane.orientation2d
+        camera = self.model.scene.camera
+        # napari loads SciPy's rotations for every change, also for none.
+        if tuple(map(str, camera.orientation2d)) != self.plane.orientation2d:
+            camera.orientation2d = self.plane.orientation2d
         self.refresh_overlay()
 
     def fit(self) -> None:
@@ -228,7 +231,7 @@ class Canvas:
         """Show the slice at a position along this canvas' axis, in world mm."""
         axis = self.axis + self._extra_axes
         if axis < self.model.dims.ndim and self.model.dims.point[axis] != position_mm:
-            with unseen_lines_rest(self._own, self.axis, self.model.dims.point[axis], position_mm):
+            with unseen_marks_rest(self._own, self.axis, self.model.dims.point[axis], position_mm):
                 self.model.dims.set_point(axis, position_mm)
 
     @property

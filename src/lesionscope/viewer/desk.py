@@ -10,13 +10,13 @@ from lesionscope.ct.volume import CTVolume
 from lesionscope.errors import LesionscopeError
 from lesionscope.inference.reading import Reading
 from lesionscope.lesions.lesion import Lesion
-from lesionscope.models.package import ModelPackage
 from lesionscope.progress import CancelToken, Progress
 from lesionscope.viewer.room_state import Phase, Status
 from lesionscope.viewer.workers import Job, Worker
 
 if TYPE_CHECKING:
     from lesionscope.models.label_package import LabelPackage
+    from lesionscope.models.package import ModelPackage
 
 
 class Reader(Protocol):

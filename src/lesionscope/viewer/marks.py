@@ -18,7 +18,7 @@ from lesionscope.viewer import wording
 from lesionscope.viewer.canvas import Canvas, weak_call
 from lesionscope.viewer.drawing import Dot, Drawing, Line, Outline, Part, Preview, draw
 from lesionscope.viewer.grid import Grid
-from lesionscope.viewer.room_state import RoomState
+from lesionscope.viewer.room_state import RoomState, Tool
 
 if TYPE_CHECKING:
     from lesionscope.viewer.room import Room
@@ -28,12 +28,13 @@ SELECTED, OTHER, MEASURED = "#ff9d1e", "#2ea3f2", "#2fbf71"
 DOT_PX, CROSS_PX, LINE_PX = 8, 14, 1.6
 TEXT_PT = 10
 HIT_PX = 8.0
+MARKING = (Tool.CLICK, Tool.LONG, Tool.SHORT)
 
 
 class Marks:
-    """Draws the lesions and measurements of a room on one canvas."""
+    """Draws the lesions and measurements of a room on one canvas; with ``at_once``, makes its layers now."""
 
-    def __init__(self, room: Room, canvas: Canvas, grid: Grid) -> None:
+    def __init__(self, room: Room, canvas: Canvas, grid: Grid, *, at_once: bool = False) -> None:
         self._room, self.canvas, self.grid = room, canvas, grid
         self._drawing = Drawing()
         self._preview: Preview | None = None
@@ -45,9 +46,8 @@ class Marks:
         canvas.model.layers.events.removed.connect(self._layer_removed)
         self._zoom_changed = weak_call(self, "_zoomed")
         canvas.model.scene.camera.events.zoom.connect(self._zoom_changed)
-        # Those for measurements come with the first one: each layer costs a moment when a study opens.
-        self._layer(wording.DIAMETERS_LAYER)
-        self._layer(wording.LESIONS_LAYER)
+        if at_once:
+            self._layer(wording.LESIONS_LAYER)
 
     @property
     def _scale(self) -> np.ndarray[Any, Any]:
@@ -58,9 +58,11 @@ class Marks:
         return np.array(self.grid.origin[::-1])
 
     def _layer(self, name: str) -> Any:
-        """Return one of our layers, made when it is first wanted."""
+        """Return one of our layers, made when it is first wanted: all take a third of what opening takes."""
         if name in self._layers:
             return self._layers[name]
+        if name != wording.DIAMETERS_LAYER:
+            self._layer(wording.DIAMETERS_LAYER)  # beneath all others
         place: dict[str, Any] = {
             "ndim": 3,
             "scale": self._scale,
@@ -138,6 +140,8 @@ class Marks:
         """Draw a state (and what is being dragged over it)."""
         if self._closed:
             return
+        if state.tool in MARKING:
+            self._layer(wording.LESIONS_LAYER)  # with the tool, so that the first mark needn't wait for it
         canvas = self.canvas
         drawing = draw(state, self.grid, canvas.axis, canvas.name, self._preview)
         if drawing == self._drawing and not self._touched:
@@ -145,10 +149,11 @@ class Marks:
         before, self._drawing = self._drawing, drawing
         self._quiet = True
         try:
-            if self._touched or (drawing.lines != before.lines):
-                self._draw_lines(self.lines, drawing.lines, ())
-            if self._touched or drawing.dots != before.dots:
-                self._draw_dots(self.dots, drawing.dots)
+            if drawing.dots or wording.DIAMETERS_LAYER in self._layers:
+                if self._touched or (drawing.lines != before.lines):
+                    self._draw_lines(self.lines, drawing.lines, ())
+                if self._touched or drawing.dots != before.dots:
+                    self._draw_dots(self.dots, drawing.dots)
             outlined = drawing.outlines or wording.OUTLINES_LAYER in self._layers
             if outlined and (self._touched or drawing.outlines != before.outlines):
                 self._draw_outlines(drawing.outlines)
@@ -309,6 +314,8 @@ class Marks:
         self.show(self._room.state)
 
     def _asked_of_dots(self) -> Callable[[], None] | None:
+        if wording.LESIONS_LAYER not in self._layers:
+            return None
         known = self._data.get(id(self.dots), [])
         now = [np.asarray(row) for row in self.dots.data]
         room = self._room
@@ -327,6 +334,8 @@ class Marks:
         return None
 
     def _asked_of_lines(self) -> Callable[[], None] | None:
+        if wording.DIAMETERS_LAYER not in self._layers:
+            return None
         known = self._data.get(id(self.lines), [])
         now = [np.asarray(shape) for shape in self.lines.data]
         if len(now) < len(known):

@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 from napari.components import ViewerModel
 from napari.qt import QtViewer
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QPushButton, QSplitter, QWidget
 
 from lesionscope.viewer.planes import Plane
 
 SMALLEST_PX = 120
+WANTED_PX = (320, 600)
 DROPS = (QEvent.Type.DragEnter, QEvent.Type.Drop)
 
 
@@ -44,6 +45,8 @@ class PlanePanes(QSplitter):
         views: list[tuple[Plane, ViewerModel, QtViewer]] = []
         for plane in planes:
             model = ViewerModel(title=plane.title)
+            # Before anything is drawn from it, where that is free.
+            model.scene.camera.orientation2d = plane.orientation2d
             qt_viewer = QtViewer(model)
             qt_viewer.setMinimumSize(SMALLEST_PX, SMALLEST_PX)
             qt_viewer.installEventFilter(self)
@@ -68,6 +71,10 @@ class PlanePanes(QSplitter):
     def views(self) -> tuple[tuple[Plane, ViewerModel, QtViewer], ...]:
         """Plane, model and widget of each canvas."""
         return self._views
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Ask for little: napari makes its first window as large as all canvases want, 800 × 600 each."""
+        return QSize(*WANTED_PX)
 
     def on_closed(self, callback: Callable[[], None]) -> None:
         """Call this when the dock is closed with its cross."""
@@ -122,12 +129,14 @@ class PlanePanes(QSplitter):
 
 
 class WindowWatch(QObject):
-    """Calls back when a window has really been closed, not merely asked to close."""
+    """Calls back when a window has really been closed, not merely asked to close, and when it comes up."""
 
-    def __init__(self, window: QMainWindow, closed: Callable[[], None]) -> None:
+    def __init__(
+        self, window: QMainWindow, closed: Callable[[], None], shown: Callable[[], None] | None = None
+    ) -> None:
         super().__init__()
         self._window: QWidget | None = window
-        self._closed = closed
+        self._closed, self._shown = closed, shown
         self._asked = False
         window.installEventFilter(self)
         window.destroyed.connect(closed)
@@ -148,6 +157,9 @@ class WindowWatch(QObject):
                 QTimer.singleShot(0, self._forget)
             elif event.type() == QEvent.Type.Hide and self._asked:
                 self._closed()
+            elif event.type() == QEvent.Type.Show and self._shown is not None:
+                # napari gives it its size after this event.
+                QTimer.singleShot(0, self._shown)
         return False
 
     def _forget(self) -> None:

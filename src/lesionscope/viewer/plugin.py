@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -90,6 +92,19 @@ def take_over_soon() -> None:
         QTimer.singleShot(0, take_over)
 
 
+@contextmanager
+def _garbage_later() -> Iterator[None]:
+    """Don't collect garbage meanwhile: so much is made here that Python would look at all there is twice."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collected:
+            gc.enable()
+
+
+@_garbage_later()
 def take_over() -> None:
     """Give every window with a CT layer that no room shows yet its room and docks."""
     from napari import Viewer

@@ -42,8 +42,8 @@ Which = Literal["long", "short"]
 READ_AFTER_MS = 500
 """Quiet time after the last edit before a lesion is read again by itself: long
 enough to draw the short diameter after the long one, or to drag both end points."""
-PREPARE_AFTER_MS = 200
-"""A study is drawn first: imports on another thread hold up the window's own."""
+PREPARE_AFTER_MS = 400
+"""After the event that opens a study: it is drawn first, and imports on a thread hold up the window."""
 SHORTEST_MM = 1.0
 KEPT = ("package", "label_package", "labels_missing", "known", "window")
 """Parts of the state that another study leaves alone."""
@@ -98,6 +98,8 @@ class Room(HeldState):
         self._timer.timeout.connect(self._read_due)
         self._shown_timer = QTimer(singleShot=True, interval=PREPARE_AFTER_MS)
         self._shown_timer.timeout.connect(self._prepare)
+        self._opened_timer = QTimer(singleShot=True, interval=0)
+        self._opened_timer.timeout.connect(self._shown_timer.start)
 
     def _set(self, **changes: Any) -> None:
         super()._set(**changes)
@@ -118,7 +120,7 @@ class Room(HeldState):
         session = self._session.state if self._session is not None else None
         selected = session.lesions[-1].id if session is not None and session.lesions else None
         self._show(RoomState(volume=volume, session=session, session_note=note, selected=selected))
-        self._shown_timer.start()
+        self._opened_timer.start()
 
     def _prepare(self) -> None:
         """Load what the first click needs, so that it is as fast as the next."""
@@ -147,8 +149,8 @@ class Room(HeldState):
 
     def _end_study(self) -> None:
         self.leaving.emit()
-        self._timer.stop()
-        self._shown_timer.stop()
+        for timer in (self._timer, self._opened_timer, self._shown_timer):
+            timer.stop()
         self._due.clear()
         self.readings.clear()
         self.beside.leave()
@@ -161,8 +163,8 @@ class Room(HeldState):
         if self._closed:
             return
         self.leaving.emit()
-        self._timer.stop()
-        self._shown_timer.stop()
+        for timer in (self._timer, self._opened_timer, self._shown_timer):
+            timer.stop()
         self._closed = True
         self.beside.close()
         if self.worker.close():

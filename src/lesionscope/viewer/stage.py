@@ -16,7 +16,6 @@ from lesionscope.viewer import wording
 from lesionscope.viewer.canvas import Canvas, qt_viewer_of, weak_call
 from lesionscope.viewer.docks.lesion_list import LesionListPanel
 from lesionscope.viewer.docks.reading import ReadingPanel
-from lesionscope.viewer.docks.report import ReportPanel
 from lesionscope.viewer.docks.report_keys import report_keys
 from lesionscope.viewer.find.keys import find_keys
 from lesionscope.viewer.find.words import DOCK as CANDIDATES_DOCK
@@ -81,6 +80,7 @@ class Stage:
         self.room, self.viewer, self._ended = room, viewer, ended
         self.study: StudyView | None = None
         self.marks: dict[Canvas, Marks] = {}
+        self._stripped = False
         self._tools: dict[Canvas, Tools] = {}
         self._notice = ""
         self._closed = False
@@ -89,7 +89,8 @@ class Stage:
         self._find: FindDesk | None = None
         self._followed: weakref.WeakSet[QDockWidget] = weakref.WeakSet()
         self.window: QMainWindow = qt_viewer_of(viewer).window()
-        self._watch = WindowWatch(self.window, weak_call(self, "close"))
+        self._laid_out_unseen = False
+        self._watch = WindowWatch(self.window, weak_call(self, "close"), weak_call(self, "_lay_out_in_sight"))
         room.changed.connect(self._draw)
         room.pointed.connect(self._go_to)
 
@@ -169,7 +170,9 @@ class Stage:
             # First: making marks has napari show it.
             canvas.image.help = wording.HELP_HINT
             if canvas not in self.marks:
-                self.marks[canvas] = marks = Marks(self.room, canvas, grid)
+                # Where marks were taken off, Mesa may crash in a canvas that is drawn without new ones.
+                marks = Marks(self.room, canvas, grid, at_once=self._stripped)
+                self.marks[canvas] = marks
                 self._tools[canvas] = Tools(self.room, study, canvas, marks)
                 marks.show(self.room.state)
             self.marks[canvas].lie_on(grid)
@@ -181,6 +184,7 @@ class Stage:
                 self._strip(canvas)
 
     def _strip(self, canvas: Canvas) -> None:
+        self._stripped = True
         self._tools.pop(canvas).close()
         self.marks.pop(canvas).close()
 
@@ -204,6 +208,14 @@ class Stage:
         for title in (wording.LESIONS_DOCK, wording.READING_DOCK):
             self.show_dock(title)
         self.reset_layout()
+        self._laid_out_unseen = not self.window.isVisible()
+
+    def _lay_out_in_sight(self) -> None:
+        """Lay out again for the size that napari gives a window which its command opened with a study."""
+        if self._laid_out_unseen and not self._closed:
+            self._laid_out_unseen = False
+            self.window.resize(self.window.size().boundedTo(self.window.screen().availableSize()))
+            self.reset_layout()
 
     def show_dock(self, title: str) -> QDockWidget:
         """Open one dock, or bring it to the front; on the right, as a tab where a dock of ours is in sight.
@@ -294,12 +306,11 @@ class Stage:
             return self.bench.new_panel()
         if title == CANDIDATES_DOCK:
             return self.find.new_panel()
-        panels = {
-            wording.LESIONS_DOCK: LesionListPanel,
-            wording.READING_DOCK: ReadingPanel,
-            REPORT_DOCK: ReportPanel,
-        }
-        return panels[title](self.room)
+        if title == REPORT_DOCK:
+            from lesionscope.viewer.docks.report import ReportPanel
+
+            return ReportPanel(self.room)
+        return {wording.LESIONS_DOCK: LesionListPanel, wording.READING_DOCK: ReadingPanel}[title](self.room)
 
     @property
     def bench(self) -> Bench:

@@ -11,13 +11,15 @@ Warm = Callable[[CTVolume, CancelToken], None]
 
 
 def warm_up(volume: CTVolume, cancel: CancelToken) -> None:
-    """Load what measuring, judging and recalling need beside the networks; the second time is quick.
+    """Load what marking, measuring, judging and recalling need beside the networks; the second is quick.
 
     Raises
     ------
     Cancelled
         It was asked to stop.
     """
+    import pandas  # noqa: F401  # napari's layers of marks load it
+
     from lesionscope.config import load
     from lesionscope.ct.lungs import lung_region
     from lesionscope.viewer.recall import spans_of

@@ -155,8 +155,11 @@ class AnswerPanel(Panel):
         if status.phase is Phase.QUEUED:
             words = wording.QUEUED
         self.working.show_text(status.message or words, wording.CANCEL)
+        # A bar paints itself at once, and with it all canvases that wait for their next frame.
+        self.progress.setUpdatesEnabled(False)
         self.progress.setRange(0, status.total)
         self.progress.setValue(status.done)
+        self.progress.setUpdatesEnabled(True)
 
     def _draw_answer(self, state: RoomState, reading: Reading | None, stale: bool) -> None:
         answer = self.said(reading)

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from lesionscope.viewer import report_words as words
 from lesionscope.viewer import wording
-from lesionscope.viewer.docks.report_draft import content_of, drafts_of
-from lesionscope.viewer.docks.report_draft import mark_key_image as keep_view
 from lesionscope.viewer.keys import Key
 
 if TYPE_CHECKING:
@@ -28,6 +26,8 @@ def report_keys(stage: Stage) -> tuple[Key, ...]:
 
 def mark_key_image(stage: Stage) -> None:
     """Give the selected lesion's key image the window and zoom of the axial view."""
+    from lesionscope.viewer.docks.report_draft import mark_key_image as keep_view
+
     room, study = stage.room, stage.study
     lesion = room.state.lesion
     if lesion is None or study is None:
@@ -42,6 +42,8 @@ def mark_key_image(stage: Stage) -> None:
 def copy_sentence(stage: Stage) -> None:
     """Put the selected lesion's sentence on the clipboard."""
     from qtpy.QtGui import QGuiApplication
+
+    from lesionscope.viewer.docks.report_draft import content_of, drafts_of
 
     room = stage.room
     content = content_of(room.state, drafts_of(room).draft)
