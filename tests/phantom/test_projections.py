@@ -79,7 +79,7 @@ def test_findings_that_go_together_do() -> None:
         for name, (part, _) in profiles.PROFILES.items()
     )
     np.testing.assert_allclose(share, expected, atol=4 * np.sqrt(0.25 * 0.25 / 6000))
-    column = {leaf: table[:, number] for number, leaf in enumerate(LEAVES)}
+    column = {leaf: table[:, number].astype(float) for number, leaf in enumerate(LEAVES)}
     assert pearsonr(column["mass"], column["hilar"]).statistic > 0.1
     assert pearsonr(column["cardiac"], column["pleural-fluid"]).statistic > 0.1
     assert pearsonr(column["copd"], column["cardiac"]).statistic < 0.05

@@ -63,6 +63,7 @@ class OnnxGraph:
             errors.InvalidArgument,
             errors.InvalidGraph,
             errors.InvalidProtobuf,
+            errors.RuntimeException,
         ) as error:
             raise InputError(
                 f"{path} can't be used as a network ({' '.join(str(error).split())[:200]}); "

@@ -49,6 +49,10 @@ class Decision:
     seconds: float = float("nan")
     bulk: bool = False
 
+    def __eq__(self, other: object) -> bool:
+        """Compare as dictionaries do: one NaN equals itself, which since Python 3.13 a field's doesn't."""
+        return vars(self) == vars(other) if isinstance(other, Decision) else NotImplemented
+
     @property
     def holds(self) -> bool:
         """Whether the label stands after it: accepted or added."""
