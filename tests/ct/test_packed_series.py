@@ -92,3 +92,19 @@ def test_a_compressed_header_needs_no_parser(
 
     monkeypatch.setattr("lesionscope.ct.headers.parse_growing", refuse)
     assert scan(place).series[0].usable
+
+
+@pytest.mark.parametrize("segments", [0, 1, 4, 200])
+def test_run_lengths_of_another_number_of_segments_are_set_aside(
+    write_series: SeriesWriter, segments: int
+) -> None:
+    """GDCM divides by that number, and takes the process along where it is 0."""
+    place = packed(write_series(stored_values(4)), RLELossless)
+    file = sorted(place.iterdir())[1]
+    header = b"\x02\0\0\0\x40\0\0\0"
+    content = file.read_bytes()
+    assert content.count(header) == 1
+    file.write_bytes(content.replace(header, bytes([segments]) + header[1:]))
+    volume = open_ct(place)
+    assert volume.hu.shape[0] == 3
+    assert "undecodable" in [finding.code for finding in volume.findings]

@@ -63,6 +63,13 @@ def decode_stream(
     return None
 
 
+def is_safe(pixels: Pixels, stream: bytes) -> bool:
+    """Whether GDCM may look at a stream: it divides by the number of segments that run lengths announce."""
+    if pixels.syntax != RLE_LOSSLESS:
+        return True
+    return len(stream) >= _RLE_HEADER.size and _RLE_HEADER.unpack_from(stream)[0] == pixels.allocated // 8
+
+
 def significant_bits(values: NDArray[Any], pixels: Pixels) -> NDArray[Any]:
     """Keep the bits that hold the pixel (PS3.5 §8.1.1): others may carry overlays."""
     spare = pixels.allocated - pixels.stored
