@@ -24,6 +24,8 @@ _JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 # whose length counts what follows it, and of the end (ISO/IEC 15444-1 A.4).
 _LS_FRAME, _TILE, _END = 0xF7, 0x90, 0xD9
 _MOST_MARKERS = 4096
+_CODE_STREAM = b"\xff\x4f\xff\x51"
+_MOST_BOXES = 4096
 _SIZES = struct.Struct(">8IH3B")
 _RLE_HEADER = struct.Struct("<16I")
 
@@ -63,11 +65,26 @@ def decode_stream(
     return None
 
 
-def is_safe(pixels: Pixels, stream: bytes) -> bool:
-    """Whether GDCM may look at a stream: it divides by the number of segments that run lengths announce."""
-    if pixels.syntax != RLE_LOSSLESS:
-        return True
-    return len(stream) >= _RLE_HEADER.size and _RLE_HEADER.unpack_from(stream)[0] == pixels.allocated // 8
+def is_sound(pixels: Pixels, stream: bytes) -> bool:
+    """Whether GDCM may look at a stream, which takes the process along on some kinds of damage.
+
+    It divides by the number of segments that run lengths announce. A JPEG-LS or JPEG 2000 stream must be of
+    the header's size, have an end, and be one that imagecodecs can decode, whatever its numbers mean.
+    """
+    if pixels.syntax == RLE_LOSSLESS:
+        return len(stream) >= _RLE_HEADER.size and _RLE_HEADER.unpack_from(stream)[0] == pixels.allocated // 8
+    try:
+        import imagecodecs
+
+        if pixels.syntax in _JPEG_LS:
+            return _ls_bits(pixels, stream) is not None and imagecodecs.jpegls_decode(stream) is not None
+        if pixels.syntax in _JPEG_2000:
+            return _depth(pixels, stream) is not None and imagecodecs.jpeg2k_decode(stream) is not None
+    except ImportError:
+        pass
+    except (RuntimeError, ValueError):
+        return False
+    return True
 
 
 def significant_bits(values: NDArray[Any], pixels: Pixels) -> NDArray[Any]:
@@ -117,14 +134,8 @@ def _run_lengths(pixels: Pixels, stream: bytes, values: NDArray[Any]) -> NDArray
 def _jpeg_ls(pixels: Pixels, stream: bytes, values: NDArray[Any]) -> NDArray[Any] | None:
     import imagecodecs
 
-    at = next((at for marker, at in _markers(stream) if marker == _LS_FRAME), len(stream))
-    if len(stream) < at + 10:
-        return None
-    bits, *shape = struct.unpack_from(">B2HB", stream, at + 4)
-    if shape != [pixels.rows, pixels.columns, 1] or bits not in (pixels.stored, pixels.allocated):
-        return None
-    # CharLS takes seconds to find that a stream has no end.
-    if (bits + 7) // 8 != pixels.allocated // 8 or not stream.rstrip(b"\0").endswith(b"\xff\xd9"):
+    bits = _ls_bits(pixels, stream)
+    if bits not in (pixels.stored, pixels.allocated) or (bits + 7) // 8 != pixels.allocated // 8:
         return None
     imagecodecs.jpegls_decode(stream, out=values)
     if pixels.signed and bits < pixels.allocated:  # numbers of so many bits, their sign in the highest
@@ -135,19 +146,38 @@ def _jpeg_ls(pixels: Pixels, stream: bytes, values: NDArray[Any]) -> NDArray[Any
 def _jpeg_2000(pixels: Pixels, stream: bytes, cores: int) -> NDArray[Any] | None:
     import imagecodecs
 
-    # A bare code stream begins with its sizes (ISO/IEC 15444-1 A.5.1).
-    if stream[:4] != b"\xff\x4f\xff\x51" or len(stream) < 8 + _SIZES.size:
-        return None
-    *image, _, _, _, _, components, depth, across, down = _SIZES.unpack_from(stream, 8)
-    if [*image, components, across, down] != [pixels.columns, pixels.rows, 0, 0, 1, 1, 1]:
-        return None
-    if (depth > 127) != pixels.signed or depth % 128 // 8 + 1 != pixels.allocated // 8:
-        return None
-    # imagecodecs is content where a tile ends early.
-    if not any(marker == _END and not stream[at + 2 :].strip(b"\0") for marker, at in _markers(stream)):
+    depth = _depth(pixels, stream) if stream.startswith(_CODE_STREAM) else None
+    if depth is None or (depth > 127) != pixels.signed or depth % 128 // 8 + 1 != pixels.allocated // 8:
         return None
     values: NDArray[Any] = imagecodecs.jpeg2k_decode(stream, numthreads=cores)
     return _unambiguous(values, pixels)
+
+
+def _ls_bits(pixels: Pixels, stream: bytes) -> int | None:
+    """Return a JPEG-LS stream's bits a pixel; ``None`` where it isn't of the header's size, or has no end."""
+    at = next((at for marker, at in _markers(stream) if marker == _LS_FRAME), len(stream))
+    # CharLS takes seconds to find that a stream has no end.
+    if len(stream) < at + 10 or not stream.rstrip(b"\0").endswith(b"\xff\xd9"):
+        return None
+    bits, *shape = struct.unpack_from(">B2HB", stream, at + 4)
+    return bits if shape == [pixels.rows, pixels.columns, 1] else None
+
+
+def _depth(pixels: Pixels, stream: bytes) -> int | None:
+    """Return Ssiz of a JPEG 2000 stream; ``None`` where it isn't of the header's size, or has no end.
+
+    A bare code stream begins with its sizes (ISO/IEC 15444-1 A.5.1), a JP2 file with a few boxes.
+    """
+    start = stream.find(_CODE_STREAM, 0, _MOST_BOXES)
+    if start < 0 or len(stream) < start + 8 + _SIZES.size:
+        return None
+    *image, _, _, _, _, components, depth, across, down = _SIZES.unpack_from(stream, start + 8)
+    if [*image, components, across, down] != [pixels.columns, pixels.rows, 0, 0, 1, 1, 1]:
+        return None
+    # imagecodecs is content where a tile ends early.
+    code = stream[start:]
+    ended = any(marker == _END and not code[at + 2 :].strip(b"\0") for marker, at in _markers(code))
+    return int(depth) if ended else None
 
 
 def _markers(stream: bytes) -> Iterator[tuple[int, int]]:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lesionscope.ct.careful_header import inflate
-from lesionscope.ct.codecs import RLE_LOSSLESS, decode_stream, is_safe, significant_bits
+from lesionscope.ct.codecs import RLE_LOSSLESS, decode_stream, is_sound, significant_bits
 from lesionscope.ct.facts import (
     DAMAGE,
     DEFLATED,
@@ -240,7 +240,7 @@ class FrameDecoder:
     def _compressed(self, header: Header, index: int, out: NDArray[np.int16] | None) -> NDArray[Any]:
         data = self._frame_data(header, index)
         values = decode_stream(header.pixels, data, self._cores, out)
-        if values is None and not is_safe(header.pixels, data):
+        if values is None and not is_sound(header.pixels, data):
             raise BadFrame("undecodable", f"its {syntax_name(header.pixels.syntax)} pixels are damaged")
         return self._by_simpleitk(header.pixels, data) if values is None else values
 
