@@ -287,3 +287,18 @@ def test_an_image_header_that_announces_terabytes(tmp_path: Path) -> None:
     )
     with pytest.raises(InputError, match="more than this program reads"):
         open_ct(tmp_path / "huge.mha")
+
+
+def test_a_length_that_the_parser_objects_to_costs_its_own_file_alone(
+    tmp_path: Path, write_series: SeriesWriter
+) -> None:
+    place = write_series(stored_values(4))
+    content = saved(tmp_path / "whole", a_slice())
+    signed = struct.pack("<HH2sH", 0x28, 0x103, b"US", 2)
+    at, pixels = content.index(signed), content.index(struct.pack("<HH", 0x7FE0, 0x10))
+    odd = struct.pack("<HH2sH", 0x28, 0x103, b"US", 3) + bytes(3)
+    groups = struct.pack("<HH2sHI", 0x5200, 0x9230, b"SQ", 0, 0)
+    (place / "odd").write_bytes(content[:at] + odd + content[at + 10 : pixels] + groups + content[pixels:])
+    found = scan(place)
+    assert [series.size[2] for series in found.series] == [4]
+    assert [skipped.reason for skipped in found.skipped] == ["its header is damaged"]

@@ -108,3 +108,16 @@ def test_run_lengths_of_another_number_of_segments_are_set_aside(
     volume = open_ct(place)
     assert volume.hu.shape[0] == 3
     assert "undecodable" in [finding.code for finding in volume.findings]
+
+
+def test_a_jpeg_ls_stream_of_another_size_is_set_aside(write_series: SeriesWriter) -> None:
+    """GDCM writes beyond the picture where the stream is of another width."""
+    place = packed(write_series(stored_values(4, rows=12, columns=10)), JPEGLSLossless)
+    file = sorted(place.iterdir())[1]
+    content = file.read_bytes()
+    at = content.index(b"\xff\xf7") + 7
+    assert content[at : at + 2] == b"\0\x0a"
+    file.write_bytes(content[:at] + b"\0\x01" + content[at + 2 :])
+    volume = open_ct(place)
+    assert volume.hu.shape == (3, 12, 10)
+    assert "undecodable" in [finding.code for finding in volume.findings]

@@ -217,6 +217,35 @@ def test_a_layer_thrown_away_comes_back(stage, qtbot):
 
 
 @pytest.mark.window
+def test_all_layers_thrown_away_come_back_guarded(stage, qtbot):
+    canvas = stage.study.axial
+    marks = stage.marks[canvas]
+    for layer in (marks.lines, marks.dots):
+        canvas.model.layers.remove(layer)
+    qtbot.waitUntil(lambda: marks.lines in canvas.model.layers and len(marks.lines.data) == 2)
+    qtbot.waitUntil(lambda: marks.dots in canvas.model.layers and len(marks.dots.data) == 5)
+    assert canvas.model.layers.index(marks.lines) < canvas.model.layers.index(marks.dots)
+    marks.lines.selected_data = {0}
+    marks.lines.remove_selected()
+    qtbot.waitUntil(lambda: len(stage.room.state.lesions) == 1)
+
+
+@pytest.mark.window
+def test_hidden_marks_follow_the_session(stage, qtbot):
+    room, dots = stage.room, [marks.dots for marks in stage.marks.values()]
+    stage.marks[stage.study.axial].dots.visible = False
+    try:
+        room.delete(room.state.lesions[0].id)
+        assert [len(layer.data) for layer in dots] == [1, 1, 1]
+        room.undo()
+        room.select(room.state.lesions[-1].id)
+    finally:
+        stage.marks[stage.study.axial].dots.visible = True
+    settled(stage.marks[stage.study.axial], qtbot)
+    assert len(stage.marks[stage.study.axial].dots.data) == 5
+
+
+@pytest.mark.window
 def test_marks_keep_their_size_on_screen(stage, qtbot):
     canvas = stage.study.axial
     marks = stage.marks[canvas]

@@ -130,6 +130,11 @@ def read_header(reader: FileReader, file: FileRef, alike: AlikeHeaders | None = 
     except DAMAGE as error:
         private = f" or written in the private transfer syntax {syntax}" if not _standard(syntax) else ""
         raise Unreadable(f"its header is damaged{private}") from error
+    except Exception as error:
+        # pydicom's own errors share no base, and it isn't loaded where all files are ordinary.
+        if type(error).__module__ != "pydicom.errors":
+            raise
+        raise Unreadable("its header is damaged") from error
 
 
 def _quickly(head: bytes, file: FileRef, alike: AlikeHeaders | None) -> Header | None:

@@ -232,6 +232,9 @@ class Marks:
         layer.selected_data = set()
         data = self._to_data([dot.world for dot in dots]) if dots else np.empty((0, 3))
         layer.data = data
+        if not layer.visible:
+            # napari slices no layer that is hidden, and would then look for words of dots that have gone.
+            layer.set_view_slice()
         if dots:
             layer.features = {"words": [f"  {dot.text}" if dot.text else "" for dot in dots]}
             layer.symbol = ["cross" if dot.part is Part.CENTRE else "disc" for dot in dots]
@@ -348,12 +351,13 @@ class Marks:
         """Put our layers back after one of them was thrown away."""
         if self._closed or self.canvas.image is None:
             return
-        for name, layer in tuple(self._layers.items()):
-            if layer not in self.canvas.model.layers:
-                layer.events.data.disconnect(self._data_changed)
-                self.canvas.forget_layer(layer)
-                del self._layers[name]
-                self._layer(name)
+        gone = [name for name, layer in self._layers.items() if layer not in self.canvas.model.layers]
+        for name in gone:
+            layer = self._layers.pop(name)
+            layer.events.data.disconnect(self._data_changed)
+            self.canvas.forget_layer(layer)
+        for name in gone:
+            self._layer(name)
         self._touched = True
         self.show(self._room.state)
 
