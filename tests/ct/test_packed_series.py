@@ -9,10 +9,14 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+import SimpleITK
 from pydicom.dataset import Dataset
+from pydicom.encaps import generate_frames
 from pydicom.uid import JPEGLSLossless, RLELossless
 from synthetic_ct import SeriesWriter, stored_values
 
+from lesionscope.ct.codecs import is_sound
+from lesionscope.ct.facts import Pixels
 from lesionscope.ct.quiet import quiet_decoders
 from lesionscope.ct.scan import load, open_ct, scan
 from lesionscope.errors import Cancelled
@@ -121,3 +125,25 @@ def test_a_jpeg_ls_stream_of_another_size_is_set_aside(write_series: SeriesWrite
     volume = open_ct(place)
     assert volume.hu.shape == (3, 12, 10)
     assert "undecodable" in [finding.code for finding in volume.findings]
+
+
+@pytest.mark.parametrize("size", [(12, 1), (1, 10), (200, 10), (0, 0)])
+def test_a_lossless_jpeg_stream_of_another_size_is_set_aside(tmp_path: Path, size: tuple[int, int]) -> None:
+    file = tmp_path / "slice.dcm"
+    writer = SimpleITK.ImageFileWriter()
+    writer.SetImageIO("GDCMImageIO")
+    writer.SetFileName(str(file))
+    writer.SetUseCompression(True)
+    writer.SetCompressor("JPEG")
+    stored = stored_values(1, rows=12, columns=10).astype(np.uint16)
+    writer.Execute(SimpleITK.GetImageFromArray(stored))
+    ds = pydicom.dcmread(file)
+    (stream,) = generate_frames(ds.PixelData)
+    layout = (ds.file_meta.TransferSyntaxUID, 12, 10, 1, 16, ds.BitsStored, ds.HighBit, False, 1, "")
+    pixels = Pixels(*layout, padding=None, padding_limit=None, tag=0, offset=0, length=None)
+    assert is_sound(pixels, stream)
+    whole = b"\0\x0c\0\x0a\x01"
+    assert stream.count(whole) == 1
+    other = b"".join(side.to_bytes(2, "big") for side in size) + b"\x01"
+    assert not is_sound(pixels, stream.replace(whole, other))
+    assert not is_sound(pixels, stream.rstrip(b"\0")[:-2])

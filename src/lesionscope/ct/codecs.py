@@ -24,6 +24,8 @@ _JPEG_2000 = ("1.2.840.10008.1.2.4.90", "1.2.840.10008.1.2.4.91")
 # whose length counts what follows it, and of the end (ISO/IEC 15444-1 A.4).
 _LS_FRAME, _TILE, _END = 0xF7, 0x90, 0xD9
 _MOST_MARKERS = 4096
+_JPEG = b"\xff\xd8"
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _CODE_STREAM = b"\xff\x4f\xff\x51"
 _MOST_BOXES = 4096
 _SIZES = struct.Struct(">8IH3B")
@@ -69,7 +71,8 @@ def is_sound(pixels: Pixels, stream: bytes) -> bool:
     """Whether GDCM may look at a stream, which takes the process along on some kinds of damage.
 
     It divides by the number of segments that run lengths announce. A JPEG-LS or JPEG 2000 stream must be of
-    the header's size, have an end, and be one that imagecodecs can decode, whatever its numbers mean.
+    the header's size, have an end, and be one that imagecodecs can decode, whatever its numbers mean; any
+    other JPEG stream must be of the header's size and have an end.
     """
     if pixels.syntax == RLE_LOSSLESS:
         return len(stream) >= _RLE_HEADER.size and _RLE_HEADER.unpack_from(stream)[0] == pixels.allocated // 8
@@ -80,6 +83,8 @@ def is_sound(pixels: Pixels, stream: bytes) -> bool:
             return _ls_bits(pixels, stream) is not None and imagecodecs.jpegls_decode(stream) is not None
         if pixels.syntax in _JPEG_2000:
             return _depth(pixels, stream) is not None and imagecodecs.jpeg2k_decode(stream) is not None
+        if stream.startswith(_JPEG):
+            return _is_of_size(pixels, stream)
     except ImportError:
         pass
     except (RuntimeError, ValueError):
@@ -151,6 +156,15 @@ def _jpeg_2000(pixels: Pixels, stream: bytes, cores: int) -> NDArray[Any] | None
         return None
     values: NDArray[Any] = imagecodecs.jpeg2k_decode(stream, numthreads=cores)
     return _unambiguous(values, pixels)
+
+
+def _is_of_size(pixels: Pixels, stream: bytes) -> bool:
+    """Whether a JPEG stream's one frame is of the header's size, and has an end (ISO/IEC 10918-1 B.2.2)."""
+    frames = [at for marker, at in _markers(stream) if marker in _FRAMES]
+    if len(frames) != 1 or len(stream) < frames[0] + 10 or not stream.rstrip(b"\0").endswith(b"\xff\xd9"):
+        return False
+    bits, *shape = struct.unpack_from(">B2HB", stream, frames[0] + 4)
+    return shape == [pixels.rows, pixels.columns, 1] and bits <= pixels.allocated
 
 
 def _ls_bits(pixels: Pixels, stream: bytes) -> int | None:
